@@ -1,0 +1,97 @@
+/* The way into and out of every call and every callback. */
+#include "framework.h"
+
+/* The machine that a bad handle halts: its own, or else the thread's current one. */
+static wdfdma_machine *machine_concerned(uint64_t handle) {
+    wdfdma_machine *current = registry_find(current_machine_id);
+    wdfdma_machine *own = registry_find(handle);
+    return own == NULL || (current != NULL && current->state.depth != 0) ? current : own;
+}
+
+static fx_object *handle_refuse(wdfdma_machine *machine, uint64_t handle, wdfdma_op op) {
+    if (machine == NULL || machine->state.halted) {
+        return NULL;
+    }
+    uint32_t outer_op = machine->state.op;
+    machine->state.op = op;
+    machine->state.step += machine->counts_steps;
+    verifier_wdf_violation(machine, WDFDMA_WDF_INVALID_HANDLE, handle, 0, NULL);
+    machine->state.op = outer_op;
+    return NULL;
+}
+
+/* Everything that is not the plain case: no such machine, a halted one, the outermost call on another machine than
+ * the last one, a bad handle. */
+fx_object *ddi_enter_slow(ddi_call *call, uint64_t handle, wdfdma_object_type type, wdfdma_op op) {
+    wdfdma_machine *machine = machine_concerned(handle);
+    if (machine == NULL || machine->state.halted) {
+        return NULL;
+    }
+    object *found = object_find(machine, handle);
+    if (found == NULL || found->type != (uint32_t)type || found->kind != 0) {
+        return handle_refuse(machine, handle, op);
+    }
+    current_machine_id = machine->id;
+    ddi_begin(call, machine, op);
+    return (fx_object *)found;
+}
+
+void ddi_begin(ddi_call *call, wdfdma_machine *machine, wdfdma_op op) {
+    call->machine = machine;
+    call->outer_op = machine->state.op;
+    machine->state.op = op;
+    machine->state.step += machine->counts_steps;
+}
+
+NTSTATUS ddi_leave_status_slow(const ddi_call *call, uint32_t label, NTSTATUS status) {
+    wdfdma_machine *machine = call->machine;
+    if (machine->state.halted) {
+        status = STATUS_UNSUCCESSFUL;
+    } else {
+        wdfdma_log_record *record = log_append(machine, WDFDMA_RECORD_OP, machine->state.op, label);
+        if (record != NULL) {
+            record->status = status;
+        }
+    }
+    ddi_leave(call);
+    return status;
+}
+
+void ddi_leave_values(const ddi_call *call, uint32_t label, uint64_t first, uint64_t second) {
+    wdfdma_machine *machine = call->machine;
+    if (UNLIKELY(machine->log.capacity != 0) && !machine->state.halted) {
+        wdfdma_log_record *record = log_append(machine, WDFDMA_RECORD_OP, machine->state.op, label);
+        if (record != NULL) {
+            record->values[0] = first;
+            record->values[1] = second;
+        }
+    }
+    ddi_leave(call);
+}
+
+bool callback_enter(wdfdma_machine *machine, callback_frame *frame, uint32_t label, uint32_t event,
+                    uint32_t irql) {
+    if (UNLIKELY(machine->state.depth >= machine->config.maximum_depth)) {
+        const uint64_t parameters[4] = {8};
+        machine_bugcheck(machine, WDFDMA_BUGCHECK_UNEXPECTED_KERNEL_MODE_TRAP, parameters,
+                         WDFDMA_RULE_NONE, NULL);
+        return false;
+    }
+    *frame = (callback_frame){machine, machine->state.irql, machine->counts_steps, label, event};
+    machine->state.depth++;
+    machine->counts_steps = 0;
+    if (machine->state.irql < irql) {
+        machine->state.irql = irql;
+    }
+    return true;
+}
+
+void callback_leave(const callback_frame *frame) {
+    wdfdma_machine *machine = frame->machine;
+    machine->state.depth--;
+    machine->state.irql = frame->irql;
+    machine->counts_steps = frame->counts_steps;
+    if (frame->event < WDFDMA_EVENT_COUNT && !machine->state.halted) {
+        log_append(machine, WDFDMA_RECORD_LEAVE, frame->event, frame->label);
+    }
+}

@@ -1,0 +1,290 @@
+/* What KMDF does between a driver and the HAL: objects, devices, enablers, transactions, common buffers, requests.
+ * Its behaviour is docs/spec/framework.md.
+ *
+ * Every call enters through ddi_enter, which turns a handle into an object, and leaves through ddi_leave. Every
+ * callback of the driver is made between callback_enter and callback_leave. After a callback, or after anything that
+ * may have run one, the machine may have halted and the transaction may be gone: transaction_is_alive tells. */
+#ifndef WDFDMA_FRAMEWORK_H
+#define WDFDMA_FRAMEWORK_H
+
+#include "hal/hal.h"
+#include "verifier/verifier.h"
+
+/* The part that all of a driver's objects share. */
+typedef struct fx_object {
+    object head;
+    struct fx_object *parent;
+    struct fx_object *first_child;
+    struct fx_object *last_child;
+    struct fx_object *next_sibling;
+    struct fx_object *previous_sibling;
+    struct fx_context *contexts;
+    uint32_t references;
+    bool deleting;
+} fx_object;
+
+/* object.kind of an object that is deleted and lives on for its references. */
+enum { KIND_DELETED = 1 };
+
+typedef struct device {
+    fx_object base;
+    uint32_t alignment;
+    bool dma_busy; /* a version 2 packet transaction is under way */
+} device;
+
+typedef struct enabler {
+    fx_object base;
+    device *device;
+    adapter *adapters[2]; /* by direction; a simplex profile has the same twice */
+    WDF_DMA_ENABLER_CONFIG config;
+    uint64_t maximum_elements;
+    uint32_t version;
+    uint32_t width;
+    WDF_DMA_PROFILE profile;
+    bool is_system;
+    bool is_scatter_gather;
+    bool is_duplex;
+    bool single_transfer;
+    bool filled; /* EvtDmaEnablerFill succeeded in the last D0 entry */
+    bool enabled;
+} enabler;
+
+typedef struct wdf_request {
+    fx_object base;
+    wdfdma_request_config config;
+    uint64_t information;
+    NTSTATUS status;
+    uint32_t dma_references;
+    bool completed;
+} wdf_request;
+
+typedef struct common_buffer {
+    fx_object base;
+    adapter *adapter;
+    common_memory memory;
+    uint64_t length;
+    uint64_t skipped_bytes; /* to the aligned start */
+} common_buffer;
+
+/* A list that a scatter-gather transaction holds. */
+typedef enum list_state { LIST_NONE, LIST_HELD, LIST_PUT } list_state;
+
+typedef struct transaction transaction;
+
+/* A further list request of a transaction whose own is still waiting: a completion came while it did. */
+typedef struct extra_list {
+    list_request request;
+    struct extra_list *next;
+} extra_list;
+
+struct transaction {
+    fx_object base;
+    enabler *enabler;
+    adapter *adapter; /* NULL: none, until Initialize or AllocateResources */
+    uint64_t request; /* the handle of the request that it was initialized with, or 0 */
+    PMDL mdl;
+    PMDL cursor; /* the MDL that holds, or ends at, the next byte; and where it begins in the chain */
+    uint64_t cursor_offset;
+    uint64_t offset; /* of the first byte in [mdl] */
+    uint64_t length;
+    uint64_t transferred;
+    uint64_t remaining;
+    uint64_t fragment;
+    uint64_t maximum_fragment;
+    PFN_WDF_PROGRAM_DMA program_dma;
+    PFN_WDF_RESERVE_DMA reserve_dma;
+    PVOID context; /* of whichever of the two comes next */
+    uint32_t reserved;
+    uint32_t base_register; /* of the run held, or NO_REGISTER */
+    uint32_t base_count;
+    uint8_t state;     /* wdfdma_transaction_state */
+    uint8_t direction; /* WDF_DMA_DIRECTION */
+    uint8_t held_list; /* list_state */
+    uint8_t due_status;
+    bool holds_base;
+    bool immediate;
+    bool single_transfer;
+    bool stopped;
+    bool staging;
+    bool stage_again;
+    bool programming;    /* EvtProgramDma of a system transaction runs */
+    bool completion_due; /* the controller finished meanwhile, with due_status */
+    bool holds_request;
+    union {
+        struct {
+            list_request own;
+            mapping map;
+            PSCATTER_GATHER_LIST list; /* of [capacity] elements; from Initialize to Release */
+            extra_list *extras;        /* in the order of their making */
+            uint32_t capacity;
+            uint32_t list_base;
+            uint32_t list_count;
+            bool own_is_newer; /* than the extras that wait */
+        } gather;
+        struct {
+            hal_request request;
+            mapping map;
+            uint64_t list[5]; /* a SCATTER_GATHER_LIST of one element */
+            struct system_part *system;
+        } packet;
+    } hal;
+};
+
+/* What only a system transaction has. */
+typedef struct system_part {
+    transfer_context context;
+    PFN_WDF_DMA_TRANSACTION_CONFIGURE_DMA_CHANNEL configure;
+    PVOID configure_context;
+    PFN_WDF_DMA_TRANSACTION_DMA_TRANSFER_COMPLETE complete;
+    PVOID complete_context;
+    uint32_t device_address_offset;
+} system_part;
+
+typedef struct framework {
+    uint64_t devices;
+} framework;
+
+/* ---- ddi.c: the way in and out of every call, and into and out of every callback ---- */
+typedef struct ddi_call {
+    wdfdma_machine *machine;
+    uint32_t outer_op;
+} ddi_call;
+
+/* The object that [handle] names, live and of [type]; NULL (and no leave is due) when the machine has halted, or halts
+ * for the handle. */
+fx_object *ddi_enter_slow(ddi_call *call, uint64_t handle, wdfdma_object_type type, wdfdma_op op);
+static inline fx_object *ddi_enter(ddi_call *call, const void *handle, wdfdma_object_type type,
+                                   wdfdma_op op) {
+    uint64_t bits = (uint64_t)(uintptr_t)handle;
+    wdfdma_machine *machine = registry_find(bits);
+    if (UNLIKELY(machine == NULL || machine->state.halted)) {
+        return ddi_enter_slow(call, bits, type, op);
+    }
+    object *found = object_find(machine, bits);
+    if (UNLIKELY(found == NULL || found->type != (uint32_t)type || found->kind != 0 ||
+                 (machine->state.op == WDFDMA_OP_NONE && current_machine_id != machine->id))) {
+        return ddi_enter_slow(call, bits, type, op);
+    }
+    call->machine = machine;
+    call->outer_op = machine->state.op;
+    machine->state.op = op;
+    machine->state.step += machine->counts_steps;
+    return (fx_object *)found;
+}
+static inline void ddi_leave(const ddi_call *call) {
+    call->machine->state.op = call->outer_op;
+}
+/* Leaves, with a record of [status] for the object with [label]. */
+NTSTATUS ddi_leave_status_slow(const ddi_call *call, uint32_t label, NTSTATUS status);
+static inline NTSTATUS ddi_leave_status(const ddi_call *call, uint32_t label, NTSTATUS status) {
+    if (UNLIKELY(call->machine->state.halted || call->machine->log.capacity != 0)) {
+        return ddi_leave_status_slow(call, label, status);
+    }
+    ddi_leave(call);
+    return status;
+}
+/* Leaves, with a record that holds up to two numbers. */
+void ddi_leave_values(const ddi_call *call, uint32_t label, uint64_t first, uint64_t second);
+/* A call without a handle: a step, and the current op, as any. */
+void ddi_begin(ddi_call *call, wdfdma_machine *machine, wdfdma_op op);
+
+typedef struct callback_frame {
+    wdfdma_machine *machine;
+    uint32_t irql;
+    uint32_t counts_steps;
+    uint32_t label;
+    uint32_t event;
+} callback_frame;
+
+/* False, with the machine halted, when the stack is used up. An event below WDFDMA_EVENT_COUNT is logged by its caller
+ * before the driver runs, and its end by callback_leave. */
+bool callback_enter(wdfdma_machine *machine, callback_frame *frame, uint32_t label, uint32_t event,
+                    uint32_t irql);
+void callback_leave(const callback_frame *frame);
+
+/* ---- wdfobject.c ---- */
+/* Makes an object of [type], child of [parent], with what [attributes] ask for (may be NULL). */
+NTSTATUS fx_create(wdfdma_machine *machine, wdfdma_object_type type, size_t bytes, fx_object *parent,
+                   PWDF_OBJECT_ATTRIBUTES attributes, fx_object **out);
+/* Frees an object that fx_create made and nobody has seen. */
+void fx_discard(wdfdma_machine *machine, fx_object *unseen);
+/* Deletes with all children; each one's own end is fx_end. */
+void fx_delete(wdfdma_machine *machine, fx_object *gone);
+bool fx_attributes_are_valid(wdfdma_machine *machine, PWDF_OBJECT_ATTRIBUTES attributes, NTSTATUS *status);
+bool fx_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
+static inline WDFOBJECT fx_get_handle(const fx_object *item) {
+    return (WDFOBJECT)(uintptr_t)item->head.handle;
+}
+
+/* What ends an object of each kind, after its children and before its memory goes. */
+void transaction_end(wdfdma_machine *machine, transaction *gone);
+void enabler_end(wdfdma_machine *machine, enabler *gone);
+void common_buffer_end(wdfdma_machine *machine, common_buffer *gone);
+
+/* ---- transaction.c ---- */
+static inline bool transaction_is_alive(const wdfdma_machine *machine, const transaction *item,
+                                        uint64_t handle) {
+    return !machine->state.halted && item->base.head.handle == handle && item->base.head.kind == 0;
+}
+void transaction_bugcheck(wdfdma_machine *machine, const transaction *item);
+void transaction_reset(transaction *item);
+/* As WdfDmaTransactionRelease, state checks apart. */
+void transaction_release(wdfdma_machine *machine, transaction *item);
+void transaction_hold_request(wdfdma_machine *machine, transaction *item);
+void transaction_forget_hold(wdfdma_machine *machine, transaction *item);
+bool transaction_is_waiting(const transaction *item);
+
+/* ---- initialize.c ---- */
+/* needed(): docs/spec/framework.md. STATUS_BUFFER_TOO_SMALL too far past the chain. */
+typedef struct range_need {
+    uint64_t registers;
+    uint64_t covered;
+    bool starts_past_end;
+    bool broken;
+} range_need;
+NTSTATUS range_get_needed(wdfdma_machine *machine, PMDL chain, uint64_t offset, uint64_t length,
+                          range_need *out);
+typedef struct buffer_range {
+    PMDL mdl;
+    uint64_t offset;
+    uint64_t length;
+    PFN_WDF_PROGRAM_DMA program_dma;
+    WDF_DMA_DIRECTION direction;
+} buffer_range;
+NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item, const buffer_range *range);
+
+/* ---- packet.c: packet and system transactions on the move ---- */
+NTSTATUS packet_start(wdfdma_machine *machine, transaction *item);
+NTSTATUS packet_stage(wdfdma_machine *machine, transaction *item);
+NTSTATUS packet_allocate(wdfdma_machine *machine, transaction *item, uint32_t registers);
+void packet_give_back(wdfdma_machine *machine, transaction *item, bool force);
+void packet_flush(wdfdma_machine *machine, transaction *item);
+/* Calls EvtProgramDma; false when the transaction is no more, or the machine halted. */
+bool program_dma_call(wdfdma_machine *machine, transaction *item, PSCATTER_GATHER_LIST list);
+
+/* ---- system.c ---- */
+void system_context_initialize(wdfdma_machine *machine, transaction *item);
+bool system_configure(wdfdma_machine *machine, transaction *item, uint64_t offset, uint64_t length);
+void system_transfer_complete(wdfdma_machine *machine, transaction *item, DMA_COMPLETION_STATUS status);
+void system_context_complete(wdfdma_machine *machine, transfer_context *context,
+                             DMA_COMPLETION_STATUS status);
+
+/* ---- scatter_gather.c ---- */
+NTSTATUS gather_initialize(wdfdma_machine *machine, transaction *item);
+NTSTATUS gather_stage(wdfdma_machine *machine, transaction *item);
+void gather_give_back(wdfdma_machine *machine, transaction *item);
+void gather_put(wdfdma_machine *machine, transaction *item);
+bool gather_cancel(wdfdma_machine *machine, transaction *item);
+bool gather_is_waiting(const transaction *item);
+void gather_buffer_free(wdfdma_machine *machine, transaction *item);
+
+/* ---- complete.c ---- */
+void transaction_give_back(wdfdma_machine *machine, transaction *item, bool force);
+
+/* ---- enabler.c ---- */
+uint64_t adapter_get_fragment_length(const enabler *of, const adapter *by);
+static inline bool direction_is_valid(WDF_DMA_DIRECTION direction) {
+    return direction == WdfDmaDirectionReadFromDevice || direction == WdfDmaDirectionWriteToDevice;
+}
+
+#endif

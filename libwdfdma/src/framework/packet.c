@@ -1,0 +1,371 @@
+/* Packet and system transactions on the move: registers asked for, granted, staged, given back. */
+#include "framework.h"
+
+static transaction *request_get_transaction(hal_request *granted) {
+    return (transaction *)(void *)((uint8_t *)granted - offsetof(transaction, hal.packet.request));
+}
+
+static bool is_version_2_packet(const transaction *item) {
+    return item->enabler->version != 3;
+}
+
+/* ---- The way down ---- */
+
+/* What a grant finds when its transaction has moved on while it waited. */
+static bool grant_is_welcome(wdfdma_machine *machine, const transaction *item) {
+    switch (item->state) {
+    case WDFDMA_STATE_RESERVED:
+        return true;
+    case WDFDMA_STATE_INITIALIZED:
+    case WDFDMA_STATE_TRANSFER:
+        if (item->mdl != NULL) {
+            return true;
+        }
+        break;
+    default:
+        break;
+    }
+    verifier_rule(machine, WDFDMA_RULE_PENDING_RESERVATION_DISTURBED, &item->base.head);
+    return false;
+}
+
+static void reserve_dma_call(wdfdma_machine *machine, transaction *item) {
+    PFN_WDF_RESERVE_DMA reserve_dma = item->reserve_dma;
+    PVOID context = item->context;
+    callback_frame frame;
+    item->reserve_dma = NULL;
+    item->context = NULL;
+    if (reserve_dma == NULL || !callback_enter(machine, &frame, item->base.head.label,
+                                               WDFDMA_EVENT_RESERVE_DMA, DISPATCH_LEVEL)) {
+        return;
+    }
+    log_append(machine, WDFDMA_RECORD_EVENT, WDFDMA_EVENT_RESERVE_DMA, frame.label);
+    reserve_dma((WDFDMATRANSACTION)(uintptr_t)item->base.head.handle, context);
+    callback_leave(&frame);
+}
+
+/* The adapter routine, and what stands for it where the registers are reserved already. */
+static void base_is_granted(wdfdma_machine *machine, transaction *item) {
+    bool is_system = item->enabler->is_system;
+    uint64_t handle = item->base.head.handle;
+    if (item->state == WDFDMA_STATE_RESERVED) {
+        reserve_dma_call(machine, item);
+        return;
+    }
+    NTSTATUS status = packet_stage(machine, item);
+    if (is_system && !NT_SUCCESS(status) && transaction_is_alive(machine, item, handle)) {
+        system_transfer_complete(machine, item, status == STATUS_CANCELLED ? DmaCancelled : DmaError);
+    }
+}
+
+static IO_ALLOCATION_ACTION packet_is_granted(wdfdma_machine *machine, hal_request *granted) {
+    transaction *item = request_get_transaction(granted);
+    IO_ALLOCATION_ACTION action =
+        item->enabler->is_system ? KeepObject : DeallocateObjectKeepRegisters;
+    if (LIKELY(grant_is_welcome(machine, item))) {
+        item->base_register = granted->base;
+        item->base_count = granted->base == NO_REGISTER ? 0 : granted->count;
+        item->holds_base = true;
+        base_is_granted(machine, item);
+    }
+    return action;
+}
+
+NTSTATUS packet_allocate(wdfdma_machine *machine, transaction *item, uint32_t registers) {
+    hal_request *asked = &item->hal.packet.request;
+    if (UNLIKELY(asked->waiting != WDFDMA_WAITING_NOT)) {
+        verifier_rule(machine, WDFDMA_RULE_PENDING_RESERVATION_DISTURBED, &item->base.head);
+        return STATUS_UNSUCCESSFUL;
+    }
+    asked->adapter = item->adapter;
+    asked->routine = packet_is_granted;
+    asked->context = item;
+    asked->count = registers;
+    asked->base = NO_REGISTER;
+    return channel_allocate(machine, asked, item->immediate && item->enabler->version == 3);
+}
+
+static uint32_t registers_of_transfer(const transaction *item) {
+    if (item->enabler->is_system) {
+        return item->adapter->map_registers;
+    }
+    /* The last transfer's alignment is known; one of several may begin anywhere in a page. */
+    bool whole = item->fragment == item->remaining;
+    uint64_t start = whole ? mdl_page_offset(item->mdl, item->offset) : PAGE_BYTES - 1;
+    return (uint32_t)pages_spanned(start, item->fragment);
+}
+
+NTSTATUS packet_start(wdfdma_machine *machine, transaction *item) {
+    if (is_version_2_packet(item)) {
+        if (item->enabler->device->dma_busy) {
+            verifier_break(machine);
+            return STATUS_WDF_BUSY;
+        }
+        item->enabler->device->dma_busy = true;
+    }
+    if (UNLIKELY(item->fragment != 0)) {
+        /* A reservation that came late has staged it already. */
+        verifier_rule(machine, WDFDMA_RULE_PENDING_RESERVATION_DISTURBED, &item->base.head);
+        return STATUS_UNSUCCESSFUL;
+    }
+    item->fragment =
+        item->remaining < item->maximum_fragment ? item->remaining : item->maximum_fragment;
+    if (item->reserved == 0) {
+        return packet_allocate(machine, item, registers_of_transfer(item));
+    }
+    if (UNLIKELY(!item->holds_base)) {
+        bool waits = item->hal.packet.request.waiting != WDFDMA_WAITING_NOT;
+        verifier_rule(machine,
+                      waits ? WDFDMA_RULE_PENDING_RESERVATION_DISTURBED
+                            : WDFDMA_RULE_CANCELLED_RESERVATION_USED,
+                      &item->base.head);
+        return STATUS_UNSUCCESSFUL;
+    }
+    base_is_granted(machine, item);
+    return STATUS_SUCCESS;
+}
+
+/* ---- A stage ---- */
+
+/* The place of the next byte: in the MDL that holds it or, where the last transfer ended with its MDL, at that one's
+ * end. Moves the cursor along. False, with the machine halted, where the chain ends before it. */
+static bool place_find(wdfdma_machine *machine, transaction *item, uint64_t *offset_in_mdl) {
+    uint64_t place = item->offset + item->transferred;
+    const mdl_object *at = mdl_find(machine, item->cursor);
+    uint64_t hops = 0;
+    while (at != NULL && place - item->cursor_offset > at->mdl->ByteCount && at->mdl->Next != NULL &&
+           hops++ <= machine->state.objects[WDFDMA_OBJECT_MDL]) {
+        item->cursor_offset += at->mdl->ByteCount;
+        item->cursor = at->mdl->Next;
+        at = mdl_find(machine, item->cursor);
+    }
+    if (at == NULL || hops > machine->state.objects[WDFDMA_OBJECT_MDL]) {
+        mdl_bugcheck(machine);
+        return false;
+    }
+    *offset_in_mdl = place - item->cursor_offset;
+    return true;
+}
+
+static void fragment_choose(transaction *item, uint32_t page_offset) {
+    uint64_t fragment =
+        item->remaining < item->maximum_fragment ? item->remaining : item->maximum_fragment;
+    if (item->reserved != 0 && !item->single_transfer) {
+        uint64_t carried = (uint64_t)item->reserved * PAGE_BYTES - page_offset;
+        fragment = fragment < carried ? fragment : carried;
+    }
+    item->fragment = fragment;
+    item->remaining -= fragment;
+}
+
+/* True where the HAL would know what to do with MapTransferEx; otherwise the rule that says why not. */
+static bool map_is_defined(wdfdma_machine *machine, const transaction *item) {
+    const adapter *by = item->adapter;
+    wdfdma_rule rule = WDFDMA_RULE_NONE;
+    if (by == NULL) {
+        rule = WDFDMA_RULE_COMPLETED_WHILE_CONFIGURING;
+    } else if (item->enabler->is_system && by->controller != NULL) {
+        rule = WDFDMA_RULE_MAPPED_TWICE;
+    } else if (item->enabler->is_system && by->channel != &item->hal.packet.request) {
+        rule = WDFDMA_RULE_RESERVED_OTHER_DIRECTION;
+    } else if (!item->holds_base ||
+               (item->base_register != NO_REGISTER &&
+                wdfdma_pool_get_run(machine, item->base_register) != item->base_count)) {
+        rule = WDFDMA_RULE_CANCELLED_RESERVATION_USED;
+    }
+    if (LIKELY(rule == WDFDMA_RULE_NONE)) {
+        return true;
+    }
+    verifier_rule(machine, rule, &item->base.head);
+    return false;
+}
+
+static PSCATTER_GATHER_LIST packet_get_list(transaction *item) {
+    return (PSCATTER_GATHER_LIST)(void *)item->hal.packet.list;
+}
+
+/* Maps [length] bytes at [offset] of the cursor's MDL, or what of them one mapping holds. */
+static bool packet_map(wdfdma_machine *machine, transaction *item, uint64_t offset, uint64_t length) {
+    if (!map_is_defined(machine, item)) {
+        return false;
+    }
+    mdl_walk part;
+    if (length == 0 || !mdl_walk_begin(machine, &part, item->cursor, offset, length)) {
+        verifier_rule(machine, WDFDMA_RULE_LENGTH_PAST_BUFFER, &item->base.head);
+        return false;
+    }
+    map_flush(machine, &item->hal.packet.map, 0);
+    PSCATTER_GATHER_LIST list = packet_get_list(item);
+    list->NumberOfElements = 1;
+    list->Reserved = 0;
+    uint64_t mapped =
+        map_transfer(machine, item->adapter, &part, item->base_register, item->base_count,
+                     item->direction == WdfDmaDirectionWriteToDevice, &item->hal.packet.map, list->Elements);
+    /* A range that the chain does not hold to its end is mapped no further than the chain goes. */
+    item->remaining += length - mapped;
+    item->fragment = mapped;
+    if (item->enabler->is_system) {
+        transfer_start(item->adapter, &item->hal.packet.system->context);
+    }
+    return true;
+}
+
+bool program_dma_call(wdfdma_machine *machine, transaction *item, PSCATTER_GATHER_LIST list) {
+    uint64_t handle = item->base.head.handle;
+    callback_frame frame;
+    if (!callback_enter(machine, &frame, item->base.head.label, WDFDMA_EVENT_PROGRAM_DMA,
+                        DISPATCH_LEVEL)) {
+        return false;
+    }
+    wdfdma_log_record *record =
+        log_append(machine, WDFDMA_RECORD_EVENT, WDFDMA_EVENT_PROGRAM_DMA, frame.label);
+    if (UNLIKELY(record != NULL)) {
+        record->values[0] = item->direction;
+        record->values[1] = list->NumberOfElements;
+        for (ULONG i = 0; i < list->NumberOfElements; i++) {
+            record = log_append(machine, WDFDMA_RECORD_ELEMENT, 0, frame.label);
+            if (record != NULL) {
+                record->values[0] = (uint64_t)list->Elements[i].Address.QuadPart;
+                record->values[1] = list->Elements[i].Length;
+            }
+        }
+    }
+    item->program_dma((WDFDMATRANSACTION)(uintptr_t)handle,
+                      (WDFDEVICE)(uintptr_t)item->enabler->device->base.head.handle, item->context,
+                      (WDF_DMA_DIRECTION)item->direction, list);
+    callback_leave(&frame);
+    return transaction_is_alive(machine, item, handle);
+}
+
+/* After EvtProgramDma of a system transaction: the completion that came meanwhile. */
+static bool completion_deliver(wdfdma_machine *machine, transaction *item) {
+    uint64_t handle = item->base.head.handle;
+    if (!item->completion_due) {
+        return true;
+    }
+    item->completion_due = false;
+    if (item->stage_again) {
+        verifier_rule(machine, WDFDMA_RULE_COMPLETED_TWICE, &item->base.head);
+        return false;
+    }
+    system_transfer_complete(machine, item, (DMA_COMPLETION_STATUS)item->due_status);
+    return transaction_is_alive(machine, item, handle);
+}
+
+/* One round of a stage; false when there is nothing more to do, [status] saying how it ended. */
+static bool round_run(wdfdma_machine *machine, transaction *item, NTSTATUS *status) {
+    uint64_t handle = item->base.head.handle;
+    bool is_system = item->enabler->is_system;
+    uint64_t offset;
+    *status = STATUS_UNSUCCESSFUL;
+    if (!place_find(machine, item, &offset)) {
+        return false;
+    }
+    fragment_choose(item, mdl_page_offset(item->cursor, offset));
+    uint64_t length = item->fragment;
+    if (item->stopped) {
+        *status = STATUS_CANCELLED;
+        return false;
+    }
+    if (is_system && item->hal.packet.system->configure != NULL) {
+        bool go_on = system_configure(machine, item, item->offset + item->transferred, length);
+        if (!transaction_is_alive(machine, item, handle)) {
+            return false;
+        }
+        if (!go_on) {
+            *status = STATUS_SUCCESS;
+            return true;
+        }
+    }
+    if (!packet_map(machine, item, offset, length)) {
+        return false;
+    }
+    *status = STATUS_SUCCESS;
+    item->programming = is_system;
+    if (!program_dma_call(machine, item, packet_get_list(item))) {
+        return false;
+    }
+    item->programming = false;
+    return completion_deliver(machine, item);
+}
+
+NTSTATUS packet_stage(wdfdma_machine *machine, transaction *item) {
+    if (item->staging) {
+        item->stage_again = true;
+        return STATUS_SUCCESS;
+    }
+    uint64_t handle = item->base.head.handle;
+    NTSTATUS status;
+    bool more;
+    item->staging = true;
+    do {
+        item->stage_again = false;
+        more = round_run(machine, item, &status);
+    } while (more && item->stage_again);
+    if (transaction_is_alive(machine, item, handle)) {
+        item->staging = false;
+        item->stage_again = false;
+    }
+    return machine->state.halted ? STATUS_UNSUCCESSFUL : status;
+}
+
+/* ---- The way back ---- */
+
+void packet_flush(wdfdma_machine *machine, transaction *item) {
+    if (item->adapter == NULL) {
+        verifier_rule(machine, WDFDMA_RULE_COMPLETED_TWICE, &item->base.head);
+        return;
+    }
+    if (!item->holds_base) {
+        verifier_rule(machine, WDFDMA_RULE_COMPLETED_WHILE_WAITING, &item->base.head);
+        return;
+    }
+    map_flush(machine, &item->hal.packet.map, item->fragment);
+    if (item->enabler->is_system) {
+        transfer_flush(&item->hal.packet.system->context);
+    }
+}
+
+static bool channel_is_free_to_go(wdfdma_machine *machine, const transaction *item) {
+    wdfdma_rule rule = WDFDMA_RULE_NONE;
+    if (item->adapter->controller != NULL) {
+        rule = WDFDMA_RULE_FREED_WHILE_TRANSFERRING;
+    } else if (item->adapter->channel != &item->hal.packet.request) {
+        rule = WDFDMA_RULE_RESERVED_OTHER_DIRECTION;
+    }
+    if (rule != WDFDMA_RULE_NONE) {
+        verifier_rule(machine, rule, &item->base.head);
+    }
+    return rule == WDFDMA_RULE_NONE;
+}
+
+/* What the freed registers let through still meets the old values. */
+void packet_give_back(wdfdma_machine *machine, transaction *item, bool force) {
+    if (!item->holds_base || (item->reserved != 0 && !force)) {
+        return;
+    }
+    uint64_t handle = item->base.head.handle;
+    if (UNLIKELY(item->adapter == NULL)) {
+        verifier_rule(machine, WDFDMA_RULE_COMPLETED_TWICE, &item->base.head);
+        return;
+    }
+    map_flush(machine, &item->hal.packet.map, 0);
+    if (item->enabler->is_system) {
+        if (channel_is_free_to_go(machine, item)) {
+            channel_free(machine, item->adapter);
+        }
+    } else if (item->base_register != NO_REGISTER) {
+        registers_free(machine, item->adapter, item->base_register, item->base_count);
+    }
+    if (!transaction_is_alive(machine, item, handle)) {
+        return;
+    }
+    if (is_version_2_packet(item)) {
+        item->enabler->device->dma_busy = false;
+    }
+    item->reserved = 0;
+    item->holds_base = false;
+    item->base_register = NO_REGISTER;
+    item->base_count = 0;
+    item->adapter = NULL;
+}

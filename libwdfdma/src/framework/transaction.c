@@ -1,0 +1,364 @@
+/* Transactions: made, deleted, executed, released, asked and told. The state table is docs/spec/framework.md. */
+#include "framework.h"
+
+void transaction_bugcheck(wdfdma_machine *machine, const transaction *item) {
+    verifier_wdf_violation(machine, WDFDMA_WDF_DMA_FATAL_ERROR, item->base.head.handle, item->state,
+                           &item->base.head);
+}
+
+void transaction_reset(transaction *item) {
+    item->mdl = NULL;
+    item->cursor = NULL;
+    item->cursor_offset = 0;
+    item->offset = 0;
+    item->length = 0;
+    item->transferred = 0;
+    item->remaining = 0;
+    item->fragment = 0;
+    item->maximum_fragment = 0;
+    item->program_dma = NULL;
+    item->reserve_dma = NULL;
+    item->context = NULL;
+    item->immediate = false;
+    item->single_transfer = item->enabler->single_transfer;
+}
+
+void transaction_hold_request(wdfdma_machine *machine, transaction *item) {
+    wdf_request *held = item->request == 0 ? NULL : (wdf_request *)object_find(machine, item->request);
+    if (held != NULL) {
+        held->dma_references++;
+        item->holds_request = true;
+    }
+}
+
+/* A request that is held cannot be destroyed, but for with its device: then there is nothing to give back. */
+void transaction_forget_hold(wdfdma_machine *machine, transaction *item) {
+    if (item->holds_request) {
+        wdf_request *held = (wdf_request *)object_find(machine, item->request);
+        item->holds_request = false;
+        if (held != NULL) {
+            held->dma_references--;
+        }
+    }
+}
+
+bool transaction_is_waiting(const transaction *item) {
+    if (item->enabler->is_scatter_gather) {
+        return gather_is_waiting(item);
+    }
+    return item->hal.packet.request.waiting != WDFDMA_WAITING_NOT;
+}
+
+static void buffer_free(wdfdma_machine *machine, transaction *item) {
+    if (item->enabler->is_scatter_gather) {
+        gather_buffer_free(machine, item);
+    }
+}
+
+void transaction_release(wdfdma_machine *machine, transaction *item) {
+    if (item->state == WDFDMA_STATE_RELEASED) {
+        return;
+    }
+    uint64_t handle = item->base.head.handle;
+    transaction_forget_hold(machine, item);
+    item->state = WDFDMA_STATE_RELEASED;
+    transaction_give_back(machine, item, false);
+    if (transaction_is_alive(machine, item, handle)) {
+        item->request = 0;
+        transaction_reset(item);
+        buffer_free(machine, item);
+    }
+}
+
+static bool system_part_create(wdfdma_machine *machine, transaction *item) {
+    system_part *part = data_allocate(machine, sizeof *part, NULL);
+    if (part == NULL) {
+        return false;
+    }
+    part->context.owner = item;
+    part->context.complete = system_context_complete;
+    item->hal.packet.system = part;
+    return true;
+}
+
+static NTSTATUS transaction_create(wdfdma_machine *machine, enabler *of,
+                                   PWDF_OBJECT_ATTRIBUTES attributes, WDFDMATRANSACTION *out) {
+    fx_object *made = NULL;
+    NTSTATUS status = STATUS_SUCCESS;
+    fx_object *parent = &of->base;
+    if (attributes != NULL && attributes->ParentObject != NULL) {
+        const object *given = object_find(machine, (uint64_t)(uintptr_t)attributes->ParentObject);
+        if (given == NULL || given->kind != 0) {
+            verifier_wdf_violation(machine, WDFDMA_WDF_INVALID_HANDLE,
+                                   (uint64_t)(uintptr_t)attributes->ParentObject, 0, NULL);
+            return STATUS_UNSUCCESSFUL;
+        }
+        /* Its life must end with its enabler's: any other parent is refused. */
+        if (given != &of->base.head) {
+            return STATUS_INVALID_DEVICE_REQUEST;
+        }
+    }
+    status = fx_create(machine, WDFDMA_OBJECT_TRANSACTION, sizeof(transaction), parent, attributes, &made);
+    if (!NT_SUCCESS(status)) {
+        return status;
+    }
+    transaction *item = (transaction *)made;
+    item->enabler = of;
+    item->base_register = NO_REGISTER;
+    item->state = WDFDMA_STATE_CREATED;
+    item->single_transfer = of->single_transfer;
+    if (of->is_system && !system_part_create(machine, item)) {
+        fx_discard(machine, made);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    *out = (WDFDMATRANSACTION)(uintptr_t)made->head.handle;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS WdfDmaTransactionCreate(WDFDMAENABLER DmaEnabler, PWDF_OBJECT_ATTRIBUTES Attributes,
+                                 WDFDMATRANSACTION *DmaTransaction) {
+    ddi_call call;
+    enabler *of = (enabler *)ddi_enter(&call, DmaEnabler, WDFDMA_OBJECT_ENABLER, WDFDMA_OP_CREATE);
+    if (of == NULL) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    wdfdma_machine *machine = call.machine;
+    uint32_t label = machine->label_given ? machine->next_label
+                                          : machine->slots[WDFDMA_OBJECT_TRANSACTION].next_label;
+    NTSTATUS status = STATUS_UNSUCCESSFUL;
+    if (DmaTransaction == NULL) {
+        verifier_wdf_violation(machine, WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL, 0, 0, NULL);
+    } else {
+        status = transaction_create(machine, of, Attributes, DmaTransaction);
+    }
+    return ddi_leave_status(&call, label, status);
+}
+
+/* Ends a transaction in WdfObjectDelete, or as the child of what is deleted. */
+void transaction_end(wdfdma_machine *machine, transaction *gone) {
+    if (gone->state == WDFDMA_STATE_TRANSFER && machine->config.verifier) {
+        transaction_bugcheck(machine, gone);
+        return;
+    }
+    transaction_forget_hold(machine, gone);
+    transaction_give_back(machine, gone, true);
+    if (machine->state.halted) {
+        return;
+    }
+    gone->state = WDFDMA_STATE_DELETED;
+    gone->request = 0;
+    if (gone->enabler->is_scatter_gather) {
+        gather_buffer_free(machine, gone);
+    } else if (!transaction_is_waiting(gone)) {
+        data_free(machine, gone->hal.packet.system);
+        gone->hal.packet.system = NULL;
+    }
+}
+
+static transaction *transaction_enter(ddi_call *call, WDFDMATRANSACTION handle, wdfdma_op op) {
+    return (transaction *)ddi_enter(call, handle, WDFDMA_OBJECT_TRANSACTION, op);
+}
+
+static NTSTATUS transaction_start(wdfdma_machine *machine, transaction *item) {
+    if (item->enabler->is_scatter_gather) {
+        return gather_stage(machine, item);
+    }
+    return packet_start(machine, item);
+}
+
+NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDFCONTEXT Context) {
+    ddi_call call;
+    transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_EXECUTE);
+    if (item == NULL) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    wdfdma_machine *machine = call.machine;
+    uint32_t label = item->base.head.label;
+    if (UNLIKELY(item->state != WDFDMA_STATE_INITIALIZED)) {
+        transaction_bugcheck(machine, item);
+        return ddi_leave_status(&call, label, STATUS_UNSUCCESSFUL);
+    }
+    uint64_t handle = item->base.head.handle;
+    item->state = WDFDMA_STATE_TRANSFER;
+    item->context = Context;
+    transaction_hold_request(machine, item);
+    NTSTATUS status = transaction_start(machine, item);
+    if (!NT_SUCCESS(status) && transaction_is_alive(machine, item, handle)) {
+        item->state = WDFDMA_STATE_TRANSFER_FAILED;
+        transaction_forget_hold(machine, item);
+    }
+    return ddi_leave_status(&call, label, status);
+}
+
+NTSTATUS WdfDmaTransactionRelease(WDFDMATRANSACTION DmaTransaction) {
+    ddi_call call;
+    transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_RELEASE);
+    if (item == NULL) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    uint32_t label = item->base.head.label;
+    if (item->state == WDFDMA_STATE_TRANSFER && call.machine->config.verifier) {
+        transaction_bugcheck(call.machine, item);
+    } else {
+        transaction_release(call.machine, item);
+    }
+    return ddi_leave_status(&call, label, STATUS_SUCCESS);
+}
+
+size_t WdfDmaTransactionGetBytesTransferred(WDFDMATRANSACTION DmaTransaction) {
+    ddi_call call;
+    transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_GET_BYTES_TRANSFERRED);
+    if (item == NULL) {
+        return 0;
+    }
+    size_t bytes = (size_t)item->transferred;
+    ddi_leave_values(&call, item->base.head.label, bytes, 0);
+    return bytes;
+}
+
+size_t WdfDmaTransactionGetCurrentDmaTransferLength(WDFDMATRANSACTION DmaTransaction) {
+    ddi_call call;
+    transaction *item =
+        transaction_enter(&call, DmaTransaction, WDFDMA_OP_GET_CURRENT_DMA_TRANSFER_LENGTH);
+    if (item == NULL) {
+        return 0;
+    }
+    size_t bytes = (size_t)item->fragment;
+    ddi_leave_values(&call, item->base.head.label, bytes, 0);
+    return bytes;
+}
+
+void WdfDmaTransactionSetMaximumLength(WDFDMATRANSACTION DmaTransaction, size_t MaximumLength) {
+    ddi_call call;
+    transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_SET_MAXIMUM_LENGTH);
+    if (item == NULL) {
+        return;
+    }
+    if (item->adapter == NULL) {
+        verifier_rule(call.machine, WDFDMA_RULE_NO_ADAPTER, &item->base.head);
+    } else if (MaximumLength < adapter_get_fragment_length(item->enabler, item->adapter)) {
+        item->maximum_fragment = MaximumLength;
+    }
+    ddi_leave_values(&call, item->base.head.label, 0, 0);
+}
+
+/* What only version 3 has, or only a system profile: a break otherwise. */
+static bool call_is_for(wdfdma_machine *machine, bool has) {
+    if (!has) {
+        verifier_break(machine);
+    }
+    return has;
+}
+
+void WdfDmaTransactionSetSingleTransferRequirement(WDFDMATRANSACTION DmaTransaction,
+                                                   BOOLEAN RequireSingleTransfer) {
+    ddi_call call;
+    transaction *item =
+        transaction_enter(&call, DmaTransaction, WDFDMA_OP_SET_SINGLE_TRANSFER_REQUIREMENT);
+    if (item == NULL) {
+        return;
+    }
+    bool legal = item->enabler->version == 3 &&
+                 (item->state == WDFDMA_STATE_CREATED || item->state == WDFDMA_STATE_RELEASED ||
+                  item->state == WDFDMA_STATE_RESERVED);
+    if (call_is_for(call.machine, legal)) {
+        item->single_transfer = RequireSingleTransfer != FALSE;
+    }
+    ddi_leave_values(&call, item->base.head.label, 0, 0);
+}
+
+void WdfDmaTransactionSetImmediateExecution(WDFDMATRANSACTION DmaTransaction,
+                                            BOOLEAN UseImmediateExecution) {
+    ddi_call call;
+    transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_SET_IMMEDIATE_EXECUTION);
+    if (item == NULL) {
+        return;
+    }
+    if (call_is_for(call.machine, item->enabler->version == 3)) {
+        bool legal = item->state == WDFDMA_STATE_CREATED ||
+                     item->state == WDFDMA_STATE_INITIALIZED || item->state == WDFDMA_STATE_RELEASED;
+        call_is_for(call.machine, legal);
+        item->immediate = UseImmediateExecution != FALSE;
+    }
+    ddi_leave_values(&call, item->base.head.label, 0, 0);
+}
+
+void WdfDmaTransactionSetDeviceAddressOffset(WDFDMATRANSACTION DmaTransaction, ULONG Offset) {
+    ddi_call call;
+    transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_SET_DEVICE_ADDRESS_OFFSET);
+    if (item == NULL) {
+        return;
+    }
+    if (call_is_for(call.machine, item->enabler->is_system)) {
+        item->hal.packet.system->device_address_offset = Offset;
+    }
+    ddi_leave_values(&call, item->base.head.label, 0, 0);
+}
+
+void WdfDmaTransactionSetChannelConfigurationCallback(
+    WDFDMATRANSACTION DmaTransaction,
+    PFN_WDF_DMA_TRANSACTION_CONFIGURE_DMA_CHANNEL ConfigureRoutine, PVOID ConfigureContext) {
+    ddi_call call;
+    transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_SET_CALLBACK);
+    if (item == NULL) {
+        return;
+    }
+    if (call_is_for(call.machine, item->enabler->is_system)) {
+        item->hal.packet.system->configure = ConfigureRoutine;
+        item->hal.packet.system->configure_context = ConfigureContext;
+    }
+    ddi_leave_values(&call, item->base.head.label, 0, 0);
+}
+
+void WdfDmaTransactionSetTransferCompleteCallback(
+    WDFDMATRANSACTION DmaTransaction,
+    PFN_WDF_DMA_TRANSACTION_DMA_TRANSFER_COMPLETE DmaCompletionRoutine, PVOID DmaCompletionContext) {
+    ddi_call call;
+    transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_SET_CALLBACK);
+    if (item == NULL) {
+        return;
+    }
+    if (call_is_for(call.machine, item->enabler->is_system)) {
+        item->hal.packet.system->complete = DmaCompletionRoutine;
+        item->hal.packet.system->complete_context = DmaCompletionContext;
+    }
+    ddi_leave_values(&call, item->base.head.label, 0, 0);
+}
+
+WDFREQUEST WdfDmaTransactionGetRequest(WDFDMATRANSACTION DmaTransaction) {
+    ddi_call call;
+    transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_TRANSACTION_CALL);
+    if (item == NULL) {
+        return NULL;
+    }
+    bool lives = item->request != 0 && object_find(call.machine, item->request) != NULL;
+    ddi_leave(&call);
+    return lives ? (WDFREQUEST)(uintptr_t)item->request : NULL;
+}
+
+WDFDEVICE WdfDmaTransactionGetDevice(WDFDMATRANSACTION DmaTransaction) {
+    ddi_call call;
+    transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_TRANSACTION_CALL);
+    if (item == NULL) {
+        return NULL;
+    }
+    ddi_leave(&call);
+    return (WDFDEVICE)fx_get_handle(&item->enabler->device->base);
+}
+
+PVOID WdfDmaTransactionWdmGetTransferContext(WDFDMATRANSACTION DmaTransaction) {
+    ddi_call call;
+    transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_TRANSACTION_CALL);
+    if (item == NULL) {
+        return NULL;
+    }
+    bool legal = item->enabler->version == 3 && item->state != WDFDMA_STATE_CREATED &&
+                 item->state != WDFDMA_STATE_RELEASED;
+    PVOID context = NULL;
+    if (call_is_for(call.machine, legal)) {
+        context = item->enabler->is_system ? (PVOID)&item->hal.packet.system->context
+                                           : (PVOID)(uintptr_t)item->base.head.handle;
+    }
+    ddi_leave(&call);
+    return context;
+}

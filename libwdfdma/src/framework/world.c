@@ -1,0 +1,53 @@
+/* A machine from its making to its end, and the look at all of it: what concerns every floor at once. */
+#include "framework.h"
+
+NTSTATUS wdfdma_machine_create(const wdfdma_machine_config *config, wdfdma_machine **out) {
+    wdfdma_machine_config settings;
+    if (out == NULL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    NTSTATUS status = machine_config_validate(config, &settings);
+    if (!NT_SUCCESS(status)) {
+        return status;
+    }
+    size_t machine_bytes = size_round_up(sizeof(wdfdma_machine), 64);
+    size_t bytes = machine_bytes + hal_get_bytes(&settings);
+    wdfdma_machine *made = arena_create(&settings, bytes);
+    if (made == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    made->regions[REGION_MACHINE].used_bytes = bytes;
+    made->config = settings;
+    made->counts_steps = 1;
+    made->fail_countdown = settings.fail_allocation;
+    machine_seed(made, settings.seed);
+    hal_open(made, (uint8_t *)made + machine_bytes);
+    status = wdfdma_log_configure(made, settings.log_records);
+    if (NT_SUCCESS(status) && !registry_add(made)) {
+        status = STATUS_INSUFFICIENT_RESOURCES;
+    }
+    if (!NT_SUCCESS(status)) {
+        arena_destroy(made);
+        return status;
+    }
+    current_machine_id = made->id;
+    *out = made;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS wdfdma_machine_destroy(wdfdma_machine *machine) {
+    if (machine == NULL) {
+        return STATUS_SUCCESS;
+    }
+    if (machine->state.op != WDFDMA_OP_NONE || machine->state.depth != 0) {
+        return STATUS_INVALID_DEVICE_STATE;
+    }
+    registry_remove(machine);
+    arena_destroy(machine);
+    return STATUS_SUCCESS;
+}
+
+bool wdfdma_machine_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
+    return machine != NULL && machine_check_memory(machine, out) && hal_check(machine, out) &&
+           fx_check(machine, out);
+}

@@ -1,0 +1,239 @@
+/* Who waits for whom: the adapters' channels and the pool's queue. docs/spec/hal.md, section 4.
+ *
+ * Invariants: a request is in an adapter's queue, in the pool's queue, or in none, as its [waiting] says; one that
+ * is in the pool's queue owns its adapter's channel; a queue is only empty-handed for want of what its head asks.
+ * Neither a drain nor the run of an adapter's queue is re-entered: the outer one goes on. */
+#include "hal.h"
+
+static void queue_append(request_queue *queue, hal_request *request) {
+    request->next = NULL;
+    request->previous = queue->last;
+    if (queue->last == NULL) {
+        queue->first = request;
+    } else {
+        queue->last->next = request;
+    }
+    queue->last = request;
+}
+
+static void queue_remove(request_queue *queue, hal_request *request) {
+    if (request->previous == NULL) {
+        queue->first = request->next;
+    } else {
+        request->previous->next = request->next;
+    }
+    if (request->next == NULL) {
+        queue->last = request->previous;
+    } else {
+        request->next->previous = request->previous;
+    }
+    request->next = NULL;
+    request->previous = NULL;
+}
+
+static void wait_for_channel(wdfdma_machine *machine, hal_request *request) {
+    adapter *by = request->adapter;
+    request->waiting = WDFDMA_WAITING_CHANNEL;
+    queue_append(&by->queue, request);
+    by->waiting++;
+    machine->state.waiting_channel++;
+}
+
+static void wait_for_registers(wdfdma_machine *machine, hal_request *request) {
+    request->waiting = WDFDMA_WAITING_POOL;
+    queue_append(&machine->hal->pool.queue, request);
+    machine->state.waiting_pool++;
+}
+
+static void wait_ends(wdfdma_machine *machine, hal_request *request) {
+    if (request->waiting == WDFDMA_WAITING_CHANNEL) {
+        queue_remove(&request->adapter->queue, request);
+        request->adapter->waiting--;
+        machine->state.waiting_channel--;
+    } else {
+        queue_remove(&machine->hal->pool.queue, request);
+        machine->state.waiting_pool--;
+    }
+    request->waiting = WDFDMA_WAITING_NOT;
+}
+
+static bool request_take_run(wdfdma_machine *machine, hal_request *request) {
+    if (!pool_take(machine, request->count, &request->base)) {
+        return false;
+    }
+    request->adapter->registers_held += request->count;
+    return true;
+}
+
+static bool request_take(wdfdma_machine *machine, hal_request *request) {
+    if (!request->adapter->needs_registers || request->count == 0) {
+        request->base = NO_REGISTER;
+        return true;
+    }
+    return machine->hal->pool.queue.first == NULL && request_take_run(machine, request);
+}
+
+static void channel_own(hal_request *request) {
+    request->adapter->channel = request;
+    request->adapter->channel_owned = true;
+}
+
+static void channel_disown(adapter *by) {
+    by->channel = NULL;
+    by->channel_owned = false;
+}
+
+static void channel_release(wdfdma_machine *machine, adapter *by);
+
+static void request_deliver(wdfdma_machine *machine, hal_request *request) {
+    adapter *by = request->adapter;
+    uint32_t base = request->base;
+    uint32_t count = base == NO_REGISTER ? 0 : request->count;
+    by->channel_base = base;
+    by->channel_count = count;
+    IO_ALLOCATION_ACTION action = request->routine(machine, request);
+    if (UNLIKELY(machine->state.halted) || action == KeepObject) {
+        return;
+    }
+    if (action == DeallocateObject && count != 0) {
+        registers_free(machine, by, base, count);
+    }
+    channel_release(machine, by);
+}
+
+static void adapter_run_queue(wdfdma_machine *machine, adapter *by) {
+    if (by->running) {
+        return;
+    }
+    by->running = true;
+    while (by->queue.first != NULL && !by->channel_owned && !machine->state.halted) {
+        hal_request *request = by->queue.first;
+        wait_ends(machine, request);
+        channel_own(request);
+        if (!request_take(machine, request)) {
+            wait_for_registers(machine, request);
+            break;
+        }
+        request_deliver(machine, request);
+    }
+    by->running = false;
+}
+
+static void channel_release(wdfdma_machine *machine, adapter *by) {
+    channel_disown(by);
+    if (by->queue.first != NULL) {
+        adapter_run_queue(machine, by);
+    }
+}
+
+static void pool_drain(wdfdma_machine *machine) {
+    pool *of = &machine->hal->pool;
+    if (of->draining) {
+        return;
+    }
+    of->draining = true;
+    while (of->queue.first != NULL && !machine->state.halted) {
+        hal_request *request = of->queue.first;
+        if (!request_take_run(machine, request)) {
+            break;
+        }
+        wait_ends(machine, request);
+        request_deliver(machine, request);
+    }
+    of->draining = false;
+}
+
+NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, bool synchronous) {
+    adapter *by = request->adapter;
+    if (by->needs_registers && request->count > by->map_registers) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    if (by->channel_owned) {
+        if (synchronous) {
+            return STATUS_INSUFFICIENT_RESOURCES;
+        }
+        wait_for_channel(machine, request);
+        return STATUS_SUCCESS;
+    }
+    channel_own(request);
+    if (!request_take(machine, request)) {
+        if (synchronous) {
+            channel_disown(by);
+            return STATUS_INSUFFICIENT_RESOURCES;
+        }
+        wait_for_registers(machine, request);
+        return STATUS_SUCCESS;
+    }
+    request_deliver(machine, request);
+    return STATUS_SUCCESS;
+}
+
+/* A run that is not held, or not with this length: parameter 2 is how many registers too many are freed. */
+static bool run_is_held(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count) {
+    uint32_t held = wdfdma_pool_get_run(machine, base);
+    if (LIKELY(held == count && from->registers_held >= count)) {
+        return true;
+    }
+    uint64_t extra = held < count ? count - held : count;
+    dma_bugcheck(machine, DMA_VIOLATION_FREED_REGISTERS_TWICE, extra, base, held, &from->head);
+    return false;
+}
+
+void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count) {
+    if (!run_is_held(machine, from, base, count)) {
+        return;
+    }
+    from->registers_held -= count;
+    pool_put(machine, base, count);
+    if (machine->hal->pool.queue.first != NULL) {
+        pool_drain(machine);
+    }
+}
+
+void channel_free(wdfdma_machine *machine, adapter *from) {
+    uint32_t count = from->channel_count;
+    from->channel_count = 0;
+    if (count != 0) {
+        registers_free(machine, from, from->channel_base, count);
+    }
+    if (!machine->state.halted) {
+        channel_release(machine, from);
+    }
+}
+
+bool channel_cancel(wdfdma_machine *machine, hal_request *request) {
+    uint32_t waiting = request->waiting;
+    if (waiting == WDFDMA_WAITING_NOT) {
+        return false;
+    }
+    adapter *by = request->adapter;
+    wait_ends(machine, request);
+    if (waiting == WDFDMA_WAITING_POOL) {
+        channel_release(machine, by);
+        pool_drain(machine);
+    }
+    return true;
+}
+
+/* The pool's queue in order, each owning its channel, and nobody there who could be served. */
+bool channel_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
+    const pool *of = &machine->hal->pool;
+    uint32_t count = 0;
+    const hal_request *previous = NULL;
+    for (const hal_request *at = of->queue.first; at != NULL; at = at->next) {
+        if (at->previous != previous || at->waiting != WDFDMA_WAITING_POOL) {
+            return check_fail(out, "the pool's queue is linked both ways", count, WDFDMA_WAITING_POOL,
+                              at->waiting);
+        }
+        if (at->adapter->channel != at) {
+            return check_fail(out, "who waits for registers owns its channel",
+                              at->adapter->head.label, 1, 0);
+        }
+        previous = at;
+        count++;
+    }
+    if (of->queue.last != previous || count != machine->state.waiting_pool) {
+        return check_fail(out, "the pool's queue has its length", 0, machine->state.waiting_pool, count);
+    }
+    return true;
+}

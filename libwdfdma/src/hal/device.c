@@ -1,0 +1,244 @@
+/* The device's side: which logical addresses it may use now, and its accesses, as through an IOMMU.
+ *
+ * A mapping is linked in O(1) when it begins, and entered in an index by page only when a device first looks: a
+ * cycle that no device watches pays for two links. The elements of a mapping say what it covers. */
+#include "hal.h"
+
+#include <string.h>
+
+/* A page of a mapping: bytes [start, end) of it. */
+typedef struct mapped_page {
+    struct mapped_page *next_here; /* the same logical page */
+    struct mapped_page *previous_here;
+    struct mapped_page *next_of; /* the same mapping */
+    mapping *of;
+    uint64_t key;
+    uint32_t start;
+    uint32_t end;
+} mapped_page;
+
+/* Register i and the page with its address are told apart by the highest bit. */
+static const uint64_t REGISTER_KEY = 1ull << 63;
+
+uint8_t *register_get_page(wdfdma_machine *machine, uint32_t index) {
+    region *part = &machine->regions[REGION_REGISTERS];
+    size_t needed = ((size_t)index + 1) * PAGE_BYTES;
+    if (needed > part->used_bytes) {
+        region_grow(machine, REGION_REGISTERS, needed - part->used_bytes);
+    }
+    return part->base + (size_t)index * PAGE_BYTES;
+}
+
+void mapping_begin(wdfdma_machine *machine, mapping *made) {
+    hal *of = machine->hal;
+    made->live = true;
+    made->previous = NULL;
+    made->next = of->unindexed;
+    if (made->next != NULL) {
+        made->next->previous = made;
+    }
+    of->unindexed = made;
+    machine->state.mappings++;
+}
+
+static void mapping_unlink(hal *of, mapping *gone) {
+    if (gone->previous == NULL) {
+        of->unindexed = gone->next;
+    } else {
+        gone->previous->next = gone->next;
+    }
+    if (gone->next != NULL) {
+        gone->next->previous = gone->previous;
+    }
+}
+
+static void mapped_page_remove(wdfdma_machine *machine, mapped_page *gone) {
+    if (gone->next_here != NULL) {
+        gone->next_here->previous_here = gone->previous_here;
+    }
+    if (gone->previous_here != NULL) {
+        gone->previous_here->next_here = gone->next_here;
+    } else if (gone->next_here != NULL) {
+        *table_find(&machine->hal->index, gone->key) = (uint64_t)(uintptr_t)gone->next_here;
+    } else {
+        table_remove(&machine->hal->index, gone->key);
+    }
+    data_free(machine, gone);
+}
+
+static void mapping_unindex(wdfdma_machine *machine, mapping *gone) {
+    while (gone->pages != NULL) {
+        mapped_page *first = gone->pages;
+        gone->pages = first->next_of;
+        mapped_page_remove(machine, first);
+    }
+}
+
+void mapping_end(wdfdma_machine *machine, mapping *gone) {
+    if (!gone->live) {
+        return;
+    }
+    gone->live = false;
+    machine->state.mappings--;
+    if (LIKELY(gone->pages == NULL)) {
+        mapping_unlink(machine->hal, gone);
+    } else {
+        mapping_unindex(machine, gone);
+    }
+}
+
+static bool mapped_page_add(wdfdma_machine *machine, mapping *to, uint64_t address, uint64_t length) {
+    mapped_page *page = data_allocate(machine, sizeof *page, NULL);
+    if (page == NULL) {
+        return false;
+    }
+    uint64_t number = address / PAGE_BYTES;
+    page->key = to->first_register == NO_REGISTER ? number : number | REGISTER_KEY;
+    uint64_t *here = table_find(&machine->hal->index, page->key);
+    mapped_page *first = here == NULL ? NULL : (mapped_page *)(uintptr_t)*here;
+    if (!table_put(machine, &machine->hal->index, page->key, (uint64_t)(uintptr_t)page)) {
+        data_free(machine, page);
+        return false;
+    }
+    page->next_here = first;
+    if (first != NULL) {
+        first->previous_here = page;
+    }
+    page->of = to;
+    page->next_of = to->pages;
+    to->pages = page;
+    page->start = (uint32_t)(address % PAGE_BYTES);
+    page->end = page->start + (uint32_t)length;
+    return true;
+}
+
+static bool mapping_index(wdfdma_machine *machine, mapping *made) {
+    for (uint32_t i = 0; i < made->element_count; i++) {
+        uint64_t address = (uint64_t)made->elements[i].Address.QuadPart;
+        uint64_t left = made->elements[i].Length;
+        while (left != 0) {
+            uint64_t in_page = address % PAGE_BYTES;
+            uint64_t here = left < PAGE_BYTES - in_page ? left : PAGE_BYTES - in_page;
+            if (!mapped_page_add(machine, made, address, here)) {
+                mapping_unindex(machine, made);
+                return false;
+            }
+            address += here;
+            left -= here;
+        }
+    }
+    return true;
+}
+
+static bool mappings_index(wdfdma_machine *machine) {
+    hal *of = machine->hal;
+    while (of->unindexed != NULL) {
+        mapping *made = of->unindexed;
+        if (!mapping_index(machine, made)) {
+            return false;
+        }
+        of->unindexed = made->next;
+        if (made->next != NULL) {
+            made->next->previous = NULL;
+        }
+        made->next = NULL;
+    }
+    return true;
+}
+
+static const mapped_page *page_allowing(const wdfdma_machine *machine, uint64_t key, uint32_t at,
+                                        bool write) {
+    const uint64_t *here = table_find(&machine->hal->index, key);
+    const mapped_page *page = here == NULL ? NULL : (const mapped_page *)(uintptr_t)*here;
+    while (page != NULL && (at < page->start || at >= page->end ||
+                            !(write ? page->of->device_writes : page->of->device_reads))) {
+        page = page->next_here;
+    }
+    return page;
+}
+
+/* The bytes that a device may use at [address], and how many of them up to the end of what allows it. */
+static uint8_t *address_find(wdfdma_machine *machine, uint64_t address, bool write, uint64_t *bytes) {
+    uint64_t number = address / PAGE_BYTES;
+    uint32_t at = (uint32_t)(address % PAGE_BYTES);
+    const mapped_page *page = page_allowing(machine, number | REGISTER_KEY, at, write);
+    uint8_t *host = NULL;
+    if (page != NULL) {
+        host = register_get_page(machine, (uint32_t)(number - REGISTERS_ADDRESS / PAGE_BYTES));
+    } else {
+        page = page_allowing(machine, number, at, write);
+        host = page == NULL ? NULL : memory_get_page(machine, number);
+    }
+    if (host == NULL) {
+        return NULL;
+    }
+    *bytes = page->end - at;
+    return host + at;
+}
+
+static bool access_is_allowed(wdfdma_machine *machine, uint64_t address, size_t bytes, bool write) {
+    uint64_t at = address;
+    uint64_t left = bytes;
+    while (left != 0) {
+        uint64_t here = 0;
+        if (at < address || address_find(machine, at, write, &here) == NULL) {
+            dma_bugcheck(machine, DMA_VIOLATION_IOMMU, at, left, write, NULL);
+            return false;
+        }
+        here = here < left ? here : left;
+        at += here;
+        left -= here;
+    }
+    return true;
+}
+
+static NTSTATUS device_access(wdfdma_machine *machine, uint64_t address, uint8_t *out,
+                              const uint8_t *data, size_t bytes) {
+    bool write = data != NULL;
+    if (machine->state.halted) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    if (!mappings_index(machine)) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    if (!access_is_allowed(machine, address, bytes, write)) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    for (size_t done = 0; done < bytes;) {
+        uint64_t here = 0;
+        uint8_t *host = address_find(machine, address + done, write, &here);
+        size_t part = here < bytes - done ? (size_t)here : bytes - done;
+        memcpy(write ? host : out + done, write ? data + done : host, part);
+        done += part;
+    }
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS wdfdma_device_read(wdfdma_machine *machine, uint64_t address, void *out, size_t bytes) {
+    if (machine == NULL || (out == NULL && bytes != 0)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    return bytes == 0 ? STATUS_SUCCESS : device_access(machine, address, out, NULL, bytes);
+}
+
+NTSTATUS wdfdma_device_write(wdfdma_machine *machine, uint64_t address, const void *data, size_t bytes) {
+    if (machine == NULL || (data == NULL && bytes != 0)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    return bytes == 0 ? STATUS_SUCCESS : device_access(machine, address, NULL, data, bytes);
+}
+
+bool mapping_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
+    uint64_t count = 0;
+    for (const mapping *at = machine->hal->unindexed; at != NULL; at = at->next) {
+        if (!at->live || at->pages != NULL) {
+            return check_fail(out, "a mapping in the list is live and not indexed", count, 1, at->live);
+        }
+        if (at->next != NULL && at->next->previous != at) {
+            return check_fail(out, "the list of mappings is linked both ways", count, 1, 0);
+        }
+        count++;
+    }
+    return count <= machine->state.mappings ||
+           check_fail(out, "no more mappings are listed than are live", 0, machine->state.mappings, count);
+}

@@ -1,0 +1,22 @@
+/* The HAL's opening, its check, and the bug check that is its own. */
+#include "hal.h"
+
+size_t hal_get_bytes(const wdfdma_machine_config *config) {
+    return size_round_up(sizeof(hal), 64) + pool_get_bytes(config->map_registers);
+}
+
+void hal_open(wdfdma_machine *machine, void *memory) {
+    machine->hal = memory;
+    pool_open(machine, (uint8_t *)memory + size_round_up(sizeof(hal), 64));
+}
+
+bool hal_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
+    return pool_check(machine, out) && channel_check(machine, out) && mapping_check(machine, out);
+}
+
+void dma_bugcheck(wdfdma_machine *machine, dma_violation violation, uint64_t second, uint64_t third,
+                  uint64_t fourth, const object *concerned) {
+    const uint64_t parameters[4] = {violation, second, third, fourth};
+    machine_bugcheck(machine, WDFDMA_BUGCHECK_DRIVER_VERIFIER_DMA_VIOLATION, parameters,
+                     WDFDMA_RULE_NONE, concerned);
+}

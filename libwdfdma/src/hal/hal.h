@@ -1,0 +1,282 @@
+/* The HAL of one machine: the pool of map registers, adapters and their channels, physical memory and MDLs,
+ * mappings and lists, system DMA, common buffers. Its behaviour is docs/spec/hal.md.
+ *
+ * A request for registers is part of whoever makes it (a transaction, a WDM driver's call): queues link them in
+ * place, so that nothing is allocated on the way to a grant. A request is not touched again once its routine has
+ * been called. */
+#ifndef WDFDMA_HAL_H
+#define WDFDMA_HAL_H
+
+#include "machine/machine.h"
+
+enum { NO_REGISTER = UINT32_MAX };
+static const uint64_t REGISTERS_ADDRESS = 0x100000;
+
+/* Parameter 1 of DRIVER_VERIFIER_DMA_VIOLATION. */
+typedef enum dma_violation {
+    DMA_VIOLATION_FREED_TOO_MUCH_COMMON_BUFFER = 0x03,
+    DMA_VIOLATION_FREED_CHANNEL_TWICE = 0x04,
+    DMA_VIOLATION_FREED_REGISTERS_TWICE = 0x05,
+    DMA_VIOLATION_PUT_LIST_TWICE = 0x06,
+    DMA_VIOLATION_PUT_WITH_COMMON_BUFFERS = 0x07,
+    DMA_VIOLATION_PUT_WITH_CHANNEL = 0x08,
+    DMA_VIOLATION_PUT_WITH_REGISTERS = 0x09,
+    DMA_VIOLATION_PUT_WITH_LISTS = 0x0A,
+    DMA_VIOLATION_IOMMU = 0x26
+} dma_violation;
+
+typedef struct adapter adapter;
+typedef struct hal_request hal_request;
+typedef IO_ALLOCATION_ACTION (*hal_routine)(wdfdma_machine *machine, hal_request *request);
+
+/* A request for an adapter's channel and [count] registers. */
+struct hal_request {
+    hal_request *next;
+    hal_request *previous;
+    adapter *adapter;
+    hal_routine routine;
+    void *context;    /* the key of a cancel */
+    uint32_t count;   /* registers asked for */
+    uint32_t base;    /* granted: the first register, or NO_REGISTER: a NULL base */
+    uint32_t waiting; /* wdfdma_waiting */
+};
+
+typedef struct request_queue {
+    hal_request *first;
+    hal_request *last;
+} request_queue;
+
+/* A transfer of a system adapter, or of any driver that keeps one: docs/spec/hal.md, section 6. */
+typedef struct transfer_context {
+    bool cancelled;
+    bool mapped;
+    adapter *adapter; /* while mapped */
+    void (*complete)(wdfdma_machine *machine, struct transfer_context *context,
+                     DMA_COMPLETION_STATUS status);
+    void *owner;
+} transfer_context;
+
+/* A part of memory that a device may use now. Indexed by page only when a device first looks. */
+typedef struct mapping {
+    struct mapping *next;
+    struct mapping *previous;
+    struct mapped_page *pages; /* in the index; NULL: not indexed */
+    PMDL mdl;                  /* the first MDL of the chain that holds the range's first byte */
+    const SCATTER_GATHER_ELEMENT *elements;
+    uint64_t offset; /* of the range in [mdl] */
+    uint64_t length;
+    uint32_t element_count;
+    uint32_t first_register; /* NO_REGISTER where the range does not bounce */
+    bool live;
+    bool device_reads;
+    bool device_writes;
+} mapping;
+
+struct adapter {
+    object head;
+    DMA_ADAPTER wdm; /* what a WDM driver's pointer names */
+    hal_request *channel;
+    request_queue queue;
+    uint64_t maximum_length;
+    uint32_t width;
+    uint32_t map_registers;
+    uint32_t version;
+    uint32_t waiting;      /* length of [queue] */
+    uint32_t channel_base; /* the run that came with the channel */
+    uint32_t channel_count;
+    uint32_t registers_held;
+    uint32_t lists_held;
+    uint32_t common_buffers_held;
+    bool channel_owned;
+    bool running; /* its queue is being run */
+    bool scatter_gather;
+    bool master;
+    bool needs_registers;
+    transfer_context *controller; /* a system adapter's running transfer */
+};
+
+/* The free runs below a node of the pool's tree. */
+typedef struct free_runs {
+    uint32_t prefix;
+    uint32_t suffix;
+    uint32_t longest;
+} free_runs;
+
+typedef struct pool {
+    uint64_t *held; /* bit set: not free; bits past the end are set */
+    free_runs *nodes;     /* a heap-ordered tree over the words, root at 1 */
+    uint32_t *runs; /* length of the run that begins at a register, or 0 */
+    uint32_t word_count;
+    uint32_t leaf_count; /* a power of two, at least word_count */
+    uint32_t low_word;   /* every word below it is full */
+    uint32_t stale_word; /* the one word whose nodes may be out of date */
+    request_queue queue;
+    bool draining;
+} pool;
+
+struct page_block;
+enum { PAGE_CLASS_COUNT = 96 };
+
+typedef struct hal {
+    pool pool;
+    table frames; /* PFN -> block unit | page in block << 32 */
+    table hosts;  /* page of REGION_PAGES -> the same */
+    struct page_block *blocks_free[PAGE_CLASS_COUNT];
+    uint64_t next_frame;
+    mapping *unindexed; /* live mappings that no device has looked for */
+    table index;        /* logical page -> struct mapped_page */
+} hal;
+
+/* ---- pool.c ---- */
+size_t pool_get_bytes(uint32_t registers);
+void pool_open(wdfdma_machine *machine, void *memory);
+/* Marks the lowest run of [count] free registers as held; false where there is none. */
+bool pool_take(wdfdma_machine *machine, uint32_t count, uint32_t *base);
+/* Clears a run that pool_take made. */
+void pool_put(wdfdma_machine *machine, uint32_t base, uint32_t count);
+bool pool_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
+
+/* ---- channel.c: allocate, free, cancel ---- */
+NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, bool synchronous);
+void channel_free(wdfdma_machine *machine, adapter *from);
+void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count);
+bool channel_cancel(wdfdma_machine *machine, hal_request *request);
+bool channel_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
+
+/* ---- adapter.c ---- */
+adapter *adapter_create(wdfdma_machine *machine, const DEVICE_DESCRIPTION *description);
+/* Ends an adapter; a bug check if it still holds something. */
+void adapter_put(wdfdma_machine *machine, adapter *gone);
+extern const DMA_OPERATIONS adapter_operations;
+
+/* ---- memory.c: physical pages ---- */
+bool memory_reference(wdfdma_machine *machine, uint64_t *pfns, size_t count, bool given,
+                      uint8_t **contiguous);
+void memory_dereference(wdfdma_machine *machine, const uint64_t *pfns, size_t count);
+/* The bytes of a page, or NULL where it has none. */
+uint8_t *memory_get_page(const wdfdma_machine *machine, uint64_t pfn);
+/* The PFN of the page that holds [address], if it is simulated memory. */
+bool memory_find_pfn(const wdfdma_machine *machine, const void *address, uint64_t *pfn);
+/* A free run of frames below [limit], or false. */
+bool memory_find_frames(wdfdma_machine *machine, size_t count, uint64_t limit, uint64_t *first);
+
+/* ---- mdl.c ---- */
+typedef struct mdl_object {
+    object head;
+    PMDL mdl;
+    uint64_t *pfns; /* the library's own; the MDL's array is for drivers to read */
+    uint8_t *bytes; /* of the first page, where all pages lie one after another; else NULL */
+    size_t capacity_pages;
+    size_t pages; /* that hold references; 0 until built */
+} mdl_object;
+
+/* The live MDL that [mdl] is, with counts that fit its pages; NULL otherwise. */
+mdl_object *mdl_find(const wdfdma_machine *machine, const MDL *mdl);
+/* As mdl_find, but also one that is not built yet, or whose counts a driver has changed. */
+mdl_object *mdl_find_any(const wdfdma_machine *machine, const MDL *mdl);
+/* Halts the machine for a chain that is none. */
+void mdl_bugcheck(wdfdma_machine *machine);
+mdl_object *mdl_create_empty(wdfdma_machine *machine, uint32_t byte_offset, uint32_t byte_count);
+/* The pages that the MDL's counts span; 0 where they do not fit its capacity. */
+size_t mdl_count_pages(const mdl_object *of);
+/* Gives [made] its frames, already in [made]->pfns where [given]. */
+bool mdl_build(wdfdma_machine *machine, mdl_object *made, bool given);
+
+/* A walk over the parts of a range, an MDL at a time. */
+typedef struct mdl_walk {
+    const mdl_object *at;
+    uint64_t offset; /* of the part in its MDL */
+    uint64_t length; /* of the part */
+    uint64_t left;   /* of the range, the part included */
+    uint64_t next_hops;
+    bool broken; /* a forged or dead MDL, or a circle, ended the walk */
+} mdl_walk;
+/* Stands on the part that holds the range's first byte; false where there is none (or [broken]). */
+bool mdl_walk_begin(const wdfdma_machine *machine, mdl_walk *walk, const MDL *chain, uint64_t offset,
+                    uint64_t length);
+bool mdl_walk_next(const wdfdma_machine *machine, mdl_walk *walk);
+
+static inline uint64_t pages_spanned(uint64_t offset, uint64_t length) {
+    return (offset % PAGE_BYTES + length + PAGE_BYTES - 1) / PAGE_BYTES;
+}
+/* Where byte [offset] of [mdl] lies in its page. */
+static inline uint32_t mdl_page_offset(const MDL *mdl, uint64_t offset) {
+    return (uint32_t)((mdl->ByteOffset + offset) % PAGE_BYTES);
+}
+
+/* ---- map.c: bouncing and single mappings ---- */
+/* What a mapping of a range would need and give. */
+typedef struct range_shape {
+    uint64_t registers; /* spanned() */
+    uint64_t elements;
+    bool past_end;
+    bool broken;
+    bool bounces;
+} range_shape;
+void range_measure(wdfdma_machine *machine, const adapter *by, PMDL chain, uint64_t offset,
+                   uint64_t length, range_shape *out);
+bool range_bounces(const wdfdma_machine *machine, const adapter *by, const mdl_walk *part);
+uint64_t range_fill(const wdfdma_machine *machine, PMDL chain, uint64_t offset, uint64_t length,
+                    uint32_t first_register, SCATTER_GATHER_ELEMENT *elements, uint64_t capacity);
+/* MapTransferEx of a packet or system adapter: one element. Returns the length mapped; 0 with the machine
+ * halted where the chain is broken or ends before [offset]. */
+uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const mdl_walk *part,
+                      uint32_t base, uint32_t registers, bool to_device, mapping *out,
+                      SCATTER_GATHER_ELEMENT *element);
+/* Ends [used]: copies [length] bytes of it out where it bounced and came from the device. */
+void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length);
+void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t length, bool to_registers);
+
+/* ---- device.c: live mappings, and the device's accesses ---- */
+void mapping_begin(wdfdma_machine *machine, mapping *made);
+void mapping_end(wdfdma_machine *machine, mapping *gone);
+bool mapping_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
+uint8_t *register_get_page(wdfdma_machine *machine, uint32_t index);
+
+/* ---- list.c: scatter/gather lists ---- */
+typedef struct list_request {
+    hal_request request;
+    PMDL mdl;
+    uint64_t offset;
+    uint64_t length;
+    bool to_device;
+    /* Where the list and its mapping go, asked when the registers are there; false: nowhere, and nothing is built. */
+    bool (*place)(wdfdma_machine *machine, struct list_request *request, mapping **map,
+                  PSCATTER_GATHER_LIST *list, uint64_t *capacity);
+    /* The list is built. [request] may be freed inside. */
+    void (*built)(wdfdma_machine *machine, struct list_request *request);
+} list_request;
+/* The registers that a list over the range needs. STATUS_BUFFER_TOO_SMALL past the chain's end. */
+NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request, uint64_t *registers);
+/* Asks for [registers], and builds the list when they are there. */
+NTSTATUS list_build(wdfdma_machine *machine, list_request *request, uint64_t registers, bool synchronous);
+/* Flushes the list and frees its registers. */
+void list_put(wdfdma_machine *machine, adapter *by, mapping *map, uint32_t base, uint32_t count);
+
+/* ---- system.c: transfer contexts and the DMA controller ---- */
+void transfer_context_initialize(transfer_context *context);
+void transfer_start(adapter *by, transfer_context *context);
+void transfer_flush(transfer_context *context);
+NTSTATUS transfer_cancel(wdfdma_machine *machine, transfer_context *context);
+bool controller_complete(wdfdma_machine *machine, adapter *by);
+
+/* ---- common.c ---- */
+typedef struct common_memory {
+    uint8_t *bytes; /* of the first page */
+    uint64_t logical;
+    uint64_t pages;
+    uint64_t *pfns;
+    mapping map;
+    SCATTER_GATHER_ELEMENT element;
+} common_memory;
+NTSTATUS common_allocate(wdfdma_machine *machine, adapter *by, uint64_t bytes, common_memory *out);
+void common_free(wdfdma_machine *machine, adapter *by, common_memory *gone);
+
+/* ---- hal.c ---- */
+size_t hal_get_bytes(const wdfdma_machine_config *config);
+void hal_open(wdfdma_machine *machine, void *memory);
+bool hal_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
+void dma_bugcheck(wdfdma_machine *machine, dma_violation violation, uint64_t second, uint64_t third,
+                  uint64_t fourth, const object *concerned);
+
+#endif

@@ -1,0 +1,199 @@
+/* From a buffer to logical addresses: measuring a range, filling elements, bouncing. docs/spec/hal.md, section 5. */
+#include "hal.h"
+
+#include <string.h>
+
+static uint64_t part_get_first_page(const mdl_walk *part) {
+    return (part->at->mdl->ByteOffset + part->offset) / PAGE_BYTES;
+}
+
+static uint64_t part_get_pages(const mdl_walk *part) {
+    return pages_spanned(mdl_page_offset(part->at->mdl, part->offset), part->length);
+}
+
+/* True when the pages of a part must bounce for themselves, or do not follow on [next_pfn] (0: the first). */
+static bool part_bounces(const adapter *by, const mdl_walk *part, uint64_t *next_pfn) {
+    const uint64_t *pfns = part->at->pfns + part_get_first_page(part);
+    uint64_t pages = part_get_pages(part);
+    uint64_t reach = by->width >= 64 ? UINT64_MAX : 1ull << (by->width - 12);
+    for (uint64_t page = 0; page < pages; page++) {
+        bool follows = *next_pfn == 0 || pfns[page] == *next_pfn;
+        if (pfns[page] >= reach || (!by->scatter_gather && !follows)) {
+            return true;
+        }
+        *next_pfn = pfns[page] + 1;
+    }
+    return false;
+}
+
+bool range_bounces(const wdfdma_machine *machine, const adapter *by, const mdl_walk *first) {
+    if (!by->needs_registers) {
+        return false;
+    }
+    if (machine->config.force_map_registers) {
+        return true;
+    }
+    mdl_walk part = *first;
+    uint64_t next_pfn = 0;
+    do {
+        if (part_bounces(by, &part, &next_pfn)) {
+            return true;
+        }
+    } while (mdl_walk_next(machine, &part));
+    return false;
+}
+
+/* The elements of a range while they are filled in; [elements] NULL: they are only counted. */
+typedef struct element_fill {
+    SCATTER_GATHER_ELEMENT *elements;
+    uint64_t capacity;
+    uint64_t count;
+    uint64_t end; /* the address past the last element */
+} element_fill;
+
+static void element_add(element_fill *fill, uint64_t address, uint64_t length) {
+    bool joins = fill->count != 0 && address == fill->end;
+    fill->end = address + length;
+    fill->count += !joins;
+    if (fill->elements == NULL) {
+        return;
+    }
+    WDFDMA_ASSERT(fill->count <= fill->capacity);
+    SCATTER_GATHER_ELEMENT *element = &fill->elements[fill->count - 1];
+    if (joins) {
+        element->Length += (ULONG)length;
+    } else {
+        element->Address.QuadPart = (LONGLONG)address;
+        element->Length = (ULONG)length;
+        element->Reserved = 0;
+    }
+}
+
+static void part_add_pages(element_fill *fill, const mdl_walk *part) {
+    const uint64_t *pfns = part->at->pfns + part_get_first_page(part);
+    uint64_t in_page = mdl_page_offset(part->at->mdl, part->offset);
+    for (uint64_t done = 0; done < part->length;) {
+        uint64_t left = part->length - done;
+        uint64_t here = left < PAGE_BYTES - in_page ? left : PAGE_BYTES - in_page;
+        element_add(fill, *pfns++ * PAGE_BYTES + in_page, here);
+        done += here;
+        in_page = 0;
+    }
+}
+
+static uint64_t elements_make(const wdfdma_machine *machine, mdl_walk part, uint32_t first_register,
+                              SCATTER_GATHER_ELEMENT *elements, uint64_t capacity) {
+    element_fill fill = {.elements = elements, .capacity = capacity};
+    uint64_t index = first_register;
+    do {
+        if (first_register == NO_REGISTER) {
+            part_add_pages(&fill, &part);
+        } else {
+            uint64_t in_page = mdl_page_offset(part.at->mdl, part.offset);
+            element_add(&fill, REGISTERS_ADDRESS + index * PAGE_BYTES + in_page, part.length);
+            index += part_get_pages(&part);
+        }
+    } while (mdl_walk_next(machine, &part));
+    return fill.count;
+}
+
+uint64_t range_fill(const wdfdma_machine *machine, PMDL chain, uint64_t offset, uint64_t length,
+                    uint32_t first_register, SCATTER_GATHER_ELEMENT *elements, uint64_t capacity) {
+    mdl_walk part;
+    if (!mdl_walk_begin(machine, &part, chain, offset, length)) {
+        return 0;
+    }
+    return elements_make(machine, part, first_register, elements, capacity);
+}
+
+void range_measure(wdfdma_machine *machine, const adapter *by, PMDL chain, uint64_t offset,
+                   uint64_t length, range_shape *out) {
+    *out = (range_shape){.past_end = true};
+    mdl_walk part;
+    if (!mdl_walk_begin(machine, &part, chain, offset, length)) {
+        out->broken = part.broken;
+        return;
+    }
+    mdl_walk first = part;
+    bool more = true;
+    while (more) {
+        out->registers += part_get_pages(&part);
+        out->past_end = part.left > part.length;
+        more = mdl_walk_next(machine, &part);
+    }
+    out->broken = part.broken;
+    if (!out->past_end) {
+        out->bounces = range_bounces(machine, by, &first);
+        out->elements = elements_make(machine, first, out->bounces ? 0 : NO_REGISTER, NULL, 0);
+    }
+}
+
+/* Copies between one part and its registers. The registers' pages follow one another; the buffer's mostly do. */
+static void part_copy(wdfdma_machine *machine, const mdl_walk *part, uint64_t index, uint64_t length,
+                      bool to_registers) {
+    uint64_t in_page = mdl_page_offset(part->at->mdl, part->offset);
+    uint64_t pages = pages_spanned(in_page, length);
+    register_get_page(machine, (uint32_t)(index + pages - 1));
+    uint8_t *through = register_get_page(machine, (uint32_t)index) + in_page;
+    uint64_t page = part_get_first_page(part);
+    bool whole = part->at->bytes != NULL;
+    for (uint64_t done = 0; done < length;) {
+        uint64_t left = length - done;
+        uint64_t here = whole || left < PAGE_BYTES - in_page ? left : PAGE_BYTES - in_page;
+        uint8_t *buffer = whole ? part->at->bytes + page * PAGE_BYTES
+                                : memory_get_page(machine, part->at->pfns[page]);
+        uint8_t *to = to_registers ? through + done : buffer + in_page;
+        memcpy(to, to_registers ? buffer + in_page : through + done, (size_t)here);
+        done += here;
+        in_page = 0;
+        page++;
+    }
+}
+
+void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t length, bool to_registers) {
+    mdl_walk part;
+    uint64_t index = through->first_register;
+    bool more = length != 0 && mdl_walk_begin(machine, &part, through->mdl, through->offset, length);
+    while (more) {
+        part_copy(machine, &part, index, part.length, to_registers);
+        index += part_get_pages(&part);
+        more = mdl_walk_next(machine, &part);
+    }
+}
+
+uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const mdl_walk *range,
+                      uint32_t base, uint32_t registers, bool to_device, mapping *out,
+                      SCATTER_GATHER_ELEMENT *element) {
+    mdl_walk part = *range;
+    uint64_t carried =
+        (uint64_t)registers * PAGE_BYTES - mdl_page_offset(part.at->mdl, part.offset);
+    if (base != NO_REGISTER && part.length > carried) {
+        part.length = carried;
+    }
+    part.left = part.length;
+    bool bounces = base != NO_REGISTER && range_bounces(machine, by, &part);
+    elements_make(machine, part, bounces ? base : NO_REGISTER, element, 1);
+    *out = (mapping){.mdl = part.at->mdl,
+                     .elements = element,
+                     .offset = part.offset,
+                     .length = part.length,
+                     .element_count = 1,
+                     .first_register = bounces ? base : NO_REGISTER,
+                     .device_reads = to_device,
+                     .device_writes = !to_device};
+    mapping_begin(machine, out);
+    if (bounces && to_device) {
+        bounce_copy(machine, out, part.length, true);
+    }
+    return part.length;
+}
+
+void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length) {
+    if (!used->live) {
+        return;
+    }
+    if (used->first_register != NO_REGISTER && used->device_writes) {
+        bounce_copy(machine, used, length < used->length ? length : used->length, false);
+    }
+    mapping_end(machine, used);
+}

@@ -1,0 +1,299 @@
+/* The pool's bitmap, and a tree over its words that finds the lowest run of n free registers.
+ *
+ * A node knows the free registers at its start, at its end, and its longest run: finding and marking cost
+ * O(log N). The common case costs less: all words below low_word are full, so a run inside low_word is the
+ * lowest there is; and one word's nodes (stale_word) are brought up to date only when the tree is asked. */
+#include "hal.h"
+
+#include <string.h>
+
+enum { WORD_BITS = 64 };
+static const uint64_t FULL = UINT64_MAX;
+static const uint32_t NONE = UINT32_MAX;
+
+#if defined(__GNUC__)
+static uint32_t count_zeros_up(uint64_t word) {
+    return (uint32_t)__builtin_ctzll(word);
+}
+static uint32_t count_zeros_down(uint64_t word) {
+    return (uint32_t)__builtin_clzll(word);
+}
+#else
+static uint32_t count_zeros_up(uint64_t word) {
+    uint32_t count = 0;
+    while ((word & 1) == 0) {
+        word >>= 1;
+        count++;
+    }
+    return count;
+}
+static uint32_t count_zeros_down(uint64_t word) {
+    uint32_t count = 0;
+    while ((word >> (WORD_BITS - 1)) == 0) {
+        word <<= 1;
+        count++;
+    }
+    return count;
+}
+#endif
+
+static uint64_t bits_mask(uint32_t first, uint32_t count) {
+    uint64_t ones = count == WORD_BITS ? FULL : (1ull << count) - 1;
+    return ones << first;
+}
+
+/* The lowest bits of [word] that begin [count] free ones, all inside it. */
+static uint64_t word_find_runs(uint64_t word, uint32_t count) {
+    uint64_t starts = ~word;
+    uint32_t length = 1;
+    while (starts != 0 && length < count) {
+        uint32_t shift = 2 * length <= count ? length : count - length;
+        starts &= starts >> shift;
+        length += shift;
+    }
+    return starts;
+}
+
+static uint32_t word_find_longest(uint64_t word) {
+    uint32_t longest = 0;
+    for (uint64_t left = ~word; left != 0; left &= left >> 1) {
+        longest++;
+    }
+    return longest;
+}
+
+static free_runs word_measure(uint64_t word) {
+    if (word == 0) {
+        return (free_runs){WORD_BITS, WORD_BITS, WORD_BITS};
+    }
+    return (free_runs){count_zeros_up(word), count_zeros_down(word), word_find_longest(word)};
+}
+
+static free_runs nodes_join(const free_runs *left, const free_runs *right, uint32_t half_bits) {
+    uint32_t across = left->suffix + right->prefix;
+    uint32_t longest = left->longest > right->longest ? left->longest : right->longest;
+    return (free_runs){.prefix = left->prefix == half_bits ? half_bits + right->prefix : left->prefix,
+                 .suffix = right->suffix == half_bits ? half_bits + left->suffix : right->suffix,
+                 .longest = across > longest ? across : longest};
+}
+
+/* Brings the nodes over [word] up to date, as far as they change. */
+static void nodes_update(pool *of, uint32_t word) {
+    uint32_t node = of->leaf_count + word;
+    uint32_t half_bits = WORD_BITS;
+    of->nodes[node] = word_measure(of->held[word]);
+    for (node /= 2; node >= 1; node /= 2) {
+        free_runs joined = nodes_join(&of->nodes[2 * node], &of->nodes[2 * node + 1], half_bits);
+        if (memcmp(&joined, &of->nodes[node], sizeof joined) == 0) {
+            return;
+        }
+        of->nodes[node] = joined;
+        half_bits *= 2;
+    }
+}
+
+static void nodes_settle(pool *of) {
+    if (of->stale_word != NONE) {
+        nodes_update(of, of->stale_word);
+        of->stale_word = NONE;
+    }
+}
+
+/* The first register of the lowest run of [count], from nodes that are up to date; NONE where there is none. */
+static uint32_t nodes_find(const pool *of, uint32_t count) {
+    uint32_t node = 1;
+    uint32_t bits = of->leaf_count * WORD_BITS;
+    uint32_t first = 0;
+    if (of->nodes[1].longest < count) {
+        return NONE;
+    }
+    while (node < of->leaf_count) {
+        const free_runs *left = &of->nodes[2 * node];
+        const free_runs *right = left + 1;
+        bits /= 2;
+        if (left->longest >= count) {
+            node = 2 * node;
+        } else if (left->suffix + right->prefix >= count) {
+            return first + bits - left->suffix;
+        } else {
+            node = 2 * node + 1;
+            first += bits;
+        }
+    }
+    return first + count_zeros_up(word_find_runs(of->held[node - of->leaf_count], count));
+}
+
+/* Flips the bits of a run. Its words, but for a single one, take their nodes along at once. */
+static void bits_flip(pool *of, uint32_t first, uint32_t count) {
+    uint32_t word = first / WORD_BITS;
+    uint32_t bit = first % WORD_BITS;
+    if (bit + count <= WORD_BITS) {
+        if (of->stale_word != word) {
+            nodes_settle(of);
+            of->stale_word = word;
+        }
+        of->held[word] ^= bits_mask(bit, count);
+        return;
+    }
+    nodes_settle(of);
+    while (count > 0) {
+        uint32_t part = WORD_BITS - bit < count ? WORD_BITS - bit : count;
+        of->held[word] ^= bits_mask(bit, part);
+        nodes_update(of, word);
+        word++;
+        bit = 0;
+        count -= part;
+    }
+}
+
+static uint32_t pool_find(pool *of, uint32_t count) {
+    uint64_t low = of->held[of->low_word];
+    if (LIKELY(count <= WORD_BITS)) {
+        uint64_t starts = word_find_runs(low, count);
+        if (LIKELY(starts != 0)) {
+            return of->low_word * WORD_BITS + count_zeros_up(starts);
+        }
+    }
+    nodes_settle(of);
+    if (low == FULL) {
+        uint32_t free = nodes_find(of, 1);
+        of->low_word = free == NONE ? of->low_word : free / WORD_BITS;
+    }
+    return nodes_find(of, count);
+}
+
+bool pool_take(wdfdma_machine *machine, uint32_t count, uint32_t *base) {
+    pool *of = &machine->hal->pool;
+    if (count == 0 || count > machine->state.free_registers) {
+        return false;
+    }
+    uint32_t first = pool_find(of, count);
+    if (first == NONE) {
+        return false;
+    }
+    bits_flip(of, first, count);
+    of->runs[first] = count;
+    machine->state.free_registers -= count;
+    if (machine->state.free_registers < machine->state.least_free_registers) {
+        machine->state.least_free_registers = machine->state.free_registers;
+    }
+    *base = first;
+    return true;
+}
+
+void pool_put(wdfdma_machine *machine, uint32_t base, uint32_t count) {
+    pool *of = &machine->hal->pool;
+    WDFDMA_ASSERT(of->runs[base] == count);
+    bits_flip(of, base, count);
+    of->runs[base] = 0;
+    machine->state.free_registers += count;
+    if (base / WORD_BITS < of->low_word) {
+        of->low_word = base / WORD_BITS;
+    }
+}
+
+static uint32_t words_of(uint32_t registers) {
+    return registers == 0 ? 1 : (registers + WORD_BITS - 1) / WORD_BITS;
+}
+
+static uint32_t leaves_of(uint32_t words) {
+    uint32_t leaves = 1;
+    while (leaves < words) {
+        leaves *= 2;
+    }
+    return leaves;
+}
+
+size_t pool_get_bytes(uint32_t registers) {
+    size_t leaves = leaves_of(words_of(registers));
+    return leaves * sizeof(uint64_t) + 2 * leaves * sizeof(free_runs) + (size_t)registers * sizeof(uint32_t);
+}
+
+/* The words past the end are full, and so are the nodes over them, which are zero as the memory is. */
+void pool_open(wdfdma_machine *machine, void *memory) {
+    pool *of = &machine->hal->pool;
+    uint32_t registers = machine->config.map_registers;
+    of->word_count = words_of(registers);
+    of->leaf_count = leaves_of(of->word_count);
+    of->held = memory;
+    of->nodes = (free_runs *)(void *)(of->held + of->leaf_count);
+    of->runs = (uint32_t *)(void *)(of->nodes + 2 * (size_t)of->leaf_count);
+    of->stale_word = NONE;
+    uint32_t last_bits = registers - (of->word_count - 1) * WORD_BITS;
+    if (last_bits < WORD_BITS) {
+        of->held[of->word_count - 1] = ~bits_mask(0, last_bits);
+    }
+    for (uint32_t word = of->word_count; word < of->leaf_count; word++) {
+        of->held[word] = FULL;
+    }
+    for (uint32_t leaf = 0; leaf < of->word_count; leaf++) {
+        of->nodes[of->leaf_count + leaf] = word_measure(of->held[leaf]);
+    }
+    uint32_t half_bits = WORD_BITS;
+    for (uint32_t level = of->leaf_count / 2; level >= 1; level /= 2, half_bits *= 2) {
+        for (uint32_t node = level; node < 2 * level; node++) {
+            of->nodes[node] = nodes_join(&of->nodes[2 * node], &of->nodes[2 * node + 1], half_bits);
+        }
+    }
+    machine->state.map_registers = registers;
+    machine->state.free_registers = registers;
+    machine->state.least_free_registers = registers;
+}
+
+const uint64_t *wdfdma_pool_get_bitmap(const wdfdma_machine *machine, size_t *words) {
+    if (machine == NULL || words == NULL) {
+        return NULL;
+    }
+    *words = machine->hal->pool.word_count;
+    return machine->hal->pool.held;
+}
+
+uint32_t wdfdma_pool_get_run(const wdfdma_machine *machine, uint32_t index) {
+    bool inside = machine != NULL && index < machine->config.map_registers;
+    return inside ? machine->hal->pool.runs[index] : 0;
+}
+
+static bool bit_is_held(const pool *of, uint32_t index) {
+    return (of->held[index / WORD_BITS] >> (index % WORD_BITS)) & 1;
+}
+
+/* The equation free + held = N, with the runs as the witness of what is held. */
+static bool runs_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
+    const pool *of = &machine->hal->pool;
+    uint32_t held = 0;
+    uint32_t run_end = 0;
+    for (uint32_t index = 0; index < machine->config.map_registers; index++) {
+        if (of->runs[index] != 0) {
+            if (index < run_end) {
+                return check_fail(out, "no two runs of registers overlap", index, run_end, index);
+            }
+            run_end = index + of->runs[index];
+            held += of->runs[index];
+        }
+        if (bit_is_held(of, index) != (index < run_end)) {
+            return check_fail(out, "a register is held when it is in a run", index, index < run_end,
+                              bit_is_held(of, index));
+        }
+    }
+    uint32_t free = machine->config.map_registers - held;
+    return machine->state.free_registers == free ||
+           check_fail(out, "free + held = N", 0, free, machine->state.free_registers);
+}
+
+bool pool_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
+    const pool *of = &machine->hal->pool;
+    for (uint32_t word = 0; word < of->low_word; word++) {
+        if (of->held[word] != FULL) {
+            return check_fail(out, "every word below the low one is full", word, FULL, of->held[word]);
+        }
+    }
+    for (uint32_t word = 0; word < of->word_count; word++) {
+        free_runs measured = word_measure(of->held[word]);
+        if (word != of->stale_word &&
+            memcmp(&measured, &of->nodes[of->leaf_count + word], sizeof measured) != 0) {
+            return check_fail(out, "the tree knows the longest free run of each word", word,
+                              measured.longest, of->nodes[of->leaf_count + word].longest);
+        }
+    }
+    return runs_check(machine, out);
+}

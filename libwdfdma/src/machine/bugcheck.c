@@ -1,0 +1,44 @@
+/* A bug check halts the machine, not the process: the record is kept, and every later call changes nothing. */
+#include "machine.h"
+
+#include <string.h>
+
+void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t parameters[4],
+                      wdfdma_rule rule, const object *concerned) {
+    if (machine->state.halted) {
+        return;
+    }
+    wdfdma_bugcheck *kept = &machine->bugcheck;
+    *kept = (wdfdma_bugcheck){.code = code,
+                              .rule = rule,
+                              .time_ns = machine->state.time_ns,
+                              .step = machine->state.step,
+                              .op = machine->state.op,
+                              .depth = machine->state.depth};
+    memcpy(kept->parameters, parameters, sizeof kept->parameters);
+    if (concerned != NULL) {
+        kept->object_type = concerned->type;
+        kept->object = concerned->label;
+    }
+    machine->state.halted = 1;
+    wdfdma_log_record *record = log_append(machine, WDFDMA_RECORD_BUGCHECK, kept->object_type, kept->object);
+    if (record != NULL) {
+        record->status = (int32_t)code;
+        memcpy(record->values, parameters, sizeof kept->parameters);
+        record->values[4] = rule;
+    }
+    if (machine->config.handler != NULL) {
+        machine->config.handler(machine, kept, machine->config.handler_context);
+    }
+}
+
+void wdfdma_machine_halt(wdfdma_machine *machine, uint32_t code, uint64_t parameter) {
+    if (machine != NULL) {
+        const uint64_t parameters[4] = {parameter};
+        machine_bugcheck(machine, code, parameters, WDFDMA_RULE_NONE, NULL);
+    }
+}
+
+const wdfdma_bugcheck *wdfdma_machine_get_bugcheck(const wdfdma_machine *machine) {
+    return machine != NULL && machine->state.halted ? &machine->bugcheck : NULL;
+}

@@ -1,0 +1,216 @@
+/* The floor every other floor stands on: one world and what it is made of.
+ *
+ * A machine is a value. All of it lies in regions of one reserved range of addresses, each of which grows
+ * by committing more of its share; a snapshot copies what is used of each, a restore copies it back. So
+ * pointers into a machine may be kept inside it, and nothing of it may be kept outside it. Only what says
+ * how far memory is committed stays as it is at a restore (struct arena).
+ *
+ * Memory that an allocation hands out is always zero.
+ */
+#ifndef WDFDMA_MACHINE_H
+#define WDFDMA_MACHINE_H
+
+#include "wdfdma.h"
+
+#if WDFDMA_ASSERTS
+#include <stdio.h>
+#include <stdlib.h>
+/* A bug in this library, never the driver's. */
+#define WDFDMA_ASSERT(condition)                                                                  \
+    do {                                                                                          \
+        if (!(condition)) {                                                                       \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                       \
+            abort();                                                                              \
+        }                                                                                         \
+    } while (0)
+#else
+#define WDFDMA_ASSERT(condition) ((void)0)
+#endif
+
+#if defined(__GNUC__)
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#else
+#define LIKELY(condition) (condition)
+#define UNLIKELY(condition) (condition)
+#endif
+
+enum {
+    PAGE_BYTES = 4096,
+    OBJECT_UNIT_BYTES = 128, /* objects begin at multiples of it; handles count in it */
+    DATA_CLASS_COUNT = 96
+};
+
+typedef enum region_id {
+    REGION_MACHINE,   /* struct wdfdma_machine, then the pool's tables */
+    REGION_OBJECTS,   /* what handles name; never driver-writable */
+    REGION_DATA,      /* small blocks: contexts, lists, MDLs, tables */
+    REGION_PAGES,     /* simulated physical memory */
+    REGION_REGISTERS, /* the pages behind the map registers */
+    REGION_LOG,
+    REGION_COUNT
+} region_id;
+
+typedef struct region {
+    uint8_t *base;
+    size_t used_bytes;
+    size_t limit_bytes;
+} region;
+
+/* What a restore leaves alone. */
+typedef struct arena {
+    uint8_t *base;
+    size_t reserved_bytes;
+    size_t committed_bytes[REGION_COUNT];
+    size_t dirty_bytes[REGION_COUNT]; /* no byte at or past it was ever written */
+} arena;
+
+/* The head of everything that a handle names. [handle] is 0 while the slot is free; the generation stays with
+ * the slot, which only ever holds one type. */
+typedef struct object {
+    uint64_t handle;
+    struct object *next_free;
+    uint32_t generation;
+    uint32_t label;
+    uint32_t type; /* wdfdma_object_type */
+    uint32_t kind; /* what an INTERNAL object is; 0 otherwise */
+} object;
+
+/* The slots of one type. */
+typedef struct object_slots {
+    object *first_free;
+    uint32_t stride_bytes;
+    uint32_t next_label;
+} object_slots;
+
+typedef struct log_state {
+    uint64_t capacity; /* 0: off; WDFDMA_LOG_GROWS: no bound */
+    uint64_t written;  /* records ever appended */
+    uint64_t lost;
+} log_state;
+
+/* A map from 64-bit keys to 64-bit values, open addressed; the key UINT64_MAX is not used. */
+typedef struct table {
+    struct table_entry *entries;
+    uint64_t capacity; /* a power of two, or 0 */
+    uint64_t count;
+} table;
+
+/* The floors above hang their state here. */
+struct wdfdma_machine {
+    wdfdma_machine_state state; /* first: the control plane hands out a pointer to it */
+    wdfdma_machine_config config;
+    uint64_t id; /* the machine's bits of its handles */
+    region regions[REGION_COUNT];
+    object_slots slots[WDFDMA_OBJECT_TYPE_COUNT];
+    void *data_free[DATA_CLASS_COUNT];
+    log_state log;
+    uint64_t random[4];
+    uint64_t fail_countdown;
+    uint32_t counts_steps; /* 1 where a call that begins now is a step of its own */
+    uint32_t next_label;   /* of the next object to be made, where [label_given] */
+    bool label_given;
+    wdfdma_bugcheck bugcheck;
+    struct hal *hal;
+    struct framework *framework;
+    struct interpreter *interpreter;
+    arena arena; /* last: everything before it is part of a snapshot */
+};
+
+/* ---- platform.c: the one file that knows the operating system ---- */
+void *platform_reserve(size_t bytes);
+bool platform_commit(void *address, size_t bytes);
+void platform_release(void *address, size_t bytes);
+void platform_lock(void);
+void platform_unlock(void);
+
+/* ---- registry.c: the live machines, the only global mutable state ---- */
+bool registry_add(wdfdma_machine *machine);
+void registry_remove(wdfdma_machine *machine);
+/* The live machine whose bits [handle] carries, or NULL. */
+wdfdma_machine *registry_find(uint64_t handle);
+/* The bits of the calling thread's current machine, which may be gone; 0: none. */
+extern _Thread_local uint64_t current_machine_id;
+
+/* ---- arena.c ---- */
+wdfdma_machine *arena_create(const wdfdma_machine_config *config, size_t machine_bytes);
+void arena_destroy(wdfdma_machine *machine);
+/* [bytes] more of a region, zeroed; NULL when there is no more. */
+void *region_grow(wdfdma_machine *machine, region_id id, size_t bytes);
+/* True when this allocation is the one that has been told to fail. */
+bool allocation_fails(wdfdma_machine *machine);
+
+/* ---- heap.c: small blocks by size class, each with a hidden head ---- */
+typedef struct data_head {
+    uint32_t size_class;
+    uint32_t owner; /* the unit of the object it belongs to; 0: none */
+    uint64_t magic;
+} data_head;
+void *data_allocate(wdfdma_machine *machine, size_t bytes, const object *owner);
+void data_free(wdfdma_machine *machine, void *block);
+static inline data_head *data_get_head(const void *block) {
+    return (data_head *)(uintptr_t)block - 1;
+}
+
+/* Size classes, of blocks and of page runs: 1, 2, 3, 4, 6, 8, 12, ... units. */
+uint64_t size_class_get_units(uint32_t size_class);
+uint32_t size_class_find(uint64_t units);
+
+/* ---- table.c ---- */
+bool table_put(wdfdma_machine *machine, table *map, uint64_t key, uint64_t value);
+uint64_t *table_find(const table *map, uint64_t key);
+void table_remove(table *map, uint64_t key);
+
+/* ---- object.c: slots and handles ---- */
+/* Handle bits: 63..48 machine index + 1, 47..36 machine generation, 35..23 object generation, 22..0 unit. */
+enum { HANDLE_UNIT_BITS = 23, HANDLE_GENERATION_BITS = 13, HANDLE_MACHINE_SHIFT = 36 };
+
+object *object_create(wdfdma_machine *machine, wdfdma_object_type type, size_t bytes);
+void object_free(wdfdma_machine *machine, object *dead);
+/* The live object that [handle] names on [machine], of any type; NULL for all else. */
+static inline object *object_find(const wdfdma_machine *machine, uint64_t handle) {
+    const region *objects = &machine->regions[REGION_OBJECTS];
+    size_t offset = (size_t)(handle & ((1u << HANDLE_UNIT_BITS) - 1)) * OBJECT_UNIT_BYTES;
+    if (UNLIKELY(offset >= objects->used_bytes)) {
+        return NULL;
+    }
+    object *found = (object *)(void *)(objects->base + offset);
+    return LIKELY(found->handle == handle) ? found : NULL;
+}
+/* The object that begins at [unit], live, of [type]; NULL otherwise. */
+object *object_at(const wdfdma_machine *machine, uint32_t unit, wdfdma_object_type type);
+static inline uint32_t object_get_unit(const wdfdma_machine *machine, const object *item) {
+    size_t offset = (size_t)((const uint8_t *)item - machine->regions[REGION_OBJECTS].base);
+    return (uint32_t)(offset / OBJECT_UNIT_BYTES);
+}
+
+/* ---- log.c ---- */
+wdfdma_log_record *log_append_slow(wdfdma_machine *machine, wdfdma_record_kind kind, uint32_t code,
+                                   uint32_t label);
+/* A record to be filled in, or NULL where the log is off. */
+static inline wdfdma_log_record *log_append(wdfdma_machine *machine, wdfdma_record_kind kind,
+                                            uint32_t code, uint32_t label) {
+    if (LIKELY(machine->log.capacity == 0)) {
+        return NULL;
+    }
+    return log_append_slow(machine, kind, code, label);
+}
+
+/* ---- bugcheck.c ---- */
+/* Halts the machine; only the first one counts. [concerned] may be NULL. */
+void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t parameters[4],
+                      wdfdma_rule rule, const object *concerned);
+
+/* ---- machine.c ---- */
+NTSTATUS machine_config_validate(const wdfdma_machine_config *config, wdfdma_machine_config *out);
+void machine_seed(wdfdma_machine *machine, uint64_t seed);
+/* Reports a broken invariant; returns false, so that a walk can return it. */
+bool check_fail(wdfdma_check_failure *out, const char *invariant, uint64_t item, uint64_t expected,
+                uint64_t actual);
+bool machine_check_memory(const wdfdma_machine *machine, wdfdma_check_failure *out);
+
+static inline size_t size_round_up(size_t bytes, size_t unit) {
+    return (bytes + unit - 1) / unit * unit;
+}
+
+#endif

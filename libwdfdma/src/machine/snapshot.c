@@ -1,0 +1,87 @@
+/* Snapshots: a copy of what is used of each region, and its way back. */
+#include "machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The machine's own region is copied up to struct arena, then from the tables that follow the machine. */
+struct wdfdma_snapshot {
+    uint64_t machine_id;
+    size_t used_bytes[REGION_COUNT];
+    size_t bytes;
+    uint8_t *copy;
+};
+
+static size_t machine_sum_used(const wdfdma_machine *machine) {
+    size_t bytes = 0;
+    for (int id = 0; id < REGION_COUNT; id++) {
+        bytes += machine->regions[id].used_bytes;
+    }
+    return bytes;
+}
+
+size_t wdfdma_machine_get_used_bytes(const wdfdma_machine *machine) {
+    return machine == NULL ? 0 : machine_sum_used(machine);
+}
+
+NTSTATUS wdfdma_snapshot_create(wdfdma_machine *machine, wdfdma_snapshot **out) {
+    if (machine == NULL || out == NULL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if (machine->state.depth != 0 || machine->state.op != WDFDMA_OP_NONE) {
+        return STATUS_INVALID_DEVICE_STATE;
+    }
+    wdfdma_snapshot *made = malloc(sizeof *made);
+    size_t bytes = machine_sum_used(machine);
+    uint8_t *copy = malloc(bytes);
+    if (made == NULL || copy == NULL) {
+        free(made);
+        free(copy);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    *made = (wdfdma_snapshot){.machine_id = machine->id, .bytes = bytes, .copy = copy};
+    for (int id = 0; id < REGION_COUNT; id++) {
+        made->used_bytes[id] = machine->regions[id].used_bytes;
+        memcpy(copy, machine->regions[id].base, made->used_bytes[id]);
+        copy += made->used_bytes[id];
+    }
+    *out = made;
+    return STATUS_SUCCESS;
+}
+
+static void region_restore(wdfdma_machine *machine, region_id id, const uint8_t *copy, size_t bytes) {
+    uint8_t *base = machine->regions[id].base;
+    if (id == REGION_MACHINE) {
+        arena kept = machine->arena;
+        memcpy(base, copy, bytes);
+        machine->arena = kept;
+    } else {
+        memcpy(base, copy, bytes);
+    }
+}
+
+NTSTATUS wdfdma_machine_restore(wdfdma_machine *machine, const wdfdma_snapshot *snapshot) {
+    if (machine == NULL || snapshot == NULL || snapshot->machine_id != machine->id) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if (machine->state.depth != 0 || machine->state.op != WDFDMA_OP_NONE) {
+        return STATUS_INVALID_DEVICE_STATE;
+    }
+    const uint8_t *copy = snapshot->copy;
+    for (int id = 0; id < REGION_COUNT; id++) {
+        region_restore(machine, (region_id)id, copy, snapshot->used_bytes[id]);
+        copy += snapshot->used_bytes[id];
+    }
+    return STATUS_SUCCESS;
+}
+
+void wdfdma_snapshot_destroy(wdfdma_snapshot *snapshot) {
+    if (snapshot != NULL) {
+        free(snapshot->copy);
+        free(snapshot);
+    }
+}
+
+size_t wdfdma_snapshot_get_bytes(const wdfdma_snapshot *snapshot) {
+    return snapshot == NULL ? 0 : snapshot->bytes;
+}

@@ -1,0 +1,100 @@
+/* A driver's calls as data: what a program is made of, and its reading.
+ *
+ * A program is: 'W' 'D' 'P' 1, the machine's settings, enablers, buffers, then steps to the end. Numbers are LEB128.
+ * The settings: map_registers, registers_per_adapter, physical_address_bits, a byte of flags (1 force_map_registers,
+ * 2 verifier). An enabler: a byte of WDF_DMA_PROFILE, maximum_length, bytes of version and address width, the element
+ * limit (0: none; else one more than it), a byte of flags (1 single transfer). A buffer: the number of its MDLs, each
+ * an offset, a length and its PFNs. A step: its operation's byte, then its operands as its wdfdma_operation says. */
+#ifndef WDFDMA_PROGRAM_H
+#define WDFDMA_PROGRAM_H
+
+#include "framework/framework.h"
+
+typedef struct program_reader {
+    const uint8_t *bytes;
+    uint64_t size;
+    uint64_t at;
+    wdfdma_program_result *result; /* its rule is set by the first error */
+} program_reader;
+
+typedef struct program_enabler {
+    uint64_t maximum_length;
+    uint64_t element_limit; /* 0: none; else one more than it */
+    uint64_t offset;        /* in the program */
+    uint8_t profile;
+    uint8_t version;
+    uint8_t address_width;
+    uint8_t flags;
+} program_enabler;
+
+typedef struct program_head {
+    uint64_t map_registers;
+    uint64_t registers_per_adapter;
+    uint64_t physical_address_bits;
+    uint64_t enabler_count;
+    uint8_t flags;
+} program_head;
+
+enum { PROGRAM_FORCES_REGISTERS = 1, PROGRAM_HAS_VERIFIER = 2, PROGRAM_SINGLE_TRANSFER = 1 };
+
+/* One step, its operands by their place in its wdfdma_operation. */
+typedef struct program_step {
+    uint64_t offset; /* of its operation */
+    uint64_t values[5];
+    uint64_t offsets[5]; /* of its operands */
+    uint64_t body_end;   /* where the steps of an operand STEPS end; they begin at its value */
+    uint8_t op;
+} program_step;
+
+/* What a driver that a program plays remembers. */
+typedef struct program_limits {
+    uint64_t enablers;
+    uint64_t buffers;
+} program_limits;
+
+bool reader_fail(program_reader *reader, wdfdma_program_rule rule, uint64_t offset, uint64_t value);
+uint64_t reader_number(program_reader *reader, uint64_t maximum);
+uint8_t reader_byte(program_reader *reader, uint8_t maximum);
+static inline bool reader_is_good(const program_reader *reader) {
+    return reader->result->rule == WDFDMA_PROGRAM_OK;
+}
+bool reader_head(program_reader *reader, program_head *head);
+bool reader_enabler(program_reader *reader, program_enabler *out);
+bool reader_step(program_reader *reader, const program_limits *limits, program_step *step);
+
+/* Makes the enablers and buffers of a program. setup.c */
+typedef struct interpreter interpreter;
+bool program_set_up(wdfdma_machine *machine, interpreter *run, program_reader *reader);
+
+/* The driver that a program plays: a transaction and its reactions. */
+typedef struct reaction {
+    struct reaction *next;
+    uint64_t begin;
+    uint64_t end;
+    bool returns;
+} reaction;
+
+typedef struct actor {
+    struct actor *next;
+    struct actor *previous;
+    WDFDMATRANSACTION handle;
+    reaction *first[WDFDMA_EVENT_COUNT];
+    reaction *last[WDFDMA_EVENT_COUNT];
+    uint32_t number;
+} actor;
+
+struct interpreter {
+    uint8_t *bytes;
+    uint64_t size;
+    WDFDEVICE device;
+    WDFDMAENABLER *enablers;
+    PMDL *buffers;
+    program_limits limits;
+    table actors;      /* number -> actor */
+    actor *first_actor; /* in the order of their making */
+    actor *last_actor;
+    wdfdma_program_result result;
+    bool asks_only; /* no snapshots, no log */
+};
+
+#endif

@@ -1,0 +1,121 @@
+"""Windows' kernel DMA stack (KMDF) in user mode: machines, enablers, transactions, map registers.
+
+>>> with Machine(map_registers=8) as machine:
+...     transaction = machine.device().enabler(maximum_length=65536).transaction()
+...     _ = transaction.initialize(machine.mdl(8192), program_dma=lambda *transfer: None)
+...     _ = transaction.execute()
+...     print(transaction)
+<DmaTransaction transfer 0/8192 bytes, registers 0..1>
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from wdfdma._callbacks import Element
+from wdfdma._native import VERSION, get_cmake_dir, get_include
+from wdfdma.common_buffer import CommonBuffer
+from wdfdma.device import Device
+from wdfdma.enabler import DmaEnabler, EnablerInfo
+from wdfdma.enums import (
+    BugCheckCode,
+    CompletionStatus,
+    Direction,
+    DmaWidth,
+    Event,
+    Irql,
+    ObjectType,
+    Op,
+    PowerState,
+    Profile,
+    RecordKind,
+    RequestType,
+    Rule,
+    TransactionState,
+    Waiting,
+    WdfViolation,
+)
+from wdfdma.errors import BugCheck, CheckError, ClosedError
+from wdfdma.machine import Machine, MachineState
+from wdfdma.mdl import Mdl
+from wdfdma.pool import Pool, Run
+from wdfdma.problems import ScenarioError
+from wdfdma.request import Request, RequestInfo
+from wdfdma.snapshot import Snapshot
+from wdfdma.status import Status, StatusError
+from wdfdma.transaction import DmaCompletion, DmaTransaction
+from wdfdma.transaction_calls import TransactionInfo, TransferInfo
+
+__version__ = VERSION
+
+if TYPE_CHECKING:
+    from wdfdma.run import Difference, first_difference, run_scenario
+    from wdfdma.scenario import Scenario
+
+# These need pydantic, which most who import this package do not.
+_SCENARIO_NAMES = {
+    "Difference": "wdfdma.run",
+    "Scenario": "wdfdma.scenario",
+    "first_difference": "wdfdma.run",
+    "run_scenario": "wdfdma.run",
+}
+
+__all__ = [
+    "BugCheck",
+    "BugCheckCode",
+    "CheckError",
+    "ClosedError",
+    "CommonBuffer",
+    "CompletionStatus",
+    "Device",
+    "Difference",
+    "Direction",
+    "DmaCompletion",
+    "DmaEnabler",
+    "DmaTransaction",
+    "DmaWidth",
+    "Element",
+    "EnablerInfo",
+    "Event",
+    "Irql",
+    "Machine",
+    "MachineState",
+    "Mdl",
+    "ObjectType",
+    "Op",
+    "Pool",
+    "PowerState",
+    "Profile",
+    "RecordKind",
+    "Request",
+    "RequestInfo",
+    "RequestType",
+    "Rule",
+    "Run",
+    "Scenario",
+    "ScenarioError",
+    "Snapshot",
+    "Status",
+    "StatusError",
+    "TransactionInfo",
+    "TransactionState",
+    "TransferInfo",
+    "Waiting",
+    "WdfViolation",
+    "__version__",
+    "first_difference",
+    "get_cmake_dir",
+    "get_include",
+    "run_scenario",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _SCENARIO_NAMES.get(name)
+    if module is None:
+        raise AttributeError(f"module 'wdfdma' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,148 @@
+"""The command line: `wdfdma run FILE...`.
+
+It ends with 0 (all well, all match), 1 (a difference), 2 (bad input), 3 (an error of ours), 130 (interrupted).
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wdfdma._native import VERSION
+from wdfdma.files import STDIN, dump_json, list_files
+from wdfdma.problems import Problem, ScenarioError
+from wdfdma.report import Outcome, make_document, make_summary, show_scenario, write_outcomes
+from wdfdma.run import compare, execute_scenario
+from wdfdma.scenario import Scenario
+
+MATCH, DIFFERENCE, BAD_INPUT, OUR_ERROR, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="wdfdma")
+def cli() -> None:
+    """Windows' kernel DMA stack (KMDF), simulated in user mode."""
+
+
+@cli.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    help="Write the scenarios with their logs to a file, a folder, or - .",
+)
+@click.option("--check", is_flag=True, help="Compare with the logs that the scenarios carry.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("-x", "--stop", is_flag=True, help="Stop at the first difference.")
+def run(files: tuple[str, ...], output: str | None, check: bool, as_json: bool, stop: bool) -> int:
+    """Run the scenarios in each FILE: .json holds one, .jsonl one in each line.
+
+    A folder stands for the files in it, - for the standard input.
+    """
+    try:
+        loaded = _load(files)
+        if check:
+            _require_logs(loaded)
+        outcomes = _run_all(loaded, check, stop)
+        if output is not None:
+            write_outcomes(outcomes, output)
+    except ScenarioError as error:
+        return _refuse(error.lines, as_json)
+    except OSError as error:
+        return _refuse(
+            [f"{error.filename or error.__class__.__name__}: {error.strerror or error}"], as_json
+        )
+    if as_json:
+        click.echo(dump_json(make_document(outcomes, check), indent=1))
+    else:
+        _print_outcomes(outcomes, check, to_stderr=output == "-")
+    return DIFFERENCE if any(outcome.difference for outcome in outcomes) else MATCH
+
+
+def _load(names: Iterable[str]) -> list[tuple[Path, Scenario]]:
+    """All scenarios of all files; everything that is wrong with the first file that is not well."""
+    loaded: list[tuple[Path, Scenario]] = []
+    seen: set[Path] = set()
+    for name in names:
+        for path in list_files(Path(name)) if name != "-" else [STDIN]:
+            identity = path if path == STDIN else path.resolve()
+            if identity in seen:
+                raise ScenarioError([Problem("", "given twice")], str(path))
+            seen.add(identity)
+            loaded.extend((path, scenario) for scenario in Scenario.load_all(path))
+    if not loaded:
+        raise ScenarioError([Problem("", "no scenarios")], ", ".join(str(path) for path in seen))
+    return loaded
+
+
+def _require_logs(loaded: list[tuple[Path, Scenario]]) -> None:
+    for _, scenario in loaded:
+        if scenario.log is None and scenario.undefined is None:
+            raise ScenarioError(
+                [Problem("log", "is missing, and --check compares with it")], scenario.where
+            )
+
+
+def _run_all(loaded: list[tuple[Path, Scenario]], check: bool, stop: bool) -> list[Outcome]:
+    outcomes = []
+    for path, scenario in _show_progress(loaded):
+        result = execute_scenario(scenario)
+        difference = compare(scenario, result.log) if check else None
+        outcomes.append(Outcome(path, scenario, result, difference))
+        if stop and difference is not None:
+            break
+    return outcomes
+
+
+def _show_progress(loaded: list[Any]) -> Iterable[Any]:
+    """A progress bar, on a terminal only."""
+    if not sys.stderr.isatty():
+        return loaded
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(loaded, "Running", console=Console(stderr=True), transient=True)
+
+
+def _print_outcomes(outcomes: list[Outcome], check: bool, *, to_stderr: bool) -> None:
+    first = next((outcome for outcome in outcomes if outcome.difference is not None), None)
+    if first is not None:
+        click.echo(f"{first.scenario.where}: {first.scenario.name}", err=to_stderr)
+        click.echo(f"{first.difference}\n", err=to_stderr)
+    elif len(outcomes) == 1 and not check and not to_stderr:
+        click.echo(show_scenario(outcomes[0]))
+    click.echo(make_summary(outcomes, check), err=to_stderr)
+
+
+def _refuse(lines: list[str], as_json: bool) -> int:
+    if as_json:
+        click.echo(dump_json({"version": VERSION, "errors": lines}, indent=1))
+    for line in lines:
+        click.echo(line, err=True)
+    return BAD_INPUT
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The program; ends the process."""
+    try:
+        status = cli.main(arguments, prog_name="wdfdma", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        status = BAD_INPUT
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        status = INTERRUPTED
+    except BrokenPipeError:
+        # Who read our output has gone; Python must not fail once more when it closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = MATCH
+    except Exception:
+        traceback.print_exc()
+        click.echo("wdfdma: this is an error of wdfdma, not of its input", err=True)
+        status = OUR_ERROR
+    sys.exit(status)

@@ -1,0 +1,92 @@
+"""What is raised."""
+
+from typing import Any
+
+from wdfdma.enums import BugCheckCode, ObjectType, Op, Rule, TransactionState, WdfViolation
+
+
+class ClosedError(ValueError):
+    """The machine has been closed."""
+
+    def __init__(self, message: str = "the machine is closed") -> None:
+        super().__init__(message)
+
+
+class CheckError(Exception):
+    """An invariant of the machine does not hold, which is an error of this library.
+
+    [invariant] says it in a sentence; [label] is the label of the object concerned or the number of a register.
+    """
+
+    def __init__(self, invariant: str, label: int, expected: int, actual: int) -> None:
+        self.invariant = invariant
+        self.label = label
+        self.expected = expected
+        self.actual = actual
+        super().__init__(f"{invariant}: {label} has {actual}, expected {expected}")
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.invariant, self.label, self.expected, self.actual)
+
+
+class BugCheck(Exception):
+    """The machine has halted.
+
+    `code` and `parameters` are Windows' own, or name a `rule` of ours; handles are given as numbers. `op` is the
+    innermost call in progress, `depth` the number of callbacks around it, `object_type` and `label` name the
+    object concerned.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        parameters: tuple[int, ...] = (0, 0, 0, 0),
+        *,
+        rule: int = 0,
+        op: int = 0,
+        step: int = 0,
+        time_ns: int = 0,
+        depth: int = 0,
+        object_type: int = 0,
+        label: int = 0,
+    ) -> None:
+        self.code = BugCheckCode(code)
+        self.parameters = parameters
+        self.rule = Rule(rule)
+        self.op = Op(op)
+        self.step = step
+        self.time_ns = time_ns
+        self.depth = depth
+        self.object_type = ObjectType(object_type)
+        self.label = label
+        super().__init__(self._describe())
+
+    def _describe(self) -> str:
+        """One line.
+
+        >>> print(BugCheck(0x10D, (8, 7, 4, 0), op=Op.RELEASE, step=3, object_type=ObjectType.TRANSACTION))
+        WDF_VIOLATION (0x10D): DMA_FATAL_ERROR, transaction 0, transfer; in release, step 3
+        """
+        parts = []
+        if self.code == BugCheckCode.WDF_VIOLATION:
+            parts.append(WdfViolation(self.parameters[0]).name)
+        elif self.rule:
+            parts.append(self.rule.label)
+        else:
+            parts.append(", ".join(f"0x{parameter:X}" for parameter in self.parameters))
+        if self.object_type:
+            parts.append(f"{self.object_type.label} {self.label}")
+        if (self.code, parts[0]) == (BugCheckCode.WDF_VIOLATION, "DMA_FATAL_ERROR"):
+            parts.append(TransactionState(self.parameters[2]).label)
+        number = "" if self.code.name.startswith("0x") else f" (0x{self.code:X})"
+        during = f"; in {self.op.label}" if self.op else ""
+        return f"{self.code.name}{number}: {', '.join(parts)}{during}, step {self.step}"
+
+    def __reduce__(self) -> Any:
+        fields = {"rule", "op", "step", "time_ns", "depth", "object_type", "label"}
+        values = {name: int(getattr(self, name)) for name in fields}
+        return _make_bugcheck, (int(self.code), self.parameters, values)
+
+
+def _make_bugcheck(code: int, parameters: tuple[int, ...], values: dict[str, int]) -> BugCheck:
+    return BugCheck(code, parameters, **values)

@@ -1,0 +1,315 @@
+"""Machines: one world each."""
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from wdfdma._core import Core
+from wdfdma._native import ffi, lib
+from wdfdma.device import Device
+from wdfdma.enums import Irql, ObjectType, Op
+from wdfdma.errors import BugCheck, CheckError
+from wdfdma.log import copy_log, count_lost, make_log_array
+from wdfdma.mdl import Mdl
+from wdfdma.memory import get_bytes
+from wdfdma.pool import Pool
+from wdfdma.snapshot import Snapshot
+from wdfdma.status import Status, StatusError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class MachineState:
+    """What a machine counts, as attributes: free_registers, waiting_pool, time_ns, step, irql and so on. Live."""
+
+    __slots__ = ("_core",)
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    @property
+    def objects(self) -> dict[ObjectType, int]:
+        """Live objects by type."""
+        counts = lib.wdfdma_machine_get_state(self._core.get_machine()).objects
+        return {kind: counts[kind] for kind in ObjectType if kind != ObjectType.NONE}
+
+    @property
+    def op(self) -> Op:
+        """The innermost call in progress."""
+        return Op(lib.wdfdma_machine_get_state(self._core.get_machine()).op)
+
+    def __getattr__(self, name: str) -> int:
+        number: int = getattr(lib.wdfdma_machine_get_state(self._core.get_machine()), name)
+        return number
+
+    def __dir__(self) -> list[str]:
+        return [name for name, _ in ffi.typeof("wdfdma_machine_state").fields]
+
+    def __repr__(self) -> str:
+        if self._core.closed:
+            return "<MachineState, machine closed>"
+        values = {name: getattr(self, name) for name in dir(self) if name not in ("op", "objects")}
+        return f"<MachineState {' '.join(f'{name}={value}' for name, value in values.items())}>"
+
+
+class Machine:
+    """One independent world: a pool of map registers, memory, adapters, and the framework above them.
+
+    [map_registers] is the size of the pool, [registers_per_adapter] the most that one adapter is granted (None: all).
+    [force_map_registers] double-buffers every transfer; [verifier] is the framework's own. [log] is False, the length
+    of a ring of records, or "grow". [maximum_depth] callbacks in one another use up the stack. [reserve_bytes] is
+    address space set aside (None: the library's default). A machine is used by one thread at a time.
+    Errors: StatusError for a setting out of its range.
+
+    >>> with Machine(map_registers=16) as machine:
+    ...     machine.state.free_registers
+    16
+    """
+
+    __slots__ = ("__weakref__", "_core")
+
+    def __init__(
+        self,
+        *,
+        map_registers: int = 64,
+        registers_per_adapter: int | None = None,
+        physical_address_bits: int = 36,
+        force_map_registers: bool = False,
+        verifier: bool = True,
+        seed: int = 0,
+        log: bool | int | str = False,
+        maximum_depth: int | None = None,
+        reserve_bytes: int | None = None,
+    ) -> None:
+        config = ffi.new("wdfdma_machine_config *")
+        lib.wdfdma_machine_config_init(config)
+        config.map_registers = map_registers
+        config.physical_address_bits = physical_address_bits
+        config.force_map_registers = bool(force_map_registers)
+        config.verifier = bool(verifier)
+        config.seed = seed
+        config.log_records = _count_records(log)
+        if registers_per_adapter is not None:
+            config.registers_per_adapter = registers_per_adapter
+        if maximum_depth is not None:
+            config.maximum_depth = maximum_depth
+        if reserve_bytes is not None:
+            config.reserve_bytes = reserve_bytes
+        self._core = _make_core(config)
+
+    # The world
+
+    def device(self, **settings: Any) -> Device:
+        """Makes a device; [settings] as for Device."""
+        return Device(self, **settings)
+
+    def mdl(self, length: int, *, offset: int = 0, pfns: Sequence[int] | None = None) -> Mdl:
+        """Makes an MDL over [length] bytes from [offset] of its first page; see Mdl."""
+        return Mdl(self, length, offset=offset, pfns=pfns)
+
+    def chain(self, first: Mdl, *following: Mdl) -> Mdl:
+        """Links MDLs into one chain, and returns the first.
+
+        >>> with Machine() as machine:
+        ...     machine.chain(machine.mdl(4096), machine.mdl(100, offset=8)).chain_length
+        4196
+        """
+        mdls = (first, *following)
+        for mdl, after in zip(mdls, (*following, None), strict=True):
+            mdl.following = after
+        return first
+
+    def device_read(self, address: int, length: int) -> bytes:
+        """Reads [length] bytes at a logical address, as a bus master does.
+
+        An access that no live mapping and no common buffer allows is a bug check.
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        out = ffi.new("char[]", length)
+        status = lib.wdfdma_device_read(core.machine, address, out, length)
+        if core.halted:
+            core.fail()
+        Status(status).check("wdfdma_device_read")
+        return bytes(ffi.buffer(out, length))
+
+    def device_write(self, address: int, data: Any) -> None:
+        """Writes [data], anything with a buffer, to a logical address, as a bus master does."""
+        core = self._core
+        if core.halted:
+            core.fail()
+        source = get_bytes(data)
+        status = lib.wdfdma_device_write(core.machine, address, source, len(source))
+        if core.halted:
+            core.fail()
+        Status(status).check("wdfdma_device_write")
+
+    # Time, IRQL, chance
+
+    def _change(self, call: str, argument: int) -> None:
+        core = self._core
+        if core.halted:
+            core.fail()
+        status = getattr(lib, call)(core.machine, argument)
+        if core.halted:
+            core.fail()
+        Status(status).check(call)
+
+    def advance(self, nanoseconds: int) -> None:
+        """Moves virtual time on."""
+        self._change("wdfdma_machine_advance", nanoseconds)
+
+    def fail_allocation(self, n: int) -> None:
+        """Makes the [n]-th allocation from now on fail, as if memory had run out; 0: none."""
+        self._change("wdfdma_machine_fail_allocation", n)
+
+    @contextmanager
+    def irql(self, level: Irql | int) -> Iterator[None]:
+        """Runs a block at another IRQL, and goes back to the one before.
+
+        >>> with Machine() as machine, machine.irql(Irql.DISPATCH_LEVEL):
+        ...     machine.state.irql
+        2
+        """
+        before = self.state.irql
+        self._change("wdfdma_machine_set_irql", level)
+        try:
+            yield
+        finally:
+            if not self._core.halted:
+                self._change("wdfdma_machine_set_irql", before)
+
+    def random(self) -> int:
+        """The next number, of 64 bits, of the machine's seeded generator."""
+        return int(lib.wdfdma_machine_random(self._core.get_machine()))
+
+    # What can be seen, of a halted machine too
+
+    @property
+    def state(self) -> MachineState:
+        """The machine's counters."""
+        return MachineState(self._core)
+
+    @property
+    def pool(self) -> Pool:
+        """The map registers, and who waits for them."""
+        return Pool(self._core)
+
+    @property
+    def log(self) -> "NDArray[Any]":
+        """The records of the log, oldest first: an array with the fields of wdfdma_log_record.
+
+        It lies over the machine's memory (a ring that has wrapped is copied) and may outlive the machine.
+        """
+        return make_log_array(self._core)
+
+    @property
+    def log_lost(self) -> int:
+        """How many records a ring has overwritten."""
+        return count_lost(self._core)
+
+    def log_records(self) -> list[dict[str, Any]]:
+        """The log as a scenario shows it."""
+        from wdfdma.records import render_log
+
+        return render_log(copy_log(self._core))
+
+    def format_log(self) -> str:
+        """The log for reading, a line for each record."""
+        from wdfdma.records import format_record
+
+        return "\n".join(format_record(record) for record in self.log_records())
+
+    @property
+    def halted(self) -> bool:
+        """Whether a bug check has halted the machine."""
+        self._core.get_machine()
+        return self._core.halted
+
+    @property
+    def bugcheck(self) -> BugCheck | None:
+        """Why the machine halted, as the exception that its calls raise."""
+        self._core.get_machine()
+        return self._core.make_bugcheck() if self._core.halted else None
+
+    def check(self) -> None:
+        """Walks all invariants of the library. Errors: CheckError for the first that is broken."""
+        failure = ffi.new("wdfdma_check_failure *")
+        if not lib.wdfdma_machine_check(self._core.get_machine(), failure):
+            invariant = ffi.string(failure.invariant).decode()
+            raise CheckError(invariant, failure.object, failure.expected, failure.actual)
+
+    # Copies
+
+    def snapshot(self) -> Snapshot:
+        """Copies all that the machine is. Errors: StatusError inside a callback."""
+        return Snapshot(self._core)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Makes the machine what it was when [snapshot] was made, a halt included; any number of times.
+
+        Objects made since are gone. Errors: StatusError inside a callback, or for a snapshot of another machine.
+        """
+        snapshot.restore(self._core)
+
+    # The end
+
+    def close(self) -> None:
+        """Ends the machine; twice is once. Its memory goes with the last array over it.
+
+        Errors: StatusError inside a callback of this machine.
+        """
+        core = self._core
+        if core.depth:
+            raise StatusError(Status.STATUS_INVALID_DEVICE_STATE, "wdfdma_machine_destroy")
+        core.closed = core.halted = True
+        core.machine = None
+        core.objects.clear()
+        core.mdls.clear()
+
+    def __enter__(self) -> "Machine":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        core = getattr(self, "_core", None)
+        if core is None or core.closed:
+            return "<Machine closed>"
+        if core.halted:
+            return f"<Machine halted: {core.make_bugcheck()}>"
+        state = lib.wdfdma_machine_get_state(core.machine)
+        return f"<Machine {state.free_registers} of {state.map_registers} registers free>"
+
+
+def _count_records(log: bool | int | str) -> int:
+    if log == "grow" or log is True:
+        return int(lib.WDFDMA_LOG_GROWS)
+    if isinstance(log, int):
+        return int(log)
+    raise ValueError(f'log is {log!r}, not False, a number of records, or "grow"')
+
+
+def _make_core(config: Any) -> Core:
+    """A machine with these settings; once more if address space was short and garbage held some."""
+    core = Core()
+    config.handler = lib.wdfdma_python_bugcheck
+    config.handler_context = core.context
+    out = ffi.new("wdfdma_machine **")
+    status = Status(lib.wdfdma_machine_create(config, out))
+    if status == Status.STATUS_INSUFFICIENT_RESOURCES:
+        gc.collect()
+        status = Status(lib.wdfdma_machine_create(config, out))
+    status.check("wdfdma_machine_create")
+    core.adopt(out[0])
+    return core

@@ -1,0 +1,57 @@
+"""The operations of a program as the C library lists them: names, operands, results."""
+
+from typing import Any, NamedTuple
+
+from wdfdma._native import NULL, ffi, lib
+from wdfdma.enums import Constant, Op, _read_type
+
+
+class OperandKind(Constant, members=_read_type("wdfdma_operand_kind", "WDFDMA_OPERAND_")):
+    """What an operand is, and how a program holds it."""
+
+
+class ResultKind(Constant, members=_read_type("wdfdma_result_kind", "WDFDMA_RESULT_")):
+    """What an operation gives back: these are or'd."""
+
+
+class ProgramRule(Constant, members=_read_type("wdfdma_program_rule", "WDFDMA_PROGRAM_")):
+    """What is wrong with a program."""
+
+
+class Operand(NamedTuple):
+    """An operand: its key in a scenario."""
+
+    name: str
+    kind: OperandKind
+    maximum: int
+
+
+class Operation(NamedTuple):
+    """An operation: its name in a scenario."""
+
+    number: int
+    name: str
+    operands: tuple[Operand, ...]
+    results: int
+
+
+def _read_operation(number: int, operation: Any) -> Operation:
+    operands = tuple(
+        Operand(ffi.string(operand.name).decode(), OperandKind(operand.kind), operand.maximum)
+        for operand in operation.operands[0 : operation.operand_count]
+    )
+    return Operation(number, ffi.string(operation.name).decode(), operands, operation.results)
+
+
+def _read_operations() -> dict[str, Operation]:
+    found = {}
+    for number in Op:
+        pointer = lib.wdfdma_program_get_operation(number)
+        if pointer != NULL:
+            operation = _read_operation(int(number), pointer)
+            found[operation.name] = operation
+    return found
+
+
+# By name, in the order of their numbers.
+OPERATIONS = _read_operations()

@@ -1,0 +1,302 @@
+"""DMA transactions: one buffer on its way to or from a device, in as many transfers as it takes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wdfdma._callbacks import Element
+from wdfdma._native import NULL, ffi, lib
+from wdfdma.enums import Direction
+from wdfdma.objects import ObjectCallback
+from wdfdma.status import SUCCESS, Status
+from wdfdma.transaction_calls import TransactionCalls
+
+if TYPE_CHECKING:
+    from wdfdma.enabler import DmaEnabler
+    from wdfdma.mdl import Mdl
+    from wdfdma.request import Request
+
+_create = lib.WdfDmaTransactionCreate
+_initialize = lib.WdfDmaTransactionInitialize
+_initialize_using_offset = lib.WdfDmaTransactionInitializeUsingOffset
+_initialize_using_request = lib.WdfDmaTransactionInitializeUsingRequest
+_execute = lib.WdfDmaTransactionExecute
+_allocate_resources = lib.WdfDmaTransactionAllocateResources
+_free_resources = lib.WdfDmaTransactionFreeResources
+_release = lib.WdfDmaTransactionRelease
+_cancel = lib.WdfDmaTransactionCancel
+_stop_system_transfer = lib.WdfDmaTransactionStopSystemTransfer
+_dma_completed = lib.WdfDmaTransactionDmaCompleted
+_dma_completed_with_length = lib.WdfDmaTransactionDmaCompletedWithLength
+_dma_completed_final = lib.WdfDmaTransactionDmaCompletedFinal
+_program_routine = lib.wdfdma_python_program_dma
+_reserve_routine = lib.wdfdma_python_reserve_dma
+
+ProgramDma = Callable[[Any, Direction, list[Element]], object]
+ReserveDma = Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class DmaCompletion:
+    """What completing a transfer answered: whether the transaction is over, and with which status."""
+
+    completed: bool
+    status: Status
+
+
+_MORE = DmaCompletion(False, Status.STATUS_MORE_PROCESSING_REQUIRED)
+_DONE = DmaCompletion(True, SUCCESS)
+
+
+class DmaTransaction(TransactionCalls):
+    """A transaction of an enabler.
+
+    Errors: StatusError. Source: WdfDmaTransactionCreate function (wdfdmatransaction.h).
+
+    >>> from wdfdma import Machine
+    >>> with Machine() as machine:
+    ...     transaction = machine.device().enabler().transaction()
+    ...     buffer = machine.mdl(8192)
+    ...     _ = transaction.initialize(buffer, direction=Direction.WRITE, program_dma=print)
+    ...     transaction.execute()
+    ...     print(transaction)
+    ...     transaction.dma_completed()
+    <DmaTransaction transfer 0/8192 bytes> Direction.WRITE [Element(...)]
+    """
+
+    __slots__ = ("_enabler", "_program_dma", "_reserve_dma")
+
+    def __init__(
+        self,
+        enabler: "DmaEnabler",
+        *,
+        cleanup: ObjectCallback | None = None,
+        destroy: ObjectCallback | None = None,
+    ) -> None:
+        core = enabler._core
+        if core.halted:
+            core.fail()
+        self._enabler = enabler
+        self._program_dma: ProgramDma | None = None
+        self._reserve_dma: ReserveDma | None = None
+        self._configure_dma_channel = None
+        self._dma_transfer_complete = None
+        out = ffi.new("WDFDMATRANSACTION *")
+        attributes = self._make_attributes(cleanup, destroy)
+        status = _create(enabler._handle, attributes, out)
+        if core.halted:
+            core.fail()
+        if status:
+            Status(status).check("WdfDmaTransactionCreate")
+        self._adopt(core, out[0])
+
+    @property
+    def enabler(self) -> "DmaEnabler":
+        """The enabler that owns the transaction."""
+        return self._enabler
+
+    def initialize(
+        self,
+        mdl: "Mdl | None",
+        *,
+        offset: int = 0,
+        length: int | None = None,
+        direction: Direction | int = Direction.READ,
+        program_dma: ProgramDma | None = None,
+    ) -> Status:
+        """Gives the transaction [length] bytes of a chain, from [offset] in its first MDL on; None is all of it.
+
+        [program_dma] gets the transaction, the direction and a list of elements, each an address and a length in bytes.
+        Source: WdfDmaTransactionInitialize function (wdfdmatransaction.h).
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        self._program_dma = program_dma
+        routine = NULL if program_dma is None else _program_routine
+        if mdl is None:
+            status = _initialize(self._handle, routine, direction, NULL, NULL, length or 0)
+        else:
+            bytes_left = mdl.chain_length - offset if length is None else length
+            start = mdl._address + offset
+            status = _initialize(self._handle, routine, direction, mdl._mdl, start, bytes_left)
+        if core.halted:
+            core.fail()
+        return Status(status) if status else SUCCESS
+
+    def initialize_using_offset(
+        self,
+        mdl: "Mdl | None",
+        *,
+        offset: int = 0,
+        length: int,
+        direction: Direction | int = Direction.READ,
+        program_dma: ProgramDma | None = None,
+    ) -> Status:
+        """As initialize, all numbers handed on as they are.
+
+        Source: WdfDmaTransactionInitializeUsingOffset function (wdfdmatransaction.h).
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        self._program_dma = program_dma
+        routine = NULL if program_dma is None else _program_routine
+        chain = NULL if mdl is None else mdl._mdl
+        status = _initialize_using_offset(self._handle, routine, direction, chain, offset, length)
+        if core.halted:
+            core.fail()
+        return Status(status) if status else SUCCESS
+
+    def initialize_using_request(
+        self,
+        request: "Request | None",
+        *,
+        direction: Direction | int = Direction.READ,
+        program_dma: ProgramDma | None = None,
+    ) -> Status:
+        """Gives the transaction the buffer of a request, which must not be completed while the transaction runs.
+
+        Source: WdfDmaTransactionInitializeUsingRequest function (wdfdmatransaction.h).
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        self._program_dma = program_dma
+        routine = NULL if program_dma is None else _program_routine
+        handle = NULL if request is None else request._handle
+        status = _initialize_using_request(self._handle, handle, routine, direction)
+        if core.halted:
+            core.fail()
+        return Status(status) if status else SUCCESS
+
+    def execute(self) -> Status:
+        """Starts the first transfer: at once, or when the map registers for it come.
+
+        Source: WdfDmaTransactionExecute function (wdfdmatransaction.h).
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        status = _execute(self._handle, core.context)
+        if core.halted:
+            core.fail()
+        return Status(status) if status else SUCCESS
+
+    def allocate_resources(
+        self,
+        direction: Direction | int = Direction.READ,
+        *,
+        reserve_dma: ReserveDma | None = None,
+        map_registers: int = 0,
+    ) -> Status:
+        """Asks for map registers ahead of a buffer; they stay until free_resources.
+
+        [reserve_dma] gets the transaction when they are there. [map_registers] 0: what the initialized buffer needs.
+        Source: WdfDmaTransactionAllocateResources function (wdfdmatransaction.h).
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        self._reserve_dma = reserve_dma
+        routine = NULL if reserve_dma is None else _reserve_routine
+        status = _allocate_resources(self._handle, direction, map_registers, routine, core.context)
+        if core.halted:
+            core.fail()
+        return Status(status) if status else SUCCESS
+
+    def free_resources(self) -> None:
+        """Gives back what allocate_resources took.
+
+        Source: WdfDmaTransactionFreeResources function (wdfdmatransaction.h).
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        _free_resources(self._handle)
+        if core.halted:
+            core.fail()
+
+    def release(self) -> Status:
+        """Gives back what the transaction holds but for a reservation, and forgets its buffer.
+
+        Source: WdfDmaTransactionRelease function (wdfdmatransaction.h).
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        status = _release(self._handle)
+        if core.halted:
+            core.fail()
+        return Status(status) if status else SUCCESS
+
+    def cancel(self) -> bool:
+        """Takes back a transaction that waits for map registers; false if it was not waiting.
+
+        Source: WdfDmaTransactionCancel function (wdfdmatransaction.h).
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        was_waiting: int = _cancel(self._handle)
+        if core.halted:
+            core.fail()
+        return was_waiting != 0
+
+    def stop_system_transfer(self) -> None:
+        """Stops a transfer of the system's controller; the transaction is completed then as ever.
+
+        Source: WdfDmaTransactionStopSystemTransfer function (wdfdmatransaction.h).
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        _stop_system_transfer(self._handle)
+        if core.halted:
+            core.fail()
+
+    def dma_completed(self) -> DmaCompletion:
+        """The device has transferred all of the current transfer: the next one is started, if there is more.
+
+        Source: WdfDmaTransactionDmaCompleted function (wdfdmatransaction.h).
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        output = core.outputs[core.depth]
+        completed = _dma_completed(self._handle, output)
+        if core.halted:
+            core.fail()
+        return _make_completion(output[0]) if completed else _MORE
+
+    def dma_completed_with_length(self, length: int) -> DmaCompletion:
+        """As dma_completed, the device having transferred [length] bytes; the rest is tried again.
+
+        Source: WdfDmaTransactionDmaCompletedWithLength function (wdfdmatransaction.h).
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        output = core.outputs[core.depth]
+        completed = _dma_completed_with_length(self._handle, length, output)
+        if core.halted:
+            core.fail()
+        return _make_completion(output[0]) if completed else _MORE
+
+    def dma_completed_final(self, length: int) -> DmaCompletion:
+        """As dma_completed_with_length, and the transaction is over, whatever is left of the buffer.
+
+        Source: WdfDmaTransactionDmaCompletedFinal function (wdfdmatransaction.h).
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        output = core.outputs[core.depth]
+        completed = _dma_completed_final(self._handle, length, output)
+        if core.halted:
+            core.fail()
+        return _make_completion(output[0]) if completed else _MORE
+
+
+def _make_completion(status: int) -> DmaCompletion:
+    return DmaCompletion(True, Status(status)) if status else _DONE
