@@ -156,14 +156,15 @@ typedef enum wdfdma_rule {
     WDFDMA_RULE_COMPLETED_WHILE_WAITING = 4,       /* its registers had not been granted */
     WDFDMA_RULE_COMPLETED_TWICE = 5,               /* in one EvtProgramDma, or while a completion is due */
     WDFDMA_RULE_LENGTH_PAST_BUFFER = 6,            /* a transfer of nothing, or past the end of the chain */
-    WDFDMA_RULE_RESERVED_OTHER_DIRECTION = 7,      /* system_duplex: maps or frees a channel that it does not own */
+    WDFDMA_RULE_RESERVED_OTHER_DIRECTION = 7,      /* reserved in one direction, initialized in the other */
     WDFDMA_RULE_COMPLETED_WHILE_CONFIGURING = 8,   /* inside EvtDmaTransactionConfigureDmaChannel, then TRUE */
     WDFDMA_RULE_FREED_WHILE_TRANSFERRING = 9,      /* the channel, while the controller transfers */
     WDFDMA_RULE_LIST_PUT_TWICE = 10,               /* completed again by what its own registers let through */
     WDFDMA_RULE_NOT_CONFIGURED = 11,               /* a system transaction whose channel has no adapter */
     WDFDMA_RULE_MAPPED_TWICE = 12,                 /* maps or builds a list over what is still mapped */
     WDFDMA_RULE_INVALID_MDL = 13,                  /* a chain that is forged, freed, a circle, or changed past its pages */
-    WDFDMA_RULE_COUNT = 14
+    WDFDMA_RULE_CHANNEL_NOT_OWNED = 14,            /* maps on it or frees it, and does not own it */
+    WDFDMA_RULE_COUNT = 15
 } wdfdma_rule;
 
 /* The kinds of log records; what their fields hold is said at wdfdma_log_record. */

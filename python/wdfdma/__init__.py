@@ -34,12 +34,13 @@ from wdfdma.enums import (
     WdfViolation,
 )
 from wdfdma.errors import BugCheck, CheckError, ClosedError
-from wdfdma.machine import Machine, MachineState
+from wdfdma.machine import Machine
 from wdfdma.mdl import Mdl
 from wdfdma.pool import Pool, Run
 from wdfdma.problems import ScenarioError
 from wdfdma.request import Request, RequestInfo
 from wdfdma.snapshot import Snapshot
+from wdfdma.state import MachineState
 from wdfdma.status import Status, StatusError
 from wdfdma.transaction import DmaCompletion, DmaTransaction
 from wdfdma.transaction_calls import TransactionInfo, TransferInfo

@@ -56,12 +56,11 @@ class DmaTransaction(TransactionCalls):
     >>> from wdfdma import Machine
     >>> with Machine() as machine:
     ...     transaction = machine.device().enabler().transaction()
-    ...     buffer = machine.mdl(8192)
-    ...     _ = transaction.initialize(buffer, direction=Direction.WRITE, program_dma=print)
+    ...     _ = transaction.initialize(machine.mdl(512), program_dma=lambda *transfer: None)
     ...     transaction.execute()
-    ...     print(transaction)
     ...     transaction.dma_completed()
-    <DmaTransaction transfer 0/8192 bytes> Direction.WRITE [Element(...)]
+    <Status.STATUS_SUCCESS: 0x00000000>
+    DmaCompletion(completed=True, status=<Status.STATUS_SUCCESS: 0x00000000>)
     """
 
     __slots__ = ("_enabler", "_program_dma", "_reserve_dma")
@@ -86,8 +85,7 @@ class DmaTransaction(TransactionCalls):
         status = _create(enabler._handle, attributes, out)
         if core.halted:
             core.fail()
-        if status:
-            Status(status).check("WdfDmaTransactionCreate")
+        Status(status).check("WdfDmaTransactionCreate")
         self._adopt(core, out[0])
 
     @property

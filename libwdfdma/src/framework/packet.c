@@ -131,6 +131,11 @@ NTSTATUS packet_start(wdfdma_machine *machine, transaction *item) {
  * end. Moves the cursor along. False, with the machine halted, where the chain ends before it. */
 static bool place_find(wdfdma_machine *machine, transaction *item, uint64_t *offset_in_mdl) {
     uint64_t place = item->offset + item->transferred;
+    if (UNLIKELY(item->cursor == NULL)) {
+        /* Released inside its own EvtProgramDma, with the verifier off, and still to be staged. */
+        verifier_rule(machine, WDFDMA_RULE_FREED_WHILE_TRANSFERRING, &item->base.head);
+        return false;
+    }
     const mdl_object *at = mdl_find(machine, item->cursor);
     uint64_t hops = 0;
     while (at != NULL && place - item->cursor_offset > at->mdl->ByteCount && at->mdl->Next != NULL &&
@@ -163,11 +168,13 @@ static bool map_is_defined(wdfdma_machine *machine, const transaction *item) {
     const adapter *by = item->adapter;
     wdfdma_rule rule = WDFDMA_RULE_NONE;
     if (by == NULL) {
-        rule = WDFDMA_RULE_COMPLETED_WHILE_CONFIGURING;
+        rule = item->enabler->is_system && item->hal.packet.system->configure != NULL
+                   ? WDFDMA_RULE_COMPLETED_WHILE_CONFIGURING
+                   : WDFDMA_RULE_COMPLETED_TWICE;
     } else if (item->enabler->is_system && by->controller != NULL) {
         rule = WDFDMA_RULE_MAPPED_TWICE;
     } else if (item->enabler->is_system && by->channel != &item->hal.packet.request) {
-        rule = WDFDMA_RULE_RESERVED_OTHER_DIRECTION;
+        rule = WDFDMA_RULE_CHANNEL_NOT_OWNED;
     } else if (!item->holds_base ||
                (item->base_register != NO_REGISTER &&
                 wdfdma_pool_get_run(machine, item->base_register) != item->base_count)) {
@@ -185,14 +192,17 @@ static PSCATTER_GATHER_LIST packet_get_list(transaction *item) {
 }
 
 /* Maps [length] bytes at [offset] of the cursor's MDL, or what of them one mapping holds. */
-static bool packet_map(wdfdma_machine *machine, transaction *item, uint64_t offset, uint64_t length) {
+static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t offset, uint64_t length) {
     if (!map_is_defined(machine, item)) {
-        return false;
+        return STATUS_UNSUCCESSFUL;
+    }
+    if (item->enabler->is_system && item->hal.packet.system->context.cancelled) {
+        return STATUS_CANCELLED;
     }
     mdl_walk part;
     if (length == 0 || !mdl_walk_begin(machine, &part, item->cursor, offset, length)) {
         verifier_rule(machine, WDFDMA_RULE_LENGTH_PAST_BUFFER, &item->base.head);
-        return false;
+        return STATUS_UNSUCCESSFUL;
     }
     map_flush(machine, &item->hal.packet.map, 0);
     PSCATTER_GATHER_LIST list = packet_get_list(item);
@@ -207,7 +217,7 @@ static bool packet_map(wdfdma_machine *machine, transaction *item, uint64_t offs
     if (item->enabler->is_system) {
         transfer_start(item->adapter, &item->hal.packet.system->context);
     }
-    return true;
+    return STATUS_SUCCESS;
 }
 
 bool program_dma_call(wdfdma_machine *machine, transaction *item, PSCATTER_GATHER_LIST list) {
@@ -277,10 +287,10 @@ static bool round_run(wdfdma_machine *machine, transaction *item, NTSTATUS *stat
             return true;
         }
     }
-    if (!packet_map(machine, item, offset, length)) {
+    *status = packet_map(machine, item, offset, length);
+    if (!NT_SUCCESS(*status)) {
         return false;
     }
-    *status = STATUS_SUCCESS;
     item->programming = is_system;
     if (!program_dma_call(machine, item, packet_get_list(item))) {
         return false;
@@ -331,7 +341,7 @@ static bool channel_is_free_to_go(wdfdma_machine *machine, const transaction *it
     if (item->adapter->controller != NULL) {
         rule = WDFDMA_RULE_FREED_WHILE_TRANSFERRING;
     } else if (item->adapter->channel != &item->hal.packet.request) {
-        rule = WDFDMA_RULE_RESERVED_OTHER_DIRECTION;
+        rule = WDFDMA_RULE_CHANNEL_NOT_OWNED;
     }
     if (rule != WDFDMA_RULE_NONE) {
         verifier_rule(machine, rule, &item->base.head);

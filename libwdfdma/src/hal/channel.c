@@ -190,15 +190,22 @@ void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint3
     }
 }
 
+/* The registers go first; what they let through may have freed the channel by the time they are gone. */
 void channel_free(wdfdma_machine *machine, adapter *from) {
+    const hal_request *owner = from->channel;
     uint32_t count = from->channel_count;
     from->channel_count = 0;
     if (count != 0) {
         registers_free(machine, from, from->channel_base, count);
     }
-    if (!machine->state.halted) {
-        channel_release(machine, from);
+    if (machine->state.halted) {
+        return;
     }
+    if (!from->channel_owned || from->channel != owner) {
+        verifier_rule(machine, WDFDMA_RULE_CHANNEL_NOT_OWNED, &from->head);
+        return;
+    }
+    channel_release(machine, from);
 }
 
 bool channel_cancel(wdfdma_machine *machine, hal_request *request) {

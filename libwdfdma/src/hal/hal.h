@@ -8,6 +8,7 @@
 #define WDFDMA_HAL_H
 
 #include "machine/machine.h"
+#include "verifier/verifier.h"
 
 enum { NO_REGISTER = UINT32_MAX };
 static const uint64_t REGISTERS_ADDRESS = 0x100000;

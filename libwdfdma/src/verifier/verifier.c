@@ -35,6 +35,7 @@ static const char *const rule_names[WDFDMA_RULE_COUNT] = {
     "NotConfigured",
     "MappedTwice",
     "InvalidMdl",
+    "ChannelNotOwned",
 };
 
 const char *wdfdma_rule_get_name(uint32_t rule) {

@@ -1,0 +1,88 @@
+"""What the tests have in common: profiles of Hypothesis, machines, recordings."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from wdfdma import DmaTransaction, Machine
+
+settings.register_profile("dev", max_examples=50, deadline=None)
+settings.register_profile(
+    "ci",
+    max_examples=500,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "long", max_examples=20000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("dev")
+
+CONFORMANCE = Path(__file__).parents[1] / "conformance"
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    with Machine(map_registers=8, log="grow") as made:
+        yield made
+        made.check()
+
+
+@pytest.fixture
+def make_transaction(machine: Machine) -> Callable[..., DmaTransaction]:
+    """Makes transactions of one device; the settings are those of the enabler."""
+    device = machine.device()
+
+    def make(profile: int = 1, **enabler_settings: Any) -> DmaTransaction:
+        enabler_settings.setdefault("dma_version", 3)
+        enabler = device.enabler(profile, **enabler_settings)
+        if profile >= 7:
+            enabler.configure_system_profile().check()
+        return enabler.transaction()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def recordings() -> dict[str, list[Any]]:
+    """The recorded scenarios by file."""
+    return {
+        path.stem: [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        for path in sorted(CONFORMANCE.glob("*.jsonl"))
+    }
+
+
+@pytest.fixture
+def scenario() -> dict[str, Any]:
+    """A small scenario without mistakes, to be spoiled."""
+    return {
+        "format": "wdfdma-scenario/1",
+        "name": "small",
+        "machine": {"map_registers": 8},
+        "enablers": [{"profile": "packet", "maximum_length": 16384, "dma_version": 3}],
+        "buffers": [[{"offset": 512, "length": 8192, "pfns": [40, 12, 13]}]],
+        "steps": [
+            {"op": "create", "transaction": 0, "enabler": 0},
+            {
+                "op": "on",
+                "transaction": 0,
+                "event": "program_dma",
+                "do": [{"op": "dma_completed", "transaction": 0}],
+            },
+            {
+                "op": "initialize",
+                "transaction": 0,
+                "buffer": 0,
+                "offset": 0,
+                "length": 8192,
+                "direction": "read",
+            },
+            {"op": "execute", "transaction": 0},
+            {"op": "release", "transaction": 0},
+        ],
+    }
