@@ -164,7 +164,8 @@ typedef enum wdfdma_rule {
     WDFDMA_RULE_MAPPED_TWICE = 12,                 /* maps or builds a list over what is still mapped */
     WDFDMA_RULE_INVALID_MDL = 13,                  /* a chain that is forged, freed, a circle, or changed past its pages */
     WDFDMA_RULE_CHANNEL_NOT_OWNED = 14,            /* maps on it or frees it, and does not own it */
-    WDFDMA_RULE_COUNT = 15
+    WDFDMA_RULE_INVALID_ADAPTER = 15,              /* a DMA_ADAPTER that is forged, put already, or not the caller's */
+    WDFDMA_RULE_COUNT = 16
 } wdfdma_rule;
 
 /* The kinds of log records; what their fields hold is said at wdfdma_log_record. */

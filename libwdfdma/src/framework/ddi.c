@@ -1,4 +1,4 @@
-/* The way into and out of every call and every callback. */
+/* The way into and out of every call. */
 #include "framework.h"
 
 /* The machine that a bad handle halts: its own, or else the thread's current one. */
@@ -36,13 +36,6 @@ fx_object *ddi_enter_slow(ddi_call *call, uint64_t handle, wdfdma_object_type ty
     return (fx_object *)found;
 }
 
-void ddi_begin(ddi_call *call, wdfdma_machine *machine, wdfdma_op op) {
-    call->machine = machine;
-    call->outer_op = machine->state.op;
-    machine->state.op = op;
-    machine->state.step += machine->counts_steps;
-}
-
 NTSTATUS ddi_leave_status_slow(const ddi_call *call, uint32_t label, NTSTATUS status) {
     wdfdma_machine *machine = call->machine;
     if (machine->state.halted) {
@@ -67,31 +60,4 @@ void ddi_leave_values(const ddi_call *call, uint32_t label, uint64_t first, uint
         }
     }
     ddi_leave(call);
-}
-
-bool callback_enter(wdfdma_machine *machine, callback_frame *frame, uint32_t label, uint32_t event,
-                    uint32_t irql) {
-    if (UNLIKELY(machine->state.depth >= machine->config.maximum_depth)) {
-        const uint64_t parameters[4] = {8};
-        machine_bugcheck(machine, WDFDMA_BUGCHECK_UNEXPECTED_KERNEL_MODE_TRAP, parameters,
-                         WDFDMA_RULE_NONE, NULL);
-        return false;
-    }
-    *frame = (callback_frame){machine, machine->state.irql, machine->counts_steps, label, event};
-    machine->state.depth++;
-    machine->counts_steps = 0;
-    if (machine->state.irql < irql) {
-        machine->state.irql = irql;
-    }
-    return true;
-}
-
-void callback_leave(const callback_frame *frame) {
-    wdfdma_machine *machine = frame->machine;
-    machine->state.depth--;
-    machine->state.irql = frame->irql;
-    machine->counts_steps = frame->counts_steps;
-    if (frame->event < WDFDMA_EVENT_COUNT && !machine->state.halted) {
-        log_append(machine, WDFDMA_RECORD_LEAVE, frame->event, frame->label);
-    }
 }

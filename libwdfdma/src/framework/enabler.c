@@ -57,7 +57,11 @@ static adapter *adapter_of_profile(wdfdma_machine *machine, const enabler *of) {
         .DmaAddressWidth = of->width,
         .MaximumLength = (ULONG)(of->config.MaximumLength < UINT32_MAX ? of->config.MaximumLength
                                                                        : UINT32_MAX)};
-    return adapter_create(machine, &description);
+    adapter *made = adapter_create(machine, &description);
+    if (made != NULL) {
+        made->is_enablers = true;
+    }
+    return made;
 }
 
 static void adapters_put(wdfdma_machine *machine, enabler *of) {

@@ -144,12 +144,7 @@ typedef struct framework {
     uint64_t devices;
 } framework;
 
-/* ---- ddi.c: the way in and out of every call, and into and out of every callback ---- */
-typedef struct ddi_call {
-    wdfdma_machine *machine;
-    uint32_t outer_op;
-} ddi_call;
-
+/* ---- ddi.c: the way into and out of every call ---- */
 /* The object that [handle] names, live and of [type]; NULL (and no leave is due) when the machine has halted, or halts
  * for the handle. */
 fx_object *ddi_enter_slow(ddi_call *call, uint64_t handle, wdfdma_object_type type, wdfdma_op op);
@@ -165,14 +160,8 @@ static inline fx_object *ddi_enter(ddi_call *call, const void *handle, wdfdma_ob
                  (machine->state.op == WDFDMA_OP_NONE && current_machine_id != machine->id))) {
         return ddi_enter_slow(call, bits, type, op);
     }
-    call->machine = machine;
-    call->outer_op = machine->state.op;
-    machine->state.op = op;
-    machine->state.step += machine->counts_steps;
+    ddi_begin(call, machine, op);
     return (fx_object *)found;
-}
-static inline void ddi_leave(const ddi_call *call) {
-    call->machine->state.op = call->outer_op;
 }
 /* Leaves, with a record of [status] for the object with [label]. */
 NTSTATUS ddi_leave_status_slow(const ddi_call *call, uint32_t label, NTSTATUS status);
@@ -185,22 +174,6 @@ static inline NTSTATUS ddi_leave_status(const ddi_call *call, uint32_t label, NT
 }
 /* Leaves, with a record that holds up to two numbers. */
 void ddi_leave_values(const ddi_call *call, uint32_t label, uint64_t first, uint64_t second);
-/* A call without a handle: a step, and the current op, as any. */
-void ddi_begin(ddi_call *call, wdfdma_machine *machine, wdfdma_op op);
-
-typedef struct callback_frame {
-    wdfdma_machine *machine;
-    uint32_t irql;
-    uint32_t counts_steps;
-    uint32_t label;
-    uint32_t event;
-} callback_frame;
-
-/* False, with the machine halted, when the stack is used up. An event below WDFDMA_EVENT_COUNT is logged by its caller
- * before the driver runs, and its end by callback_leave. */
-bool callback_enter(wdfdma_machine *machine, callback_frame *frame, uint32_t label, uint32_t event,
-                    uint32_t irql);
-void callback_leave(const callback_frame *frame);
 
 /* ---- wdfobject.c ---- */
 /* Makes an object of [type], child of [parent], with what [attributes] ask for (may be NULL). */

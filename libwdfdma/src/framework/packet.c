@@ -215,7 +215,7 @@ static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t 
     item->remaining += length - mapped;
     item->fragment = mapped;
     if (item->enabler->is_system) {
-        transfer_start(item->adapter, &item->hal.packet.system->context);
+        transfer_start(item->adapter, &item->hal.packet.system->context, mapped);
     }
     return STATUS_SUCCESS;
 }

@@ -321,7 +321,9 @@ NTSTATUS WdfObjectAllocateContext(WDFOBJECT Handle, PWDF_OBJECT_ATTRIBUTES Conte
         status = STATUS_INVALID_PARAMETER;
     } else if (!fx_attributes_are_valid(call.machine, ContextAttributes, &status)) {
         /* the status says why */
-    } else if (ContextAttributes->ContextTypeInfo == NULL || ContextAttributes->ParentObject != NULL) {
+    } else if (ContextAttributes->ContextTypeInfo == NULL) {
+        status = STATUS_OBJECT_NAME_INVALID;
+    } else if (ContextAttributes->ParentObject != NULL) {
         status = STATUS_WDF_OBJECT_ATTRIBUTES_INVALID;
     } else if (item->head.kind == KIND_DELETED || item->deleting) {
         status = STATUS_DELETE_PENDING;

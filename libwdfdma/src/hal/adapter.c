@@ -40,7 +40,7 @@ adapter *adapter_create(wdfdma_machine *machine, const DEVICE_DESCRIPTION *descr
     made->scatter_gather = description->ScatterGather && made->master;
     made->needs_registers = machine->config.force_map_registers || !made->scatter_gather ||
                             width < machine->config.physical_address_bits;
-    made->wdm.Version = (USHORT)(made->version == 3 ? 3 : 1);
+    made->wdm.Version = (USHORT)made->version;
     made->wdm.Size = sizeof made->wdm;
     /* A driver only calls through the table; the type has no const. */
     made->wdm.DmaOperations = (PDMA_OPERATIONS)(uintptr_t)&adapter_operations;

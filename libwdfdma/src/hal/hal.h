@@ -55,6 +55,7 @@ typedef struct transfer_context {
     void (*complete)(wdfdma_machine *machine, struct transfer_context *context,
                      DMA_COMPLETION_STATUS status);
     void *owner;
+    uint64_t length; /* bytes, while mapped */
 } transfer_context;
 
 /* A part of memory that a device may use now. Indexed by page only when a device first looks. */
@@ -94,6 +95,9 @@ struct adapter {
     bool master;
     bool needs_registers;
     transfer_context *controller; /* a system adapter's running transfer */
+    struct wdm_request *wdm_owner; /* a WDM driver's request that keeps the channel */
+    struct wdm_mapping *wdm_mappings;
+    bool is_enablers; /* put by its enabler alone */
 };
 
 /* The free runs below a node of the pool's tree. */
@@ -126,6 +130,9 @@ typedef struct hal {
     uint64_t next_frame;
     mapping *unindexed; /* live mappings that no device has looked for */
     table index;        /* logical page -> struct mapped_page */
+    table wdm_contexts; /* a WDM driver's transfer context, by its address -> struct wdm_context */
+    table wdm_lists;    /* a list given to a WDM driver, by its address -> struct wdm_list */
+    table wdm_buffers;  /* its common buffers, by address -> struct wdm_buffer */
 } hal;
 
 /* ---- pool.c ---- */
@@ -148,8 +155,6 @@ bool channel_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
 adapter *adapter_create(wdfdma_machine *machine, const DEVICE_DESCRIPTION *description);
 /* Ends an adapter; a bug check if it still holds something. */
 void adapter_put(wdfdma_machine *machine, adapter *gone);
-extern const DMA_OPERATIONS adapter_operations;
-
 /* ---- memory.c: physical pages ---- */
 bool memory_reference(wdfdma_machine *machine, uint64_t *pfns, size_t count, bool given,
                       uint8_t **contiguous);
@@ -256,7 +261,7 @@ void list_put(wdfdma_machine *machine, adapter *by, mapping *map, uint32_t base,
 
 /* ---- system.c: transfer contexts and the DMA controller ---- */
 void transfer_context_initialize(transfer_context *context);
-void transfer_start(adapter *by, transfer_context *context);
+void transfer_start(adapter *by, transfer_context *context, uint64_t length);
 void transfer_flush(transfer_context *context);
 NTSTATUS transfer_cancel(wdfdma_machine *machine, transfer_context *context);
 bool controller_complete(wdfdma_machine *machine, adapter *by);
@@ -272,6 +277,9 @@ typedef struct common_memory {
 } common_memory;
 NTSTATUS common_allocate(wdfdma_machine *machine, adapter *by, uint64_t bytes, common_memory *out);
 void common_free(wdfdma_machine *machine, adapter *by, common_memory *gone);
+
+/* ---- wdm_*.c: the same as a WDM driver calls it ---- */
+extern const DMA_OPERATIONS adapter_operations;
 
 /* ---- hal.c ---- */
 size_t hal_get_bytes(const wdfdma_machine_config *config);

@@ -161,6 +161,19 @@ void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t lengt
     }
 }
 
+/* How much of a part one element holds, where it is not bounced. */
+static uint64_t part_get_first_run(const mdl_walk *part) {
+    const uint64_t *pfns = part->at->pfns + part_get_first_page(part);
+    uint64_t in_page = mdl_page_offset(part->at->mdl, part->offset);
+    uint64_t pages = part_get_pages(part);
+    uint64_t page = 1;
+    while (page < pages && pfns[page] == pfns[page - 1] + 1) {
+        page++;
+    }
+    uint64_t run = page * PAGE_BYTES - in_page;
+    return run < part->length ? run : part->length;
+}
+
 uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const mdl_walk *range,
                       uint32_t base, uint32_t registers, bool to_device, mapping *out,
                       SCATTER_GATHER_ELEMENT *element) {
@@ -172,6 +185,10 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const mdl_walk
     }
     part.left = part.length;
     bool bounces = base != NO_REGISTER && range_bounces(machine, by, &part);
+    if (!bounces) {
+        part.length = part_get_first_run(&part);
+        part.left = part.length;
+    }
     elements_make(machine, part, bounces ? base : NO_REGISTER, element, 1);
     *out = (mapping){.mdl = part.at->mdl,
                      .elements = element,

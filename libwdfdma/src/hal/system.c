@@ -16,7 +16,8 @@ static void context_stop(transfer_context *context) {
     context->mapped = false;
 }
 
-void transfer_start(adapter *by, transfer_context *context) {
+void transfer_start(adapter *by, transfer_context *context, uint64_t length) {
+    context->length = length;
     context->mapped = true;
     context->adapter = by;
     by->controller = context;

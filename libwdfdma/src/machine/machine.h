@@ -196,6 +196,37 @@ static inline wdfdma_log_record *log_append(wdfdma_machine *machine, wdfdma_reco
     return log_append_slow(machine, kind, code, label);
 }
 
+/* ---- call.c: what a call and a callback in progress leave to be put back ---- */
+typedef struct ddi_call {
+    wdfdma_machine *machine;
+    uint32_t outer_op;
+} ddi_call;
+
+/* A call begins: it is the innermost one, and a step where it is not inside another. */
+static inline void ddi_begin(ddi_call *call, wdfdma_machine *machine, wdfdma_op op) {
+    call->machine = machine;
+    call->outer_op = machine->state.op;
+    machine->state.op = op;
+    machine->state.step += machine->counts_steps;
+}
+static inline void ddi_leave(const ddi_call *call) {
+    call->machine->state.op = call->outer_op;
+}
+
+typedef struct callback_frame {
+    wdfdma_machine *machine;
+    uint32_t irql;
+    uint32_t counts_steps;
+    uint32_t label;
+    uint32_t event;
+} callback_frame;
+
+/* False, with the machine halted, when the stack is used up. An event below WDFDMA_EVENT_COUNT is logged by its caller
+ * before the driver runs, and its end by callback_leave. */
+bool callback_enter(wdfdma_machine *machine, callback_frame *frame, uint32_t label, uint32_t event,
+                    uint32_t irql);
+void callback_leave(const callback_frame *frame);
+
 /* ---- bugcheck.c ---- */
 /* Halts the machine; only the first one counts. [concerned] may be NULL. */
 void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t parameters[4],

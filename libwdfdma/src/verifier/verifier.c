@@ -36,6 +36,7 @@ static const char *const rule_names[WDFDMA_RULE_COUNT] = {
     "MappedTwice",
     "InvalidMdl",
     "ChannelNotOwned",
+    "InvalidAdapter",
 };
 
 const char *wdfdma_rule_get_name(uint32_t rule) {

@@ -1,0 +1,95 @@
+/* What a WDM driver's calls through DMA_OPERATIONS keep in between: requests, contexts, lists, mappings, buffers.
+ *
+ * A driver's own memory (a transfer context, a list's buffer) is a key here, never trusted and never read: its address
+ * leads to a block of the machine's. */
+#ifndef WDFDMA_WDM_FRONT_H
+#define WDFDMA_WDM_FRONT_H
+
+#include "hal.h"
+
+/* A list given to a driver. */
+typedef struct wdm_list {
+    mapping map;
+    PSCATTER_GATHER_LIST list;    /* the machine's */
+    PSCATTER_GATHER_LIST drivers; /* the copy in the driver's buffer, or NULL: it has [list] itself */
+    adapter *by;
+    uint64_t capacity;
+    uint32_t base;
+    uint32_t count;
+} wdm_list;
+
+/* A request for a channel, or for a list. */
+typedef struct wdm_request {
+    list_request list; /* first; its [request] is the channel's */
+    PDEVICE_OBJECT device;
+    PDRIVER_CONTROL control;
+    PDRIVER_LIST_CONTROL list_control;
+    PVOID context;
+    struct wdm_context *transfer; /* NULL: version 2 */
+    wdm_list *target;             /* of a list request */
+    uint32_t granted_base;
+    bool granted;
+} wdm_request;
+
+/* A driver's transfer context. */
+typedef struct wdm_context {
+    transfer_context transfer;
+    wdm_request *waiting;
+    PDMA_COMPLETION_ROUTINE routine;
+    PVOID routine_context;
+    PDEVICE_OBJECT device;
+    adapter *by;
+} wdm_context;
+
+/* What MapTransfer mapped, until it is flushed. */
+typedef struct wdm_mapping {
+    struct wdm_mapping *next;
+    mapping map;
+    SCATTER_GATHER_ELEMENT element;
+    uint32_t base;
+} wdm_mapping;
+
+typedef struct wdm_call {
+    ddi_call call;
+    adapter *by;
+} wdm_call;
+
+/* The adapter that [given] is, on the current machine; NULL, with the machine halted if there is one, when it is none. */
+adapter *wdm_enter(wdm_call *entered, PDMA_ADAPTER given);
+static inline void wdm_leave(const wdm_call *entered) {
+    ddi_leave(&entered->call);
+}
+
+/* A map register base as a driver sees it: NULL, or a number that only names the run. */
+PVOID base_to_wdm(uint32_t base);
+/* False where [given] names no run that is held. */
+bool base_from_wdm(wdfdma_machine *machine, PVOID given, uint32_t *base, uint32_t *count);
+wdm_context *wdm_context_find(wdfdma_machine *machine, PVOID given);
+wdm_context *wdm_context_get(wdfdma_machine *machine, PVOID given);
+/* Where [address] lies in the buffer of [mdl]. */
+uint64_t wdm_get_offset(const MDL *mdl, PVOID address);
+
+ALLOCATE_ADAPTER_CHANNEL wdm_allocate_adapter_channel;
+ALLOCATE_ADAPTER_CHANNEL_EX wdm_allocate_adapter_channel_ex;
+CANCEL_ADAPTER_CHANNEL wdm_cancel_adapter_channel;
+FREE_ADAPTER_CHANNEL wdm_free_adapter_channel;
+FREE_ADAPTER_OBJECT wdm_free_adapter_object;
+FREE_MAP_REGISTERS wdm_free_map_registers;
+INITIALIZE_DMA_TRANSFER_CONTEXT wdm_initialize_dma_transfer_context;
+CANCEL_MAPPED_TRANSFER wdm_cancel_mapped_transfer;
+
+MAP_TRANSFER wdm_map_transfer;
+MAP_TRANSFER_EX wdm_map_transfer_ex;
+FLUSH_ADAPTER_BUFFERS wdm_flush_adapter_buffers;
+FLUSH_ADAPTER_BUFFERS_EX wdm_flush_adapter_buffers_ex;
+/* Ends what is mapped on the run at [base], copying nothing. */
+void wdm_mappings_end(wdfdma_machine *machine, adapter *by, uint32_t base);
+
+GET_SCATTER_GATHER_LIST wdm_get_scatter_gather_list;
+GET_SCATTER_GATHER_LIST_EX wdm_get_scatter_gather_list_ex;
+BUILD_SCATTER_GATHER_LIST wdm_build_scatter_gather_list;
+BUILD_SCATTER_GATHER_LIST_EX wdm_build_scatter_gather_list_ex;
+PUT_SCATTER_GATHER_LIST wdm_put_scatter_gather_list;
+CALCULATE_SCATTER_GATHER_LIST_SIZE wdm_calculate_scatter_gather_list;
+
+#endif

@@ -1,0 +1,299 @@
+/* Scatter/gather lists as a WDM driver gets, builds and puts them. */
+#include "wdm_front.h"
+
+#include <string.h>
+
+typedef struct list_ask {
+    PDEVICE_OBJECT device;
+    PVOID transfer;
+    PMDL mdl;
+    uint64_t offset;
+    uint64_t length;
+    PDRIVER_LIST_CONTROL control;
+    PVOID context;
+    PVOID buffer; /* the driver's, of [buffer_bytes], or NULL */
+    ULONG buffer_bytes;
+    bool to_device;
+    bool synchronous;
+} list_ask;
+
+static uint64_t list_get_bytes(uint64_t elements) {
+    return sizeof(SCATTER_GATHER_LIST) + elements * sizeof(SCATTER_GATHER_ELEMENT);
+}
+
+static bool list_place(wdfdma_machine *machine, list_request *request, mapping **map,
+                       PSCATTER_GATHER_LIST *list, uint64_t *capacity) {
+    (void)machine;
+    wdm_list *target = ((wdm_request *)(void *)request)->target;
+    *map = &target->map;
+    *list = target->list;
+    *capacity = target->capacity;
+    return true;
+}
+
+static void list_is_built(wdfdma_machine *machine, list_request *request) {
+    wdm_request asked = *(wdm_request *)(void *)request;
+    wdm_list *target = asked.target;
+    callback_frame frame;
+    if (asked.transfer != NULL) {
+        asked.transfer->waiting = NULL;
+    }
+    data_free(machine, request);
+    target->base = asked.list.request.base;
+    target->count = asked.list.request.count;
+    PSCATTER_GATHER_LIST given = target->list;
+    if (target->drivers != NULL) {
+        given = target->drivers;
+        memcpy(given, target->list, (size_t)list_get_bytes(target->list->NumberOfElements));
+    }
+    if (asked.list_control != NULL &&
+        callback_enter(machine, &frame, 0, WDFDMA_EVENT_COUNT, DISPATCH_LEVEL)) {
+        asked.list_control(asked.device, NULL, given, asked.context);
+        callback_leave(&frame);
+    }
+}
+
+static void list_discard(wdfdma_machine *machine, wdm_request *asked) {
+    wdm_list *target = asked == NULL ? NULL : asked->target;
+    if (target != NULL) {
+        PSCATTER_GATHER_LIST key = target->drivers != NULL ? target->drivers : target->list;
+        table_remove(&machine->hal->wdm_lists, (uint64_t)(uintptr_t)key);
+        data_free(machine, target->list);
+        data_free(machine, target);
+    }
+    data_free(machine, asked);
+}
+
+/* A request with its list, entered under the address that the driver will put it by. */
+static wdm_request *list_request_create(wdfdma_machine *machine, adapter *by, const list_ask *ask,
+                                        uint64_t registers) {
+    wdm_request *asked = data_allocate(machine, sizeof *asked, NULL);
+    wdm_list *target = asked == NULL ? NULL : data_allocate(machine, sizeof *target, NULL);
+    if (target == NULL) {
+        data_free(machine, asked);
+        return NULL;
+    }
+    asked->target = target;
+    target->by = by;
+    target->capacity = registers;
+    target->drivers = ask->buffer;
+    target->list = data_allocate(machine, (size_t)list_get_bytes(registers), NULL);
+    uint64_t key = (uint64_t)(uintptr_t)(ask->buffer != NULL ? ask->buffer : (PVOID)target->list);
+    if (target->list == NULL ||
+        !table_put(machine, &machine->hal->wdm_lists, key, (uint64_t)(uintptr_t)target)) {
+        list_discard(machine, asked);
+        return NULL;
+    }
+    asked->list.request.adapter = by;
+    asked->list.request.context = asked;
+    asked->list.mdl = ask->mdl;
+    asked->list.offset = ask->offset;
+    asked->list.length = ask->length;
+    asked->list.to_device = ask->to_device;
+    asked->list.place = list_place;
+    asked->list.built = list_is_built;
+    asked->device = ask->device;
+    asked->list_control = ask->control;
+    asked->context = ask->context;
+    return asked;
+}
+
+static NTSTATUS ask_check(wdfdma_machine *machine, const adapter *by, const list_ask *ask,
+                          uint64_t *registers) {
+    list_request range = {.mdl = ask->mdl, .offset = ask->offset, .length = ask->length};
+    if (ask->length == 0 || (ask->control == NULL && !ask->synchronous)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    NTSTATUS status = list_get_registers(machine, &range, registers);
+    if (!NT_SUCCESS(status)) {
+        return status;
+    }
+    if (ask->buffer != NULL) {
+        bool taken =
+            table_find(&machine->hal->wdm_lists, (uint64_t)(uintptr_t)ask->buffer) != NULL;
+        if (taken) {
+            verifier_rule(machine, WDFDMA_RULE_MAPPED_TWICE, &by->head);
+            return STATUS_UNSUCCESSFUL;
+        }
+        if (ask->buffer_bytes < list_get_bytes(*registers)) {
+            return STATUS_BUFFER_TOO_SMALL;
+        }
+    }
+    return STATUS_SUCCESS;
+}
+
+/* [out] receives the list, where it is there when the call returns; may be NULL. */
+static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_ask *ask,
+                             PSCATTER_GATHER_LIST *out) {
+    uint64_t registers = 0;
+    NTSTATUS status = ask_check(machine, by, ask, &registers);
+    if (!NT_SUCCESS(status)) {
+        return status;
+    }
+    wdm_context *transfer = wdm_context_get(machine, ask->transfer);
+    wdm_request *asked = list_request_create(machine, by, ask, registers);
+    if (asked == NULL || (transfer == NULL && ask->transfer != NULL)) {
+        list_discard(machine, asked);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    asked->transfer = transfer;
+    if (transfer != NULL) {
+        transfer->waiting = asked;
+    }
+    PSCATTER_GATHER_LIST list =
+        asked->target->drivers != NULL ? asked->target->drivers : asked->target->list;
+    status = list_build(machine, &asked->list, registers, ask->synchronous);
+    if (!NT_SUCCESS(status)) {
+        if (transfer != NULL) {
+            transfer->waiting = NULL;
+        }
+        list_discard(machine, asked);
+    } else if (out != NULL) {
+        *out = list;
+    }
+    return machine->state.halted ? STATUS_UNSUCCESSFUL : status;
+}
+
+static NTSTATUS list_call(PDMA_ADAPTER given, list_ask *ask, PVOID current_va, PSCATTER_GATHER_LIST *out) {
+    wdm_call entered;
+    adapter *by = wdm_enter(&entered, given);
+    if (by == NULL) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    wdfdma_machine *machine = entered.call.machine;
+    NTSTATUS status = STATUS_UNSUCCESSFUL;
+    if (ask->mdl == NULL || mdl_find(machine, ask->mdl) == NULL) {
+        mdl_bugcheck(machine);
+    } else {
+        if (current_va != NULL) {
+            ask->offset = wdm_get_offset(ask->mdl, current_va);
+        }
+        status = list_ask_for(machine, by, ask, out);
+    }
+    wdm_leave(&entered);
+    return status;
+}
+
+NTSTATUS wdm_get_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject, PMDL Mdl,
+                                     PVOID CurrentVa, ULONG Length, PDRIVER_LIST_CONTROL ExecutionRoutine,
+                                     PVOID Context, BOOLEAN WriteToDevice) {
+    list_ask ask = {.device = DeviceObject,
+                    .mdl = Mdl,
+                    .length = Length,
+                    .control = ExecutionRoutine,
+                    .context = Context,
+                    .to_device = WriteToDevice != FALSE};
+    return list_call(DmaAdapter, &ask, CurrentVa, NULL);
+}
+
+NTSTATUS wdm_get_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
+                                        PVOID DmaTransferContext, PMDL Mdl, ULONGLONG Offset, ULONG Length,
+                                        ULONG Flags, PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context,
+                                        BOOLEAN WriteToDevice, PDMA_COMPLETION_ROUTINE DmaCompletionRoutine,
+                                        PVOID CompletionContext, PSCATTER_GATHER_LIST *ScatterGatherList) {
+    (void)DmaCompletionRoutine;
+    (void)CompletionContext;
+    list_ask ask = {.device = DeviceObject,
+                    .transfer = DmaTransferContext,
+                    .mdl = Mdl,
+                    .offset = Offset,
+                    .length = Length,
+                    .control = ExecutionRoutine,
+                    .context = Context,
+                    .to_device = WriteToDevice != FALSE,
+                    .synchronous = (Flags & DMA_SYNCHRONOUS_CALLBACK) != 0};
+    return list_call(DmaAdapter, &ask, NULL, ask.synchronous ? ScatterGatherList : NULL);
+}
+
+NTSTATUS wdm_build_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject, PMDL Mdl,
+                                       PVOID CurrentVa, ULONG Length, PDRIVER_LIST_CONTROL ExecutionRoutine,
+                                       PVOID Context, BOOLEAN WriteToDevice, PVOID ScatterGatherBuffer,
+                                       ULONG ScatterGatherLength) {
+    list_ask ask = {.device = DeviceObject,
+                    .mdl = Mdl,
+                    .length = Length,
+                    .control = ExecutionRoutine,
+                    .context = Context,
+                    .buffer = ScatterGatherBuffer,
+                    .buffer_bytes = ScatterGatherLength,
+                    .to_device = WriteToDevice != FALSE};
+    return ScatterGatherBuffer == NULL ? STATUS_INVALID_PARAMETER
+                                       : list_call(DmaAdapter, &ask, CurrentVa, NULL);
+}
+
+NTSTATUS wdm_build_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
+                                          PVOID DmaTransferContext, PMDL Mdl, ULONGLONG Offset,
+                                          ULONG Length, ULONG Flags, PDRIVER_LIST_CONTROL ExecutionRoutine,
+                                          PVOID Context, BOOLEAN WriteToDevice, PVOID ScatterGatherBuffer,
+                                          ULONG ScatterGatherLength,
+                                          PDMA_COMPLETION_ROUTINE DmaCompletionRoutine,
+                                          PVOID CompletionContext, PVOID ScatterGatherList) {
+    (void)DmaCompletionRoutine;
+    (void)CompletionContext;
+    list_ask ask = {.device = DeviceObject,
+                    .transfer = DmaTransferContext,
+                    .mdl = Mdl,
+                    .offset = Offset,
+                    .length = Length,
+                    .control = ExecutionRoutine,
+                    .context = Context,
+                    .buffer = ScatterGatherBuffer,
+                    .buffer_bytes = ScatterGatherLength,
+                    .to_device = WriteToDevice != FALSE,
+                    .synchronous = (Flags & DMA_SYNCHRONOUS_CALLBACK) != 0};
+    if (ScatterGatherBuffer == NULL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    return list_call(DmaAdapter, &ask, NULL,
+                     ask.synchronous ? (PSCATTER_GATHER_LIST *)ScatterGatherList : NULL);
+}
+
+void wdm_put_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST ScatterGather,
+                                 BOOLEAN WriteToDevice) {
+    (void)WriteToDevice;
+    wdm_call entered;
+    adapter *by = wdm_enter(&entered, DmaAdapter);
+    if (by == NULL) {
+        return;
+    }
+    wdfdma_machine *machine = entered.call.machine;
+    uint64_t key = (uint64_t)(uintptr_t)ScatterGather;
+    const uint64_t *found = table_find(&machine->hal->wdm_lists, key);
+    wdm_list *gone = found == NULL ? NULL : (wdm_list *)(uintptr_t)*found;
+    if (gone == NULL || gone->by != by || !gone->map.live) {
+        dma_bugcheck(machine, DMA_VIOLATION_PUT_LIST_TWICE, by->lists_held, by->lists_held + 1, key,
+                     &by->head);
+    } else {
+        table_remove(&machine->hal->wdm_lists, key);
+        list_put(machine, by, &gone->map, gone->base, gone->count);
+        data_free(machine, gone->list);
+        data_free(machine, gone);
+    }
+    wdm_leave(&entered);
+}
+
+NTSTATUS wdm_calculate_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID CurrentVa, ULONG Length,
+                                           PULONG ScatterGatherListSize, PULONG pNumberOfMapRegisters) {
+    wdm_call entered;
+    if (wdm_enter(&entered, DmaAdapter) == NULL) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    wdfdma_machine *machine = entered.call.machine;
+    uint64_t registers = pages_spanned(0, Length);
+    NTSTATUS status = ScatterGatherListSize == NULL ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
+    if (Mdl != NULL && mdl_find(machine, Mdl) == NULL) {
+        mdl_bugcheck(machine);
+        status = STATUS_UNSUCCESSFUL;
+    } else if (Mdl != NULL && NT_SUCCESS(status)) {
+        list_request range = {.mdl = Mdl, .offset = wdm_get_offset(Mdl, CurrentVa), .length = Length};
+        status = list_get_registers(machine, &range, &registers);
+    }
+    if (NT_SUCCESS(status)) {
+        *ScatterGatherListSize = (ULONG)list_get_bytes(registers);
+        if (pNumberOfMapRegisters != NULL) {
+            *pNumberOfMapRegisters = (ULONG)registers;
+        }
+    }
+    wdm_leave(&entered);
+    return status;
+}
