@@ -1,20 +1,20 @@
 /* wdfdma: Windows' kernel DMA stack, simulated in user mode. The control plane.
  *
- * A driver's code includes "wdf.h" and calls the WDK's functions; whoever makes the world around that
- * driver includes this header: machines, memory, requests, the device's side of the bus, time, logs,
- * snapshots and programs.
+ * A driver's code includes "wdf.h" and calls the WDK's functions; whoever makes the world around
+ * that driver includes this header: machines, memory, requests, the device's side of the bus,
+ * time, logs, snapshots and programs.
  *
- * Ownership is said in four phrases. Borrowed: used during the call only. Copied: the caller keeps its
- * own. Owned by the caller: released with the function named. Owned by the machine: valid until the
- * machine is destroyed or restored, or the named call ends it.
+ * Ownership is said in four phrases. Borrowed: used during the call only. Copied: the caller
+ * keeps its own. Owned by the caller: released with the function named. Owned by the machine:
+ * valid until the machine is destroyed or restored, or the named call ends it.
  *
- * Errors are NTSTATUS values; on an error outputs are not written and nothing has changed. Every function
- * accepts a NULL machine or output and answers STATUS_INVALID_PARAMETER (false, 0 or NULL where it returns
- * no status). On a machine that a bug check has halted, functions that would change it answer
- * STATUS_UNSUCCESSFUL; those that only read still answer.
+ * Errors are NTSTATUS values; on an error outputs are not written and nothing has changed. Every
+ * function accepts a NULL machine or output and answers STATUS_INVALID_PARAMETER (false, 0 or
+ * NULL where it returns no status). On a machine that a bug check has halted, functions that
+ * would change it answer STATUS_UNSUCCESSFUL; those that only read still answer.
  *
- * A machine is used by one thread at a time; different machines may be used by different threads at once.
- */
+ * A machine is used by one thread at a time; different machines may be used by different threads
+ * at once. */
 #ifndef WDFDMA_H
 #define WDFDMA_H
 
@@ -31,10 +31,10 @@ extern "C" {
 
 /* cffi: begin */
 
-/* ---- Names ---------------------------------------------------------------------------------------- */
+/* Names */
 
-/* What a driver or the control plane may call. The first group is the operations of a program and of a
- * scenario, by their names there; their values are the operation bytes of a program. */
+/* What a driver or the control plane may call. The first group is the operations of a program
+ * and of a scenario, by their names there; their values are the operation bytes of a program. */
 typedef enum wdfdma_op {
     WDFDMA_OP_NONE = 0,
     WDFDMA_OP_CREATE = 1,
@@ -132,9 +132,12 @@ typedef enum wdfdma_bugcheck_code {
     WDFDMA_BUGCHECK_IRQL_NOT_LESS_OR_EQUAL = 0xA,    /* KeLowerIrql upwards */
     WDFDMA_BUGCHECK_DRIVER_VERIFIER_DMA_VIOLATION = 0xE6,
     WDFDMA_BUGCHECK_WDF_VIOLATION = 0x10D,
-    WDFDMA_BUGCHECK_UNEXPECTED_KERNEL_MODE_TRAP = 0x7F, /* parameter 1 = 8: the kernel stack is used up */
-    WDFDMA_BUGCHECK_MANUALLY_INITIATED_CRASH = 0xE2,    /* the control plane, or a failed callback of Python */
-    WDFDMA_BUGCHECK_WDFDMA_VIOLATION = 0x57444D41       /* a rule of ours: undefined behaviour, stopped before it happens */
+    /* parameter 1 = 8: the kernel stack is used up */
+    WDFDMA_BUGCHECK_UNEXPECTED_KERNEL_MODE_TRAP = 0x7F,
+    /* the control plane, or a failed callback of Python */
+    WDFDMA_BUGCHECK_MANUALLY_INITIATED_CRASH = 0xE2,
+    /* a rule of ours: undefined behaviour, stopped before it happens */
+    WDFDMA_BUGCHECK_WDFDMA_VIOLATION = 0x57444D41
 } wdfdma_bugcheck_code;
 
 /* Parameter 1 of WDF_VIOLATION, for the codes that can arise here. */
@@ -147,24 +150,36 @@ typedef enum wdfdma_wdf_violation {
     WDFDMA_WDF_DMA_FATAL_ERROR = 8
 } wdfdma_wdf_violation;
 
-/* The rules of ours: what a real machine leaves undefined. The machine halts before anything is harmed. */
+/* The rules of ours: what a real machine leaves undefined. The machine halts before anything is
+ * harmed. */
 typedef enum wdfdma_rule {
     WDFDMA_RULE_NONE = 0,
-    WDFDMA_RULE_PENDING_RESERVATION_DISTURBED = 1, /* released, freed, initialized, executed, deleted while its request waits */
-    WDFDMA_RULE_CANCELLED_RESERVATION_USED = 2,    /* uses map registers that it does not hold */
-    WDFDMA_RULE_NO_ADAPTER = 3,                    /* Cancel, SetMaximumLength, StopSystemTransfer without an adapter */
-    WDFDMA_RULE_COMPLETED_WHILE_WAITING = 4,       /* its registers had not been granted */
-    WDFDMA_RULE_COMPLETED_TWICE = 5,               /* in one EvtProgramDma, or while a completion is due */
-    WDFDMA_RULE_LENGTH_PAST_BUFFER = 6,            /* a transfer of nothing, or past the end of the chain */
-    WDFDMA_RULE_RESERVED_OTHER_DIRECTION = 7,      /* reserved in one direction, initialized in the other */
-    WDFDMA_RULE_COMPLETED_WHILE_CONFIGURING = 8,   /* inside EvtDmaTransactionConfigureDmaChannel, then TRUE */
-    WDFDMA_RULE_FREED_WHILE_TRANSFERRING = 9,      /* the channel, while the controller transfers */
-    WDFDMA_RULE_LIST_PUT_TWICE = 10,               /* completed again by what its own registers let through */
-    WDFDMA_RULE_NOT_CONFIGURED = 11,               /* a system transaction whose channel has no adapter */
-    WDFDMA_RULE_MAPPED_TWICE = 12,                 /* maps or builds a list over what is still mapped */
-    WDFDMA_RULE_INVALID_MDL = 13,                  /* a chain that is forged, freed, a circle, or changed past its pages */
-    WDFDMA_RULE_CHANNEL_NOT_OWNED = 14,            /* maps on it or frees it, and does not own it */
-    WDFDMA_RULE_INVALID_ADAPTER = 15,              /* a DMA_ADAPTER that is forged, put already, or not the caller's */
+    /* released, freed, initialized, executed, deleted while its request waits */
+    WDFDMA_RULE_PENDING_RESERVATION_DISTURBED = 1,
+    WDFDMA_RULE_CANCELLED_RESERVATION_USED = 2, /* uses map registers that it does not hold */
+    /* Cancel, SetMaximumLength, StopSystemTransfer without an adapter */
+    WDFDMA_RULE_NO_ADAPTER = 3,
+    WDFDMA_RULE_COMPLETED_WHILE_WAITING = 4, /* its registers had not been granted */
+    /* in one EvtProgramDma, or while a completion is due */
+    WDFDMA_RULE_COMPLETED_TWICE = 5,
+    /* a transfer of nothing, or past the end of the chain */
+    WDFDMA_RULE_LENGTH_PAST_BUFFER = 6,
+    /* reserved in one direction, initialized in the other */
+    WDFDMA_RULE_RESERVED_OTHER_DIRECTION = 7,
+    /* inside EvtDmaTransactionConfigureDmaChannel, then TRUE */
+    WDFDMA_RULE_COMPLETED_WHILE_CONFIGURING = 8,
+    WDFDMA_RULE_FREED_WHILE_TRANSFERRING = 9, /* the channel, while the controller transfers */
+    /* completed again by what its own registers let through */
+    WDFDMA_RULE_LIST_PUT_TWICE = 10,
+    /* a system transaction whose channel has no adapter */
+    WDFDMA_RULE_NOT_CONFIGURED = 11,
+    /* maps or builds a list over what is still mapped */
+    WDFDMA_RULE_MAPPED_TWICE = 12,
+    /* a chain that is forged, freed, a circle, or changed past its pages */
+    WDFDMA_RULE_INVALID_MDL = 13,
+    WDFDMA_RULE_CHANNEL_NOT_OWNED = 14, /* maps on it or frees it, and does not own it */
+    /* a DMA_ADAPTER that is forged, put already, or not the caller's */
+    WDFDMA_RULE_INVALID_ADAPTER = 15,
     WDFDMA_RULE_COUNT = 16
 } wdfdma_rule;
 
@@ -181,9 +196,10 @@ typedef enum wdfdma_record_kind {
     WDFDMA_RECORD_STATE = 8
 } wdfdma_record_kind;
 
-/* ---- Machines ------------------------------------------------------------------------------------- */
+/* Machines */
 
-/* One independent world: a pool of map registers, memory, adapters, and the framework above them. */
+/* One independent world: a pool of map registers, memory, adapters, and the framework above
+ * them. */
 typedef struct wdfdma_machine wdfdma_machine;
 
 /* A copy of all that a machine is. */
@@ -202,24 +218,30 @@ typedef struct wdfdma_bugcheck {
     uint32_t object;      /* its label */
 } wdfdma_bugcheck;
 
-/* Called once when [machine] halts, inside the call that halts it. May read the machine; a change is refused. */
-typedef void (*wdfdma_bugcheck_handler)(wdfdma_machine *machine, const wdfdma_bugcheck *bugcheck, void *context);
+/* Called once when [machine] halts, inside the call that halts it. May read the machine; a
+ * change is refused. */
+typedef void (*wdfdma_bugcheck_handler)(wdfdma_machine *machine, const wdfdma_bugcheck *bugcheck,
+                                        void *context);
 
 /* The settings of a machine; wdfdma_machine_config_init gives the values in brackets. */
 typedef struct wdfdma_machine_config {
-    uint32_t size;                    /* sizeof(wdfdma_machine_config) */
-    uint32_t map_registers;           /* registers in the pool, 0 to 1,048,576 [64] */
-    uint32_t registers_per_adapter;   /* the most that one adapter is granted [0xFFFFFFFF: map_registers] */
-    uint32_t physical_address_bits;   /* 13 to 52 [36] */
-    bool force_map_registers;         /* every transfer is double-buffered [false] */
-    bool verifier;                    /* the framework's own verifier [true] */
-    uint32_t maximum_depth;           /* callbacks of the driver in one another, 1 to 1024, before the stack is used up [256] */
-    uint64_t seed;                    /* of the machine's generator [0] */
-    uint64_t log_records;             /* 0: no log; n: a ring of the last n; WDFDMA_LOG_GROWS: all [0] */
-    uint64_t fail_allocation;         /* the n-th allocation fails, as out of memory; 0: none does [0] */
-    uint64_t reserve_bytes;           /* address space set aside, at least 16 MiB [16 GiB] */
-    wdfdma_bugcheck_handler handler;  /* called when the machine halts, or NULL [NULL] */
-    void *handler_context;            /* borrowed for the machine's life [NULL] */
+    uint32_t size;          /* sizeof(wdfdma_machine_config) */
+    uint32_t map_registers; /* registers in the pool, 0 to 1,048,576 [64] */
+    /* the most that one adapter is granted [0xFFFFFFFF: map_registers] */
+    uint32_t registers_per_adapter;
+    uint32_t physical_address_bits; /* 12 to 52 [36] */
+    bool force_map_registers;       /* every transfer is double-buffered [false] */
+    bool verifier;                  /* the framework's own verifier [true] */
+    /* callbacks of the driver in one another, 1 to 1024, before the stack is used up [256] */
+    uint32_t maximum_depth;
+    uint64_t seed; /* of the machine's generator [0] */
+    /* 0: no log; n: a ring of the last n; WDFDMA_LOG_GROWS: all [0] */
+    uint64_t log_records;
+    /* the n-th allocation fails, as out of memory; 0: none does [0] */
+    uint64_t fail_allocation;
+    uint64_t reserve_bytes;          /* address space set aside, at least 16 MiB [16 GiB] */
+    wdfdma_bugcheck_handler handler; /* called when the machine halts, or NULL [NULL] */
+    void *handler_context;           /* borrowed for the machine's life [NULL] */
 } wdfdma_machine_config;
 
 /* What a machine counts. Live: a pointer to it shows each change, without a call. */
@@ -251,18 +273,21 @@ typedef struct wdfdma_check_failure {
 /* The machine's default settings, into [config]. */
 WDFDMA_API void wdfdma_machine_config_init(wdfdma_machine_config *config);
 
-/* Makes a machine and makes it the calling thread's current one.
- * [config] copied; NULL means the defaults. [out] written on success; owned by the caller, release with
- * wdfdma_machine_destroy. Errors: STATUS_INVALID_PARAMETER for a setting out of its range or a wrong size;
+/* Makes a machine and makes it the calling thread's current one. [config] copied; NULL means the
+ * defaults. [out] written on success; owned by the caller, release with wdfdma_machine_destroy.
+ * Errors: STATUS_INVALID_PARAMETER for a setting out of its range or a wrong size;
  * STATUS_INSUFFICIENT_RESOURCES when the address space or the memory is not to be had. */
-WDFDMA_API NTSTATUS wdfdma_machine_create(const wdfdma_machine_config *config, wdfdma_machine **out);
+WDFDMA_API NTSTATUS wdfdma_machine_create(const wdfdma_machine_config *config,
+                                          wdfdma_machine **out);
 
-/* Ends [machine] and frees all that it holds; no callback runs. NULL is allowed and silent. Refused inside
- * one of its own callbacks, with STATUS_INVALID_DEVICE_STATE. Handles of it are stale from then on. */
+/* Ends [machine] and frees all that it holds; no callback runs. NULL is allowed and silent.
+ * Refused inside one of its own callbacks, with STATUS_INVALID_DEVICE_STATE. Handles of it are
+ * stale from then on. */
 WDFDMA_API NTSTATUS wdfdma_machine_destroy(wdfdma_machine *machine);
 
-/* Makes [machine] the calling thread's current one: the one that WDK calls without a handle concern
- * (KeGetCurrentIrql, IoAllocateMdl), and that a forged handle halts. NULL: none. Returns the one before, or NULL. */
+/* Makes [machine] the calling thread's current one: the one that WDK calls without a handle
+ * concern (KeGetCurrentIrql, IoAllocateMdl), and that a forged handle halts. NULL: none. Returns
+ * the one before, or NULL. */
 WDFDMA_API wdfdma_machine *wdfdma_machine_use(wdfdma_machine *machine);
 
 /* The calling thread's current machine, or NULL. Borrowed. */
@@ -277,18 +302,21 @@ WDFDMA_API const wdfdma_machine_config *wdfdma_machine_get_config(const wdfdma_m
 /* Why [machine] halted, or NULL while it runs; owned by the machine. */
 WDFDMA_API const wdfdma_bugcheck *wdfdma_machine_get_bugcheck(const wdfdma_machine *machine);
 
-/* Halts [machine] with [code] and [parameter] 1. Models: KeBugCheckEx. A machine already halted keeps its first record. */
+/* Halts [machine] with [code] and [parameter] 1. Models: KeBugCheckEx. A machine already halted
+ * keeps its first record. */
 WDFDMA_API void wdfdma_machine_halt(wdfdma_machine *machine, uint32_t code, uint64_t parameter);
 
-/* Walks all invariants: the register equation, queue order, parent links, overlaps, counts. True when all hold;
- * otherwise false, and [out] (may be NULL) names the first broken one. O(size of the machine). Reads only. */
+/* Walks all invariants: the register equation, queue order, parent links, overlaps, counts. True
+ * when all hold; otherwise false, and [out] (may be NULL) names the first broken one. O(size of
+ * the machine). Reads only. */
 WDFDMA_API bool wdfdma_machine_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
 
-/* The [n]-th allocation from now on fails as if memory had run out, once; 0: none. Allocations are those of
- * the machine's own memory, whatever needs them. For out-of-memory sweeps. */
+/* The [n]-th allocation from now on fails as if memory had run out, once; 0: none. Allocations
+ * are those of the machine's own memory, whatever needs them. For out-of-memory sweeps. */
 WDFDMA_API NTSTATUS wdfdma_machine_fail_allocation(wdfdma_machine *machine, uint64_t n);
 
-/* Moves virtual time on by [nanoseconds]. Errors: STATUS_INVALID_PARAMETER where the sum passes 2^64 - 1. */
+/* Moves virtual time on by [nanoseconds]. Errors: STATUS_INVALID_PARAMETER where the sum passes
+ * 2^64 - 1. */
 WDFDMA_API NTSTATUS wdfdma_machine_advance(wdfdma_machine *machine, uint64_t nanoseconds);
 
 /* Sets the IRQL, 0 to 15. Errors: STATUS_INVALID_PARAMETER above 15. */
@@ -300,14 +328,16 @@ WDFDMA_API uint64_t wdfdma_machine_random(wdfdma_machine *machine);
 /* Bytes of memory that [machine] uses: what a snapshot copies. */
 WDFDMA_API size_t wdfdma_machine_get_used_bytes(const wdfdma_machine *machine);
 
-/* Copies all that [machine] is. [out] owned by the caller, release with wdfdma_snapshot_destroy. Works on a
- * halted machine. Errors: STATUS_INVALID_DEVICE_STATE inside a callback; STATUS_INSUFFICIENT_RESOURCES. */
+/* Copies all that [machine] is. [out] owned by the caller, release with wdfdma_snapshot_destroy.
+ * Works on a halted machine. Errors: STATUS_INVALID_DEVICE_STATE inside a callback;
+ * STATUS_INSUFFICIENT_RESOURCES. */
 WDFDMA_API NTSTATUS wdfdma_snapshot_create(wdfdma_machine *machine, wdfdma_snapshot **out);
 
-/* Makes [machine] what it was when [snapshot] was made, log, generator and halt included; any number of times,
- * in any order. [snapshot] borrowed. Errors: STATUS_INVALID_PARAMETER for a snapshot of another machine;
- * STATUS_INVALID_DEVICE_STATE inside a callback. */
-WDFDMA_API NTSTATUS wdfdma_machine_restore(wdfdma_machine *machine, const wdfdma_snapshot *snapshot);
+/* Makes [machine] what it was when [snapshot] was made, log, generator and halt included; any
+ * number of times, in any order. [snapshot] borrowed. Errors: STATUS_INVALID_PARAMETER for a
+ * snapshot of another machine; STATUS_INVALID_DEVICE_STATE inside a callback. */
+WDFDMA_API NTSTATUS wdfdma_machine_restore(wdfdma_machine *machine,
+                                           const wdfdma_snapshot *snapshot);
 
 /* Frees [snapshot]; NULL is allowed and silent. It may outlive its machine. */
 WDFDMA_API void wdfdma_snapshot_destroy(wdfdma_snapshot *snapshot);
@@ -315,21 +345,28 @@ WDFDMA_API void wdfdma_snapshot_destroy(wdfdma_snapshot *snapshot);
 /* Bytes that [snapshot] holds. */
 WDFDMA_API size_t wdfdma_snapshot_get_bytes(const wdfdma_snapshot *snapshot);
 
-/* ---- The log -------------------------------------------------------------------------------------- */
+/* The log */
 
 /* One record, 64 bytes. [code], [status] and [values] by [kind]:
- *   OP        code wdfdma_op, written when the call returned; values[0] what it returned or its first number,
- *             values[1] its second number or the direction; object the label of the transaction (of the
+ *   OP        code wdfdma_op, written when the call returned; values[0] what it returned or its
+ *             first number,
+ *             values[1] its second number or the direction; object the label of the transaction
+ *             (of the
  *             enabler for GET_FRAGMENT_LENGTH and COMPLETE_TRANSFER)
- *   EVENT     code wdfdma_event; PROGRAM_DMA: values[0] direction (1: to the device), values[1] the number
- *             of ELEMENT records that follow; CONFIGURE_DMA_CHANNEL: values[0] offset, values[1] length;
+ *   EVENT     code wdfdma_event; PROGRAM_DMA: values[0] direction (1: to the device), values[1]
+ *             the number
+ *             of ELEMENT records that follow; CONFIGURE_DMA_CHANNEL: values[0] offset, values[1]
+ *             length;
  *             DMA_TRANSFER_COMPLETE: values[0] direction, values[1] DMA_COMPLETION_STATUS
  *   ELEMENT   values[0] logical address, values[1] length in bytes
  *   LEAVE     code wdfdma_event: that callback returned
  *   BREAK     code wdfdma_op, the innermost call in progress
- *   BUGCHECK  code unused; status the bug check's code, values[0..3] its parameters, values[4] the rule
+ *   BUGCHECK  code the wdfdma_object_type of the object concerned; status the bug check's code,
+ *             values[0..3]
+ *             its parameters (a handle without the bits of its machine), values[4] the rule
  *   SNAPSHOT  values[0] free registers, values[1] the number of STATE records that follow
- *   STATE     code wdfdma_transaction_state; values[0] bytes transferred, values[1] transfer length */
+ *   STATE     code wdfdma_transaction_state; values[0] bytes transferred, values[1] transfer
+ *             length */
 typedef struct wdfdma_log_record {
     uint64_t time_ns;
     uint64_t values[5];
@@ -340,7 +377,8 @@ typedef struct wdfdma_log_record {
     uint16_t code;
 } wdfdma_log_record;
 
-/* The records of a log, oldest first: [first], then [second] where a ring has wrapped. Owned by the machine. */
+/* The records of a log, oldest first: [first], then [second] where a ring has wrapped. Owned by
+ * the machine. */
 typedef struct wdfdma_log_view {
     const wdfdma_log_record *first;
     const wdfdma_log_record *second;
@@ -349,69 +387,89 @@ typedef struct wdfdma_log_view {
     uint64_t lost; /* records that a ring has overwritten, or that found no memory */
 } wdfdma_log_view;
 
-/* Empties the log of [machine] and sets its length: 0 off, n a ring, WDFDMA_LOG_GROWS without bound.
+/* Empties the log of [machine] and sets its length: 0 off, n a ring, WDFDMA_LOG_GROWS without
+ * bound.
  * Errors: STATUS_INSUFFICIENT_RESOURCES, and the log stays as it was. */
 WDFDMA_API NTSTATUS wdfdma_log_configure(wdfdma_machine *machine, uint64_t records);
 
-/* The log's records, without a copy: valid until the machine is destroyed; later records may overwrite a ring's. */
+/* The log's records, without a copy: valid until the machine is destroyed; later records may
+ * overwrite a ring's. */
 WDFDMA_API NTSTATUS wdfdma_log_get_view(const wdfdma_machine *machine, wdfdma_log_view *out);
 
-/* The name of a rule (its enumerator's words in the documentation), or NULL. Owned by the library, static. */
+/* The name of a rule (its enumerator's words in the documentation), or NULL. Owned by the
+ * library, static. */
 WDFDMA_API const char *wdfdma_rule_get_name(uint32_t rule);
 
-/* ---- Memory --------------------------------------------------------------------------------------- */
+/* Memory */
 
 /* A buffer to be described by an MDL. */
 typedef struct wdfdma_mdl_config {
-    uint32_t byte_offset;  /* into the first page, 0 to 4095 */
-    uint32_t byte_count;   /* at least 1 */
-    const uint64_t *pfns;  /* copied; one for each page, or NULL: pages of the machine's choice */
-    size_t pfn_count;      /* pages(byte_offset, byte_count); 0 where [pfns] is NULL */
+    uint32_t byte_offset; /* into the first page, 0 to 4095 */
+    uint32_t byte_count;  /* at least 1 */
+    const uint64_t *pfns; /* copied; one for each page, or NULL: pages of the machine's choice */
+    size_t pfn_count;     /* pages(byte_offset, byte_count); 0 where [pfns] is NULL */
 } wdfdma_mdl_config;
 
-/* Makes an MDL over physical pages, which come to life zeroed unless another MDL has them already.
- * A page may be in several MDLs. [out] owned by the caller, release with wdfdma_mdl_destroy.
- * Errors: STATUS_INVALID_PARAMETER for a bad offset, count, or PFN; STATUS_INSUFFICIENT_RESOURCES. */
-WDFDMA_API NTSTATUS wdfdma_mdl_create(wdfdma_machine *machine, const wdfdma_mdl_config *config, PMDL *out);
+/* Makes an MDL over physical pages, which come to life zeroed unless another MDL has them
+ * already. A page may be in several MDLs. [out] owned by the caller, release with
+ * wdfdma_mdl_destroy.
+ * Errors: STATUS_INVALID_PARAMETER for a bad offset, count, or PFN;
+ * STATUS_INSUFFICIENT_RESOURCES. */
+WDFDMA_API NTSTATUS wdfdma_mdl_create(wdfdma_machine *machine, const wdfdma_mdl_config *config,
+                                      PMDL *out);
 
 /* Ends [mdl], not its chain. Pages go when their last MDL goes. NULL is allowed and silent.
  * Errors: STATUS_INVALID_PARAMETER when it is not a live MDL of [machine]. */
 WDFDMA_API NTSTATUS wdfdma_mdl_destroy(wdfdma_machine *machine, PMDL mdl);
 
-/* Copies [bytes] bytes at [offset] of the chain [mdl] out of or into simulated memory, as the processor would.
+/* Copies [bytes] bytes at [offset] of the chain [mdl] out of or into simulated memory, as the
+ * processor would.
  * Errors: STATUS_INVALID_PARAMETER for a dead MDL; STATUS_BUFFER_TOO_SMALL past the chain's end. */
-WDFDMA_API NTSTATUS wdfdma_mdl_read(wdfdma_machine *machine, PMDL mdl, uint64_t offset, void *out, size_t bytes);
-WDFDMA_API NTSTATUS wdfdma_mdl_write(wdfdma_machine *machine, PMDL mdl, uint64_t offset, const void *data, size_t bytes);
+WDFDMA_API NTSTATUS wdfdma_mdl_read(wdfdma_machine *machine, PMDL mdl, uint64_t offset, void *out,
+                                    size_t bytes);
+WDFDMA_API NTSTATUS wdfdma_mdl_write(wdfdma_machine *machine, PMDL mdl, uint64_t offset,
+                                     const void *data, size_t bytes);
 
-/* The bytes of [mdl] alone, in place, where its pages lie one after another in the machine; otherwise NULL
- * (a page is shared with an earlier MDL). Owned by the machine. Models: MmGetSystemAddressForMdlSafe. */
+/* The bytes of [mdl] alone, in place, where its pages lie one after another in the machine;
+ * otherwise NULL (a page is shared with an earlier MDL). Owned by the machine. Models:
+ * MmGetSystemAddressForMdlSafe. */
 WDFDMA_API void *wdfdma_mdl_get_bytes(wdfdma_machine *machine, PMDL mdl);
 
-/* ---- The device's side ---------------------------------------------------------------------------- */
+/* The device's side */
 
-/* Reads [bytes] bytes at a logical address, as a bus master does. What no live mapping of a transfer to the
- * device and no common buffer allows is bug check 0xE6 with parameter 1 = 0x26, and nothing is copied.
- * Where a map register and a directly mapped page have the same logical address, the map register answers.
+/* Reads [bytes] bytes at a logical address, as a bus master does. What no live mapping of a
+ * transfer to the device and no common buffer allows is bug check 0xE6 with parameter 1 = 0x26,
+ * and nothing is copied. Where a map register and a directly mapped page have the same logical
+ * address, the map register answers.
  * Errors: STATUS_UNSUCCESSFUL when the machine halted. */
-WDFDMA_API NTSTATUS wdfdma_device_read(wdfdma_machine *machine, uint64_t address, void *out, size_t bytes);
+WDFDMA_API NTSTATUS wdfdma_device_read(wdfdma_machine *machine, uint64_t address, void *out,
+                                       size_t bytes);
 
-/* The same for a write, which a live mapping of a transfer from the device or a common buffer must allow. */
-WDFDMA_API NTSTATUS wdfdma_device_write(wdfdma_machine *machine, uint64_t address, const void *data, size_t bytes);
+/* The same for a write, which a live mapping of a transfer from the device or a common buffer
+ * must allow. */
+WDFDMA_API NTSTATUS wdfdma_device_write(wdfdma_machine *machine, uint64_t address, const void *data,
+                                        size_t bytes);
 
-/* The system DMA controller finishes the transfer running on the channel of [enabler] for [direction] (a simplex
- * profile has one). True if one was running: its completion routine has run. False on a bus master. */
-WDFDMA_API bool wdfdma_enabler_complete_transfer(WDFDMAENABLER enabler, WDF_DMA_DIRECTION direction);
+/* The system DMA controller finishes the transfer running on the channel of [enabler] for
+ * [direction] (a simplex profile has one). True if one was running: its completion routine has
+ * run. False on a bus master. */
+WDFDMA_API bool wdfdma_enabler_complete_transfer(WDFDMAENABLER enabler,
+                                                 WDF_DMA_DIRECTION direction);
 
-/* ---- Devices, requests, power --------------------------------------------------------------------- */
+/* Devices, requests, power */
 
-/* Makes a device, which owns enablers. [out] owned by the caller, release with wdfdma_device_destroy (or with
- * the machine). [attributes] copied, may be NULL. Errors: STATUS_INSUFFICIENT_RESOURCES. */
-WDFDMA_API NTSTATUS wdfdma_device_create(wdfdma_machine *machine, PWDF_OBJECT_ATTRIBUTES attributes, WDFDEVICE *out);
+/* Makes a device, which owns enablers. [out] owned by the caller, release with
+ * wdfdma_device_destroy (or with the machine). [attributes] copied, may be NULL. Errors:
+ * STATUS_INSUFFICIENT_RESOURCES. */
+WDFDMA_API NTSTATUS wdfdma_device_create(wdfdma_machine *machine, PWDF_OBJECT_ATTRIBUTES attributes,
+                                         WDFDEVICE *out);
 
-/* Removes [device] and its children, as the framework does when a device goes. A stale handle is a bug check. */
+/* Removes [device] and its children, as the framework does when a device goes. A stale handle is
+ * a bug check. */
 WDFDMA_API void wdfdma_device_destroy(WDFDEVICE device);
 
-/* Enters or leaves D0: the enablers' callbacks, in the order of their making. Returns the first failing status. */
+/* Enters or leaves D0: the enablers' callbacks, in the order of their making. Returns the first
+ * failing status. */
 WDFDMA_API NTSTATUS wdfdma_device_enter_d0(WDFDEVICE device, WDF_POWER_DEVICE_STATE previous);
 WDFDMA_API NTSTATUS wdfdma_device_leave_d0(WDFDEVICE device, WDF_POWER_DEVICE_STATE target);
 
@@ -419,10 +477,12 @@ WDFDMA_API NTSTATUS wdfdma_device_leave_d0(WDFDEVICE device, WDF_POWER_DEVICE_ST
 typedef struct wdfdma_request_config {
     uint32_t type;            /* WDF_REQUEST_TYPE: read, write or device control */
     uint32_t io_control_code; /* device control only */
-    PMDL input;               /* borrowed: the chain of a write, or of a control's input; may be NULL */
-    PMDL output;              /* borrowed: the chain of a read, or of a control's output; may be NULL */
-    uint64_t input_length;    /* bytes */
-    uint64_t output_length;   /* bytes */
+    /* borrowed: the chain of a write, or of a control's input; may be NULL */
+    PMDL input;
+    /* borrowed: the chain of a read, or of a control's output; may be NULL */
+    PMDL output;
+    uint64_t input_length;  /* bytes */
+    uint64_t output_length; /* bytes */
 } wdfdma_request_config;
 
 /* How a request stands. */
@@ -434,13 +494,15 @@ typedef struct wdfdma_request_info {
     uint32_t label;
 } wdfdma_request_info;
 
-/* Makes a request, owned by the driver until it completes it. [config] copied. [out] owned by the caller,
- * release with wdfdma_request_destroy. Errors: STATUS_INVALID_PARAMETER; STATUS_INSUFFICIENT_RESOURCES. */
-WDFDMA_API NTSTATUS wdfdma_request_create(WDFDEVICE device, const wdfdma_request_config *config, WDFREQUEST *out);
+/* Makes a request, owned by the driver until it completes it. [config] copied. [out] owned by
+ * the caller, release with wdfdma_request_destroy. Errors: STATUS_INVALID_PARAMETER;
+ * STATUS_INSUFFICIENT_RESOURCES. */
+WDFDMA_API NTSTATUS wdfdma_request_create(WDFDEVICE device, const wdfdma_request_config *config,
+                                          WDFREQUEST *out);
 WDFDMA_API void wdfdma_request_destroy(WDFREQUEST request);
 WDFDMA_API NTSTATUS wdfdma_request_get_info(WDFREQUEST request, wdfdma_request_info *out);
 
-/* ---- Looking at objects --------------------------------------------------------------------------- */
+/* Looking at objects */
 
 /* A transaction, as a debugger would show it. */
 typedef struct wdfdma_transaction_info {
@@ -480,31 +542,36 @@ typedef struct wdfdma_enabler_info {
     WDFDMATRANSACTION channel_owner; /* NULL where the owner is no transaction, or there is none */
 } wdfdma_enabler_info;
 
-/* The type of a live object, or WDFDMA_OBJECT_NONE for a stale or forged handle; never a bug check. */
+/* The type of a live object, or WDFDMA_OBJECT_NONE for a stale or forged handle; never a bug
+ * check. */
 WDFDMA_API uint32_t wdfdma_object_get_type(WDFOBJECT object);
 
-/* The label of an object: a number that names it in logs and records, counted from 0 for each type. */
+/* The label of an object: a number that names it in logs and records, counted from 0 for each
+ * type. */
 WDFDMA_API uint32_t wdfdma_object_get_label(WDFOBJECT object);
 
 /* The machine of a live object, or NULL; never a bug check. */
 WDFDMA_API wdfdma_machine *wdfdma_object_get_machine(WDFOBJECT object);
 
 /* Fills [out]. Errors: STATUS_INVALID_HANDLE, without a bug check. */
-WDFDMA_API NTSTATUS wdfdma_transaction_get_info(WDFDMATRANSACTION transaction, wdfdma_transaction_info *out);
-WDFDMA_API NTSTATUS wdfdma_enabler_get_info(WDFDMAENABLER enabler, WDF_DMA_DIRECTION direction, wdfdma_enabler_info *out);
+WDFDMA_API NTSTATUS wdfdma_transaction_get_info(WDFDMATRANSACTION transaction,
+                                                wdfdma_transaction_info *out);
+WDFDMA_API NTSTATUS wdfdma_enabler_get_info(WDFDMAENABLER enabler, WDF_DMA_DIRECTION direction,
+                                            wdfdma_enabler_info *out);
 
-/* The pool's bitmap: bit i % 64 of word i / 64 is 1 where register i is held. Owned by the machine, live.
- * [words] receives the number of words; bits past the last register are 1. */
+/* The pool's bitmap: bit i % 64 of word i / 64 is 1 where register i is held. Owned by the
+ * machine, live. [words] receives the number of words; bits past the last register are 1. */
 WDFDMA_API const uint64_t *wdfdma_pool_get_bitmap(const wdfdma_machine *machine, size_t *words);
 
 /* The length of the run that begins with [index], or 0 where none does; O(1). */
 WDFDMA_API uint32_t wdfdma_pool_get_run(const wdfdma_machine *machine, uint32_t index);
 
-/* Copies the first [capacity] transactions that wait for map registers, in their order, into [out] (a NULL handle
- * where a waiter is no transaction). Returns how many wait. */
-WDFDMA_API size_t wdfdma_pool_copy_waiters(const wdfdma_machine *machine, WDFDMATRANSACTION *out, size_t capacity);
+/* Copies the first [capacity] transactions that wait for map registers, in their order, into
+ * [out] (a NULL handle where a waiter is no transaction). Returns how many wait. */
+WDFDMA_API size_t wdfdma_pool_copy_waiters(const wdfdma_machine *machine, WDFDMATRANSACTION *out,
+                                           size_t capacity);
 
-/* ---- Programs ------------------------------------------------------------------------------------- */
+/* Programs */
 
 /* What an operand of an operation is. Numbers are LEB128. */
 typedef enum wdfdma_operand_kind {
@@ -526,11 +593,11 @@ typedef struct wdfdma_operand {
 
 /* How what an operation gives back stands in its log record. */
 typedef enum wdfdma_result_kind {
-    WDFDMA_RESULT_STATUS = 1,       /* the record's status */
-    WDFDMA_RESULT_NUMBER = 2,       /* values[0] */
-    WDFDMA_RESULT_BOOLEAN = 4,      /* values[0] */
-    WDFDMA_RESULT_TWO_NUMBERS = 8,  /* map_registers and elements: values[0] and values[1] */
-    WDFDMA_RESULT_DIRECTION = 16,   /* values[1]; the record names an enabler, not a transaction */
+    WDFDMA_RESULT_STATUS = 1,      /* the record's status */
+    WDFDMA_RESULT_NUMBER = 2,      /* values[0] */
+    WDFDMA_RESULT_BOOLEAN = 4,     /* values[0] */
+    WDFDMA_RESULT_TWO_NUMBERS = 8, /* map_registers and elements: values[0] and values[1] */
+    WDFDMA_RESULT_DIRECTION = 16,  /* values[1]; the record names an enabler, not a transaction */
     WDFDMA_RESULT_NO_RECORD = 32
 } wdfdma_result_kind;
 
@@ -548,42 +615,46 @@ WDFDMA_API const wdfdma_operation *wdfdma_program_get_operation(uint32_t op);
 /* What is wrong with a program. */
 typedef enum wdfdma_program_rule {
     WDFDMA_PROGRAM_OK = 0,
-    WDFDMA_PROGRAM_TRUNCATED = 1,           /* it ends inside a header, a number or a step */
-    WDFDMA_PROGRAM_NOT_A_PROGRAM = 2,       /* another magic number or version */
-    WDFDMA_PROGRAM_OUT_OF_RANGE = 3,        /* a number above its maximum */
+    WDFDMA_PROGRAM_TRUNCATED = 1,     /* it ends inside a header, a number or a step */
+    WDFDMA_PROGRAM_NOT_A_PROGRAM = 2, /* another magic number or version */
+    WDFDMA_PROGRAM_OUT_OF_RANGE = 3,  /* a number above its maximum */
     WDFDMA_PROGRAM_UNKNOWN_OPERATION = 4,
     WDFDMA_PROGRAM_NO_SUCH_ENABLER = 5,
     WDFDMA_PROGRAM_NO_SUCH_BUFFER = 6,
-    WDFDMA_PROGRAM_NOT_CREATED = 7,         /* a step on a transaction not created, or deleted */
+    WDFDMA_PROGRAM_NOT_CREATED = 7, /* a step on a transaction not created, or deleted */
     WDFDMA_PROGRAM_CREATED_TWICE = 8,
-    WDFDMA_PROGRAM_ENABLER_REFUSED = 9,     /* [value]: the framework's status */
-    WDFDMA_PROGRAM_MACHINE_IN_USE = 10,     /* the machine has objects already */
+    WDFDMA_PROGRAM_ENABLER_REFUSED = 9, /* [value]: the framework's status */
+    WDFDMA_PROGRAM_MACHINE_IN_USE = 10, /* the machine has objects already */
     WDFDMA_PROGRAM_NO_MEMORY = 11,
-    WDFDMA_PROGRAM_NESTED_TOO_DEEP = 12     /* steps within steps past 64 levels */
+    WDFDMA_PROGRAM_NESTED_TOO_DEEP = 12 /* steps within steps past 64 levels */
 } wdfdma_program_rule;
 
 /* The outcome of a program: how far it came, and the first error. */
 typedef struct wdfdma_program_result {
-    uint32_t rule;      /* wdfdma_program_rule */
-    uint64_t offset;    /* of the operand or operation concerned, in bytes from the program's start */
-    int64_t value;      /* what stood there */
-    uint64_t steps;     /* outermost steps that ran */
-    uint64_t nested;    /* steps that ran inside callbacks */
+    uint32_t rule; /* wdfdma_program_rule */
+    /* of the operand or operation concerned, in bytes from the program's start */
+    uint64_t offset;
+    int64_t value;   /* what stood there */
+    uint64_t steps;  /* outermost steps that ran */
+    uint64_t nested; /* steps that ran inside callbacks */
 } wdfdma_program_result;
 
 /* Checks the whole of a program; runs nothing. True when it is one. [out] may be NULL. */
-WDFDMA_API bool wdfdma_program_check(const uint8_t *program, size_t bytes, wdfdma_program_result *out);
+WDFDMA_API bool wdfdma_program_check(const uint8_t *program, size_t bytes,
+                                     wdfdma_program_result *out);
 
-/* The machine settings that a program asks for, into [config] (the others of its fields keep their values).
- * False where the program is none. */
-WDFDMA_API bool wdfdma_program_get_config(const uint8_t *program, size_t bytes, wdfdma_machine_config *config);
+/* The machine settings that a program asks for, into [config] (the others of its fields keep
+ * their values). False where the program is none. */
+WDFDMA_API bool wdfdma_program_get_config(const uint8_t *program, size_t bytes,
+                                          wdfdma_machine_config *config);
 
-/* Runs a program on [machine], which must be fresh: its enablers and buffers, then its steps, nested reactions
- * included, at most [steps] of the outermost ones (UINT64_MAX: all). Records go to the machine's log, a SNAPSHOT
- * after each outermost step; a bug check ends it, and counts as success here. [program] copied. True unless
- * [out]->rule is set; then what ran before the error has run. */
-WDFDMA_API bool wdfdma_program_run(wdfdma_machine *machine, const uint8_t *program, size_t bytes, uint64_t steps,
-                                   wdfdma_program_result *out);
+/* Runs a program on [machine], which must be fresh: its enablers and buffers, then its steps,
+ * nested reactions included, at most [steps] of the outermost ones (UINT64_MAX: all). Records go
+ * to the machine's log, a SNAPSHOT after each outermost step; a bug check ends it, and counts as
+ * success here. [program] copied. True unless [out]->rule is set; then what ran before the error
+ * has run. */
+WDFDMA_API bool wdfdma_program_run(wdfdma_machine *machine, const uint8_t *program, size_t bytes,
+                                   uint64_t steps, wdfdma_program_result *out);
 
 /* cffi: end */
 

@@ -46,23 +46,34 @@ def run(files: tuple[str, ...], output: str | None, check: bool, as_json: bool, 
     A folder stands for the files in it, - for the standard input.
     """
     try:
-        loaded = _load(files)
-        if check:
-            _require_logs(loaded)
-        outcomes = _run_all(loaded, check, stop)
-        if output is not None:
-            write_outcomes(outcomes, output)
+        outcomes = _run_files(files, output, check, stop)
+        if as_json:
+            click.echo(dump_json(make_document(outcomes, check), indent=1))
+        else:
+            _print_outcomes(outcomes, check, to_stderr=output == "-")
     except ScenarioError as error:
         return _refuse(error.lines, as_json)
+    except BrokenPipeError:
+        # Who read our output has gone; Python must not fail once more when it closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return MATCH
     except OSError as error:
-        return _refuse(
-            [f"{error.filename or error.__class__.__name__}: {error.strerror or error}"], as_json
-        )
-    if as_json:
-        click.echo(dump_json(make_document(outcomes, check), indent=1))
-    else:
-        _print_outcomes(outcomes, check, to_stderr=output == "-")
+        name = error.filename or type(error).__name__
+        return _refuse([f"{name}: {error.strerror or error}"], as_json)
     return DIFFERENCE if any(outcome.difference for outcome in outcomes) else MATCH
+
+
+def _run_files(
+    files: tuple[str, ...], output: str | None, check: bool, stop: bool
+) -> list[Outcome]:
+    """Runs everything and writes what is to be written: nothing before all files are read, or after an error."""
+    loaded = _load(files)
+    if check:
+        _require_logs(loaded)
+    outcomes = _run_all(loaded, check, stop)
+    if output is not None:
+        write_outcomes(outcomes, output)
+    return outcomes
 
 
 def _load(names: Iterable[str]) -> list[tuple[Path, Scenario]]:
@@ -150,10 +161,6 @@ def _run_command(arguments: list[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        # Who read our output has gone; Python must not fail once more when it closes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return MATCH
     except Exception:
         traceback.print_exc()
         click.echo("wdfdma: this is an error of wdfdma, not of its input", err=True)

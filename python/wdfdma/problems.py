@@ -65,6 +65,8 @@ def _translate(item: Any) -> Problem:
         message = "unknown key"
     elif kind == "literal_error":
         message = f"{shown} is not {context['expected'].replace(chr(39), '')}"
+    elif kind == "too_short":
+        message = "is empty"
     elif kind == "recursion_loop":
         message = "nested too deeply"
     else:

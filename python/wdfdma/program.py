@@ -9,8 +9,8 @@ from wdfdma.operations import OPERATIONS, OperandKind
 if TYPE_CHECKING:
     from wdfdma.scenario import BufferPart, Enabler, MachineSettings, Scenario
 
-# Where the operands of a program begin, with the place in the scenario that each comes from.
-Marks = list[tuple[int, str]]
+# Where the operands of a program begin, with the place in the scenario that each comes from, and what stands there.
+Marks = list[tuple[int, str, Any]]
 
 _MAGIC = b"WDP\x01"
 _PROFILES = {profile.label: int(profile) for profile in Profile}
@@ -49,16 +49,17 @@ def compile_scenario(scenario: "Scenario", marks: Marks | None = None) -> bytes:
     return bytes(out)
 
 
-def find_place(scenario: "Scenario", offset: int) -> str:
-    """The place in the scenario that the byte [offset] of its program comes from."""
-    marks: Marks = []
+def find_place(scenario: "Scenario", offset: int) -> tuple[str, Any]:
+    """The place in the scenario that the byte [offset] of its program comes from, and what stands there."""
+    marks: Marks = [(0, "machine", None)]
     compile_scenario(scenario, marks)
-    return max((mark for mark in marks if mark[0] <= offset), default=(0, "machine"))[1]
+    _, place, value = max((mark for mark in marks if mark[0] <= offset), key=lambda mark: mark[0])
+    return place, value
 
 
 def _mark(marks: Marks | None, out: bytearray, place: str) -> None:
     if marks is not None:
-        marks.append((len(out), place))
+        marks.append((len(out), place, None))
 
 
 def _write_number(out: bytearray, number: int) -> None:
@@ -100,11 +101,11 @@ def _write_steps(out: bytearray, steps: Sequence[Any], place: str, marks: Marks 
     for index, step in enumerate(steps):
         number, operands = _LAYOUTS[step.op]
         if marks is not None:
-            marks.append((len(out), f"{place}[{index}]"))
+            marks.append((len(out), f"{place}[{index}]", step.op))
         append(number)
         for name, kind, numbers in operands:
             if marks is not None:
-                marks.append((len(out), f"{place}[{index}].{name}"))
+                marks.append((len(out), f"{place}[{index}].{name}", getattr(step, name)))
             value = getattr(step, name)
             if numbers is not None:
                 append(numbers[value])
@@ -123,5 +124,5 @@ def _write_nested(out: bytearray, steps: Sequence[Any], place: str, marks: Marks
     _write_steps(inner, steps, place, inner_marks)
     _write_number(out, len(inner))
     if marks is not None and inner_marks is not None:
-        marks.extend((len(out) + offset, inside) for offset, inside in inner_marks)
+        marks.extend((len(out) + offset, *mark) for offset, *mark in inner_marks)
     out += inner

@@ -8,7 +8,7 @@ from wdfdma._native import NULL, ffi, lib
 from wdfdma.enums import BugCheckCode
 from wdfdma.errors import CheckError
 from wdfdma.operations import ProgramRule
-from wdfdma.problems import Problem, ScenarioError
+from wdfdma.problems import Problem, ScenarioError, show
 from wdfdma.program import compile_scenario, find_place
 from wdfdma.records import Record, render_log
 from wdfdma.scenario import Scenario
@@ -105,7 +105,7 @@ def _copy_log(machine: Any) -> bytes:
 def _explain(scenario: Scenario, result: Any) -> Exception:
     """The error of a program, in the words of its scenario."""
     rule, value = ProgramRule(result.rule), result.value
-    place = find_place(scenario, result.offset)
+    place, given = find_place(scenario, result.offset)
     if rule in (ProgramRule.NOT_CREATED, ProgramRule.CREATED_TWICE):
         place = f"{place.removesuffix('.transaction')}.transaction"
     if rule == ProgramRule.NOT_CREATED:
@@ -121,7 +121,7 @@ def _explain(scenario: Scenario, result: Any) -> Exception:
     elif rule == ProgramRule.NESTED_TOO_DEEP:
         message = "nested too deeply"
     elif rule == ProgramRule.OUT_OF_RANGE:
-        message = f"{value} is out of range"
+        message = f"{show(given)} does not fit here"
     elif rule == ProgramRule.NO_MEMORY:
         return MemoryError(f"{scenario.where}: {place}: the machine has no memory left")
     else:

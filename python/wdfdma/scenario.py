@@ -104,7 +104,7 @@ class Scenario(_Model):
     name: str = ""
     machine: MachineSettings = MachineSettings()
     enablers: list[Enabler]
-    buffers: list[list[BufferPart]]
+    buffers: list[Annotated[list[BufferPart], Field(min_length=1)]]
     steps: list[Step]
     log: list[dict[str, Any]] | None = None
     undefined: str | None = None

@@ -61,8 +61,9 @@ static NTSTATUS buffer_create(wdfdma_machine *machine, enabler *of, const buffer
 }
 
 /* [config] NULL: the enabler's own alignment. */
-static NTSTATUS buffer_create_by_handle(WDFDMAENABLER handle, const WDF_COMMON_BUFFER_CONFIG *config,
-                                        buffer_ask *ask, WDFCOMMONBUFFER *out) {
+static NTSTATUS buffer_create_by_handle(WDFDMAENABLER handle,
+                                        const WDF_COMMON_BUFFER_CONFIG *config, buffer_ask *ask,
+                                        WDFCOMMONBUFFER *out) {
     ddi_call call;
     enabler *of =
         (enabler *)ddi_enter(&call, handle, WDFDMA_OBJECT_ENABLER, WDFDMA_OP_COMMON_BUFFER_CREATE);

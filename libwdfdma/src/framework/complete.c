@@ -1,7 +1,12 @@
-/* The end of a transfer: WdfDmaTransactionDmaCompleted and its kin, Cancel, and what is given back. */
+/* The end of a transfer: WdfDmaTransactionDmaCompleted and its kin, Cancel, and what is given
+ * back. */
 #include "framework.h"
 
-typedef enum completion_kind { COMPLETE_FULL, COMPLETE_PARTIAL, COMPLETE_FINAL } completion_kind;
+typedef enum completion_kind {
+    COMPLETE_FULL,
+    COMPLETE_PARTIAL,
+    COMPLETE_FINAL
+} completion_kind;
 
 void transaction_give_back(wdfdma_machine *machine, transaction *item, bool force) {
     if (item->enabler->is_scatter_gather) {
@@ -24,7 +29,8 @@ static void transfer_end(wdfdma_machine *machine, transaction *item) {
 
 static BOOLEAN transaction_finish(wdfdma_machine *machine, transaction *item, NTSTATUS status) {
     uint64_t handle = item->base.head.handle;
-    item->state = NT_SUCCESS(status) ? WDFDMA_STATE_TRANSFER_COMPLETED : WDFDMA_STATE_TRANSFER_FAILED;
+    item->state =
+        NT_SUCCESS(status) ? WDFDMA_STATE_TRANSFER_COMPLETED : WDFDMA_STATE_TRANSFER_FAILED;
     transaction_forget_hold(machine, item);
     transaction_give_back(machine, item, false);
     if (transaction_is_alive(machine, item, handle)) {
@@ -34,7 +40,8 @@ static BOOLEAN transaction_finish(wdfdma_machine *machine, transaction *item, NT
 }
 
 static NTSTATUS transaction_stage(wdfdma_machine *machine, transaction *item) {
-    return item->enabler->is_scatter_gather ? gather_stage(machine, item) : packet_stage(machine, item);
+    return item->enabler->is_scatter_gather ? gather_stage(machine, item)
+                                            : packet_stage(machine, item);
 }
 
 /* Takes the length into account; false where it is above the transfer's. */
@@ -109,7 +116,8 @@ static BOOLEAN dma_completed(WDFDMATRANSACTION handle, completion_kind kind, siz
     ddi_call call;
     NTSTATUS unwanted;
     NTSTATUS *status = out == NULL ? &unwanted : out;
-    transaction *item = (transaction *)ddi_enter(&call, handle, WDFDMA_OBJECT_TRANSACTION, ops[kind]);
+    transaction *item =
+        (transaction *)ddi_enter(&call, handle, WDFDMA_OBJECT_TRANSACTION, ops[kind]);
     if (item == NULL) {
         *status = STATUS_UNSUCCESSFUL;
         return FALSE;

@@ -20,8 +20,8 @@ static fx_object *handle_refuse(wdfdma_machine *machine, uint64_t handle, wdfdma
     return NULL;
 }
 
-/* Everything that is not the plain case: no such machine, a halted one, the outermost call on another machine than
- * the last one, a bad handle. */
+/* Everything that is not the plain case: no such machine, a halted one, the outermost call on
+ * another machine than the last one, a bad handle. */
 fx_object *ddi_enter_slow(ddi_call *call, uint64_t handle, wdfdma_object_type type, wdfdma_op op) {
     wdfdma_machine *machine = machine_concerned(handle);
     if (machine == NULL || machine->state.halted) {

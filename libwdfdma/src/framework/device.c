@@ -1,7 +1,9 @@
-/* Devices: what enablers belong to. A device comes and goes by the control plane, as by the framework. */
+/* Devices: what enablers belong to. A device comes and goes by the control plane, as by the
+ * framework. */
 #include "framework.h"
 
-NTSTATUS wdfdma_device_create(wdfdma_machine *machine, PWDF_OBJECT_ATTRIBUTES attributes, WDFDEVICE *out) {
+NTSTATUS wdfdma_device_create(wdfdma_machine *machine, PWDF_OBJECT_ATTRIBUTES attributes,
+                              WDFDEVICE *out) {
     if (machine == NULL || out == NULL) {
         return STATUS_INVALID_PARAMETER;
     }
@@ -55,7 +57,8 @@ ULONG WdfDeviceGetAlignmentRequirement(WDFDEVICE Device) {
     return of->alignment;
 }
 
-/* A device object is opaque here: the device's handle stands for it, and IoGetDmaAdapter knows it again. */
+/* A device object is opaque here: the device's handle stands for it, and IoGetDmaAdapter knows
+ * it again. */
 static PDEVICE_OBJECT device_get_object(WDFDEVICE handle) {
     ddi_call call;
     const device *of = device_enter(&call, handle, WDFDMA_OP_DEVICE_CALL);

@@ -37,7 +37,8 @@ static NTSTATUS config_check(wdfdma_machine *machine, const WDF_DMA_ENABLER_CONF
     bool is_system = profile_is_system(config->Profile);
     uint32_t width = config->AddressWidthOverride;
     uint32_t needed = is_system || width != 0 ? 3 : 2;
-    bool width_fits = width == 0 || (!is_system && width <= (profile_is_64(config->Profile) ? 64u : 32u));
+    bool width_fits =
+        width == 0 || (!is_system && width <= (profile_is_64(config->Profile) ? 64u : 32u));
     *version = config->WdmDmaVersionOverride == 0 ? needed : config->WdmDmaVersionOverride;
     bool single = (config->Flags & WDF_DMA_ENABLER_CONFIG_REQUIRE_SINGLE_TRANSFER) != 0;
     if (!width_fits || *version < needed || *version > 3 || (single && *version != 3)) {
@@ -55,8 +56,8 @@ static adapter *adapter_of_profile(wdfdma_machine *machine, const enabler *of) {
         .Dma32BitAddresses = TRUE,
         .Dma64BitAddresses = profile_is_64(of->profile),
         .DmaAddressWidth = of->width,
-        .MaximumLength = (ULONG)(of->config.MaximumLength < UINT32_MAX ? of->config.MaximumLength
-                                                                       : UINT32_MAX)};
+        .MaximumLength =
+            (ULONG)(of->config.MaximumLength < UINT32_MAX ? of->config.MaximumLength : UINT32_MAX)};
     adapter *made = adapter_create(machine, &description);
     if (made != NULL) {
         made->is_enablers = true;
@@ -121,7 +122,8 @@ static NTSTATUS enabler_create(wdfdma_machine *machine, device *parent,
         return STATUS_WDF_PARENT_ASSIGNMENT_NOT_ALLOWED;
     }
     fx_object *made = NULL;
-    status = fx_create(machine, WDFDMA_OBJECT_ENABLER, sizeof(enabler), &parent->base, attributes, &made);
+    status = fx_create(machine, WDFDMA_OBJECT_ENABLER, sizeof(enabler), &parent->base, attributes,
+                       &made);
     if (!NT_SUCCESS(status)) {
         return status;
     }
@@ -232,7 +234,8 @@ size_t WdfDmaEnablerGetMaximumScatterGatherElements(WDFDMAENABLER DmaEnabler) {
     return (size_t)of->maximum_elements;
 }
 
-void WdfDmaEnablerSetMaximumScatterGatherElements(WDFDMAENABLER DmaEnabler, size_t MaximumFragments) {
+void WdfDmaEnablerSetMaximumScatterGatherElements(WDFDMAENABLER DmaEnabler,
+                                                  size_t MaximumFragments) {
     ddi_call call;
     enabler *of = enabler_enter(&call, DmaEnabler, WDFDMA_OP_ENABLER_CALL);
     if (of == NULL) {
@@ -245,7 +248,8 @@ void WdfDmaEnablerSetMaximumScatterGatherElements(WDFDMAENABLER DmaEnabler, size
 }
 
 /* The adapter that serves [direction]; NULL, with a break, where there is none. */
-static adapter *adapter_for(wdfdma_machine *machine, const enabler *of, WDF_DMA_DIRECTION direction) {
+static adapter *adapter_for(wdfdma_machine *machine, const enabler *of,
+                            WDF_DMA_DIRECTION direction) {
     adapter *by = direction_is_valid(direction) ? of->adapters[direction] : NULL;
     if (by == NULL) {
         verifier_break(machine);
@@ -265,7 +269,8 @@ size_t WdfDmaEnablerGetFragmentLength(WDFDMAENABLER DmaEnabler, WDF_DMA_DIRECTIO
     return length;
 }
 
-PDMA_ADAPTER WdfDmaEnablerWdmGetDmaAdapter(WDFDMAENABLER DmaEnabler, WDF_DMA_DIRECTION DmaDirection) {
+PDMA_ADAPTER WdfDmaEnablerWdmGetDmaAdapter(WDFDMAENABLER DmaEnabler,
+                                           WDF_DMA_DIRECTION DmaDirection) {
     ddi_call call;
     const enabler *of = enabler_enter(&call, DmaEnabler, WDFDMA_OP_ENABLER_CALL);
     if (of == NULL) {

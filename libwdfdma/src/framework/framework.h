@@ -1,9 +1,10 @@
-/* What KMDF does between a driver and the HAL: objects, devices, enablers, transactions, common buffers, requests.
- * Its behaviour is docs/spec/framework.md.
+/* What KMDF does between a driver and the HAL: objects, devices, enablers, transactions, common
+ * buffers, requests. Its behaviour is docs/spec/framework.md.
  *
- * Every call enters through ddi_enter, which turns a handle into an object, and leaves through ddi_leave. Every
- * callback of the driver is made between callback_enter and callback_leave. After a callback, or after anything that
- * may have run one, the machine may have halted and the transaction may be gone: transaction_is_alive tells. */
+ * Every call enters through ddi_enter, which turns a handle into an object, and leaves through
+ * ddi_leave. Every callback of the driver is made between callback_enter and callback_leave.
+ * After a callback, or after anything that may have run one, the machine may have halted and the
+ * transaction may be gone: transaction_is_alive tells. */
 #ifndef WDFDMA_FRAMEWORK_H
 #define WDFDMA_FRAMEWORK_H
 
@@ -24,7 +25,9 @@ typedef struct fx_object {
 } fx_object;
 
 /* object.kind of an object that is deleted and lives on for its references. */
-enum { KIND_DELETED = 1 };
+enum {
+    KIND_DELETED = 1
+};
 
 typedef struct device {
     fx_object base;
@@ -36,8 +39,6 @@ typedef struct enabler {
     fx_object base;
     device *device;
     adapter *adapters[2]; /* by direction; a simplex profile has the same twice */
-    WDF_DMA_ENABLER_CONFIG config;
-    uint64_t maximum_elements;
     uint32_t version;
     uint32_t width;
     WDF_DMA_PROFILE profile;
@@ -47,15 +48,17 @@ typedef struct enabler {
     bool single_transfer;
     bool filled; /* EvtDmaEnablerFill succeeded in the last D0 entry */
     bool enabled;
+    uint64_t maximum_elements;
+    WDF_DMA_ENABLER_CONFIG config;
 } enabler;
 
 typedef struct wdf_request {
     fx_object base;
     wdfdma_request_config config;
-    uint64_t information;
     NTSTATUS status;
     uint32_t dma_references;
     bool completed;
+    uint64_t information;
 } wdf_request;
 
 typedef struct common_buffer {
@@ -67,11 +70,16 @@ typedef struct common_buffer {
 } common_buffer;
 
 /* A list that a scatter-gather transaction holds. */
-typedef enum list_state { LIST_NONE, LIST_HELD, LIST_PUT } list_state;
+typedef enum list_state {
+    LIST_NONE,
+    LIST_HELD,
+    LIST_PUT
+} list_state;
 
 typedef struct transaction transaction;
 
-/* A further list request of a transaction whose own is still waiting: a completion came while it did. */
+/* A further list request of a transaction whose own is still waiting: a completion came while it
+ * did. */
 typedef struct extra_list {
     list_request request;
     struct extra_list *next;
@@ -83,7 +91,8 @@ struct transaction {
     adapter *adapter; /* NULL: none, until Initialize or AllocateResources */
     uint64_t request; /* the handle of the request that it was initialized with, or 0 */
     PMDL mdl;
-    PMDL cursor; /* the MDL that holds, or ends at, the next byte; and where it begins in the chain */
+    /* the MDL that holds, or ends at, the next byte; and where it begins in the chain */
+    PMDL cursor;
     uint64_t cursor_offset;
     uint64_t offset; /* of the first byte in [mdl] */
     uint64_t length;
@@ -130,6 +139,20 @@ struct transaction {
     } hal;
 };
 
+/* Where a handle could point, inside an object, stands no number of the driver's choice
+ * (object.c). */
+_Static_assert(offsetof(wdf_request, information) % OBJECT_UNIT_BYTES != 0 &&
+                   offsetof(wdf_request, config.input_length) % OBJECT_UNIT_BYTES != 0 &&
+                   offsetof(wdf_request, config.output_length) % OBJECT_UNIT_BYTES != 0,
+               "the numbers of a request");
+_Static_assert(offsetof(enabler, maximum_elements) % OBJECT_UNIT_BYTES != 0 &&
+                   offsetof(enabler, config.MaximumLength) % OBJECT_UNIT_BYTES != 0,
+               "the numbers of an enabler");
+_Static_assert(offsetof(transaction, context) % OBJECT_UNIT_BYTES != 0 &&
+                   offsetof(transaction, length) % OBJECT_UNIT_BYTES != 0 &&
+                   offsetof(transaction, maximum_fragment) % OBJECT_UNIT_BYTES != 0,
+               "the numbers of a transaction");
+
 /* What only a system transaction has. */
 typedef struct system_part {
     transfer_context context;
@@ -144,9 +167,9 @@ typedef struct framework {
     uint64_t devices;
 } framework;
 
-/* ---- ddi.c: the way into and out of every call ---- */
-/* The object that [handle] names, live and of [type]; NULL (and no leave is due) when the machine has halted, or halts
- * for the handle. */
+/* ddi.c: the way into and out of every call */
+/* The object that [handle] names, live and of [type]; NULL (and no leave is due) when the
+ * machine has halted, or halts for the handle. */
 fx_object *ddi_enter_slow(ddi_call *call, uint64_t handle, wdfdma_object_type type, wdfdma_op op);
 static inline fx_object *ddi_enter(ddi_call *call, const void *handle, wdfdma_object_type type,
                                    wdfdma_op op) {
@@ -175,15 +198,16 @@ static inline NTSTATUS ddi_leave_status(const ddi_call *call, uint32_t label, NT
 /* Leaves, with a record that holds up to two numbers. */
 void ddi_leave_values(const ddi_call *call, uint32_t label, uint64_t first, uint64_t second);
 
-/* ---- wdfobject.c ---- */
+/* wdfobject.c */
 /* Makes an object of [type], child of [parent], with what [attributes] ask for (may be NULL). */
-NTSTATUS fx_create(wdfdma_machine *machine, wdfdma_object_type type, size_t bytes, fx_object *parent,
-                   PWDF_OBJECT_ATTRIBUTES attributes, fx_object **out);
+NTSTATUS fx_create(wdfdma_machine *machine, wdfdma_object_type type, size_t bytes,
+                   fx_object *parent, PWDF_OBJECT_ATTRIBUTES attributes, fx_object **out);
 /* Frees an object that fx_create made and nobody has seen. */
 void fx_discard(wdfdma_machine *machine, fx_object *unseen);
 /* Deletes with all children; each one's own end is fx_end. */
 void fx_delete(wdfdma_machine *machine, fx_object *gone);
-bool fx_attributes_are_valid(wdfdma_machine *machine, PWDF_OBJECT_ATTRIBUTES attributes, NTSTATUS *status);
+bool fx_attributes_are_valid(wdfdma_machine *machine, PWDF_OBJECT_ATTRIBUTES attributes,
+                             NTSTATUS *status);
 bool fx_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
 static inline WDFOBJECT fx_get_handle(const fx_object *item) {
     return (WDFOBJECT)(uintptr_t)item->head.handle;
@@ -194,7 +218,7 @@ void transaction_end(wdfdma_machine *machine, transaction *gone);
 void enabler_end(wdfdma_machine *machine, enabler *gone);
 void common_buffer_end(wdfdma_machine *machine, common_buffer *gone);
 
-/* ---- transaction.c ---- */
+/* transaction.c */
 static inline bool transaction_is_alive(const wdfdma_machine *machine, const transaction *item,
                                         uint64_t handle) {
     return !machine->state.halted && item->base.head.handle == handle && item->base.head.kind == 0;
@@ -207,7 +231,7 @@ void transaction_hold_request(wdfdma_machine *machine, transaction *item);
 void transaction_forget_hold(wdfdma_machine *machine, transaction *item);
 bool transaction_is_waiting(const transaction *item);
 
-/* ---- initialize.c ---- */
+/* initialize.c */
 /* needed(): docs/spec/framework.md. STATUS_BUFFER_TOO_SMALL too far past the chain. */
 typedef struct range_need {
     uint64_t registers;
@@ -224,9 +248,10 @@ typedef struct buffer_range {
     PFN_WDF_PROGRAM_DMA program_dma;
     WDF_DMA_DIRECTION direction;
 } buffer_range;
-NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item, const buffer_range *range);
+NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item,
+                                const buffer_range *range);
 
-/* ---- packet.c: packet and system transactions on the move ---- */
+/* packet.c: packet and system transactions on the move */
 NTSTATUS packet_start(wdfdma_machine *machine, transaction *item);
 NTSTATUS packet_stage(wdfdma_machine *machine, transaction *item);
 NTSTATUS packet_allocate(wdfdma_machine *machine, transaction *item, uint32_t registers);
@@ -235,14 +260,15 @@ void packet_flush(wdfdma_machine *machine, transaction *item);
 /* Calls EvtProgramDma; false when the transaction is no more, or the machine halted. */
 bool program_dma_call(wdfdma_machine *machine, transaction *item, PSCATTER_GATHER_LIST list);
 
-/* ---- system.c ---- */
+/* system.c */
 void system_context_initialize(wdfdma_machine *machine, transaction *item);
 bool system_configure(wdfdma_machine *machine, transaction *item, uint64_t offset, uint64_t length);
-void system_transfer_complete(wdfdma_machine *machine, transaction *item, DMA_COMPLETION_STATUS status);
+void system_transfer_complete(wdfdma_machine *machine, transaction *item,
+                              DMA_COMPLETION_STATUS status);
 void system_context_complete(wdfdma_machine *machine, transfer_context *context,
                              DMA_COMPLETION_STATUS status);
 
-/* ---- scatter_gather.c ---- */
+/* scatter_gather.c */
 NTSTATUS gather_initialize(wdfdma_machine *machine, transaction *item);
 NTSTATUS gather_stage(wdfdma_machine *machine, transaction *item);
 void gather_give_back(wdfdma_machine *machine, transaction *item);
@@ -251,10 +277,10 @@ bool gather_cancel(wdfdma_machine *machine, transaction *item);
 bool gather_is_waiting(const transaction *item);
 void gather_buffer_free(wdfdma_machine *machine, transaction *item);
 
-/* ---- complete.c ---- */
+/* complete.c */
 void transaction_give_back(wdfdma_machine *machine, transaction *item, bool force);
 
-/* ---- enabler.c ---- */
+/* enabler.c */
 uint64_t adapter_get_fragment_length(const enabler *of, const adapter *by);
 static inline bool direction_is_valid(WDF_DMA_DIRECTION direction) {
     return direction == WdfDmaDirectionReadFromDevice || direction == WdfDmaDirectionWriteToDevice;

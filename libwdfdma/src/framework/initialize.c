@@ -1,4 +1,5 @@
-/* A transaction is given its buffer: WdfDmaTransactionInitialize and its kin, and what a buffer would need. */
+/* A transaction is given its buffer: WdfDmaTransactionInitialize and its kin, and what a buffer
+ * would need. */
 #include "framework.h"
 
 NTSTATUS range_get_needed(wdfdma_machine *machine, PMDL chain, uint64_t offset, uint64_t length,
@@ -26,8 +27,8 @@ NTSTATUS range_get_needed(wdfdma_machine *machine, PMDL chain, uint64_t offset, 
     return too_far ? STATUS_BUFFER_TOO_SMALL : STATUS_SUCCESS;
 }
 
-
-/* WDF_DMA_ENABLER_CONFIG_REQUIRE_SINGLE_TRANSFER: the buffer goes in one transfer, or not at all. */
+/* WDF_DMA_ENABLER_CONFIG_REQUIRE_SINGLE_TRANSFER: the buffer goes in one transfer, or not at
+ * all. */
 static NTSTATUS single_transfer_check(wdfdma_machine *machine, transaction *item) {
     const enabler *of = item->enabler;
     if (item->maximum_fragment < of->config.MaximumLength) {
@@ -111,9 +112,11 @@ static bool state_allows_initialize(const transaction *item) {
            item->state == WDFDMA_STATE_RELEASED;
 }
 
-NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item, const buffer_range *range) {
+NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item,
+                                const buffer_range *range) {
     if (range->program_dma == NULL || range->mdl == NULL) {
-        verifier_wdf_violation(machine, WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL, 0, 0, &item->base.head);
+        verifier_wdf_violation(machine, WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL, 0, 0,
+                               &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
     if (mdl_find(machine, range->mdl) == NULL) {
@@ -164,7 +167,8 @@ NTSTATUS WdfDmaTransactionInitialize(WDFDMATRANSACTION DmaTransaction,
     buffer_range range = {Mdl, 0, Length, EvtProgramDmaFunction, DmaDirection};
     /* An address below the buffer wraps to an offset far above it. */
     if (Mdl != NULL && mdl_find(call.machine, Mdl) != NULL) {
-        range.offset = (uint64_t)((uintptr_t)VirtualAddress - (uintptr_t)MmGetMdlVirtualAddress(Mdl));
+        range.offset =
+            (uint64_t)((uintptr_t)VirtualAddress - (uintptr_t)MmGetMdlVirtualAddress(Mdl));
     }
     uint32_t label = item->base.head.label;
     NTSTATUS status = transaction_initialize(call.machine, item, &range);
@@ -179,7 +183,8 @@ NTSTATUS WdfDmaTransactionInitializeUsingOffset(WDFDMATRANSACTION DmaTransaction
     return initialize_by_handle(DmaTransaction, &range);
 }
 
-/* The walk of version 2, with the framework's own error: the start offset is taken off every MDL. */
+/* The walk of version 2, with the framework's own error: the start offset is taken off every
+ * MDL. */
 static uint64_t registers_of_version_2(wdfdma_machine *machine, const transaction *item) {
     uint64_t registers = 0;
     uint64_t offset = item->offset;

@@ -18,7 +18,8 @@ static void info_add_gather(const transaction *item, wdfdma_transaction_info *ou
     if (item->held_list == LIST_HELD) {
         out->holds_base = true;
         out->first_register = item->hal.gather.list_base;
-        out->registers = item->hal.gather.list_base == NO_REGISTER ? 0 : item->hal.gather.list_count;
+        out->registers =
+            item->hal.gather.list_base == NO_REGISTER ? 0 : item->hal.gather.list_count;
         out->bounces = item->hal.gather.map.first_register != NO_REGISTER;
     }
 }
@@ -28,8 +29,8 @@ static void info_add_packet(const transaction *item, wdfdma_transaction_info *ou
     out->waiting = item->hal.packet.request.waiting;
     out->holds_base = item->holds_base;
     out->first_register = item->base_register;
-    out->registers = out->waiting != WDFDMA_WAITING_NOT ? item->hal.packet.request.count
-                                                        : item->base_count;
+    out->registers =
+        out->waiting != WDFDMA_WAITING_NOT ? item->hal.packet.request.count : item->base_count;
     out->bounces = map->live && map->first_register != NO_REGISTER;
 }
 
@@ -63,7 +64,8 @@ NTSTATUS wdfdma_transaction_get_info(WDFDMATRANSACTION handle, wdfdma_transactio
 }
 
 /* The transaction whose request [waiter] is, if it is one's. */
-static WDFDMATRANSACTION request_get_handle(const wdfdma_machine *machine, const hal_request *waiter) {
+static WDFDMATRANSACTION request_get_handle(const wdfdma_machine *machine,
+                                            const hal_request *waiter) {
     const region *objects = &machine->regions[REGION_OBJECTS];
     uintptr_t offset = (uintptr_t)waiter->context - (uintptr_t)objects->base;
     if (offset >= objects->used_bytes || offset % OBJECT_UNIT_BYTES != 0) {
@@ -103,7 +105,8 @@ NTSTATUS wdfdma_enabler_get_info(WDFDMAENABLER handle, WDF_DMA_DIRECTION directi
     return STATUS_SUCCESS;
 }
 
-size_t wdfdma_pool_copy_waiters(const wdfdma_machine *machine, WDFDMATRANSACTION *out, size_t capacity) {
+size_t wdfdma_pool_copy_waiters(const wdfdma_machine *machine, WDFDMATRANSACTION *out,
+                                size_t capacity) {
     size_t count = 0;
     if (machine == NULL) {
         return 0;

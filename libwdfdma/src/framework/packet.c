@@ -9,7 +9,7 @@ static bool is_version_2_packet(const transaction *item) {
     return item->enabler->version != 3;
 }
 
-/* ---- The way down ---- */
+/* The way down */
 
 /* What a grant finds when its transaction has moved on while it waited. */
 static bool grant_is_welcome(wdfdma_machine *machine, const transaction *item) {
@@ -54,7 +54,8 @@ static void base_is_granted(wdfdma_machine *machine, transaction *item) {
     }
     NTSTATUS status = packet_stage(machine, item);
     if (is_system && !NT_SUCCESS(status) && transaction_is_alive(machine, item, handle)) {
-        system_transfer_complete(machine, item, status == STATUS_CANCELLED ? DmaCancelled : DmaError);
+        system_transfer_complete(machine, item,
+                                 status == STATUS_CANCELLED ? DmaCancelled : DmaError);
     }
 }
 
@@ -125,10 +126,11 @@ NTSTATUS packet_start(wdfdma_machine *machine, transaction *item) {
     return STATUS_SUCCESS;
 }
 
-/* ---- A stage ---- */
+/* A stage */
 
-/* The place of the next byte: in the MDL that holds it or, where the last transfer ended with its MDL, at that one's
- * end. Moves the cursor along. False, with the machine halted, where the chain ends before it. */
+/* The place of the next byte: in the MDL that holds it or, where the last transfer ended with
+ * its MDL, at that one's end. Moves the cursor along. False, with the machine halted, where the
+ * chain ends before it. */
 static bool place_find(wdfdma_machine *machine, transaction *item, uint64_t *offset_in_mdl) {
     uint64_t place = item->offset + item->transferred;
     if (UNLIKELY(item->cursor == NULL)) {
@@ -138,8 +140,8 @@ static bool place_find(wdfdma_machine *machine, transaction *item, uint64_t *off
     }
     const mdl_object *at = mdl_find(machine, item->cursor);
     uint64_t hops = 0;
-    while (at != NULL && place - item->cursor_offset > at->mdl->ByteCount && at->mdl->Next != NULL &&
-           hops++ <= machine->state.objects[WDFDMA_OBJECT_MDL]) {
+    while (at != NULL && place - item->cursor_offset > at->mdl->ByteCount &&
+           at->mdl->Next != NULL && hops++ <= machine->state.objects[WDFDMA_OBJECT_MDL]) {
         item->cursor_offset += at->mdl->ByteCount;
         item->cursor = at->mdl->Next;
         at = mdl_find(machine, item->cursor);
@@ -163,7 +165,8 @@ static void fragment_choose(transaction *item, uint32_t page_offset) {
     item->remaining -= fragment;
 }
 
-/* True where the HAL would know what to do with MapTransferEx; otherwise the rule that says why not. */
+/* True where the HAL would know what to do with MapTransferEx; otherwise the rule that says why
+ * not. */
 static bool map_is_defined(wdfdma_machine *machine, const transaction *item) {
     const adapter *by = item->adapter;
     wdfdma_rule rule = WDFDMA_RULE_NONE;
@@ -192,7 +195,8 @@ static PSCATTER_GATHER_LIST packet_get_list(transaction *item) {
 }
 
 /* Maps [length] bytes at [offset] of the cursor's MDL, or what of them one mapping holds. */
-static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t offset, uint64_t length) {
+static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t offset,
+                           uint64_t length) {
     if (!map_is_defined(machine, item)) {
         return STATUS_UNSUCCESSFUL;
     }
@@ -208,9 +212,9 @@ static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t 
     PSCATTER_GATHER_LIST list = packet_get_list(item);
     list->NumberOfElements = 1;
     list->Reserved = 0;
-    uint64_t mapped =
-        map_transfer(machine, item->adapter, &part, item->base_register, item->base_count,
-                     item->direction == WdfDmaDirectionWriteToDevice, &item->hal.packet.map, list->Elements);
+    uint64_t mapped = map_transfer(
+        machine, item->adapter, &part, item->base_register, item->base_count,
+        item->direction == WdfDmaDirectionWriteToDevice, &item->hal.packet.map, list->Elements);
     /* A range that the chain does not hold to its end is mapped no further than the chain goes. */
     item->remaining += length - mapped;
     item->fragment = mapped;
@@ -319,7 +323,7 @@ NTSTATUS packet_stage(wdfdma_machine *machine, transaction *item) {
     return machine->state.halted ? STATUS_UNSUCCESSFUL : status;
 }
 
-/* ---- The way back ---- */
+/* The way back */
 
 void packet_flush(wdfdma_machine *machine, transaction *item) {
     if (item->adapter == NULL) {

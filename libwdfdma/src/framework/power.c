@@ -54,8 +54,8 @@ static NTSTATUS enabler_leave_d0(wdfdma_machine *machine, enabler *of) {
             result, power_call(machine, of, of->config.EvtDmaEnablerDisable, DISPATCH_LEVEL));
     }
     if (of->filled && of->enabled && !machine->state.halted) {
-        result =
-            first_failure(result, power_call(machine, of, of->config.EvtDmaEnablerFlush, PASSIVE_LEVEL));
+        result = first_failure(
+            result, power_call(machine, of, of->config.EvtDmaEnablerFlush, PASSIVE_LEVEL));
     }
     of->filled = false;
     of->enabled = false;

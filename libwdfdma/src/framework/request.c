@@ -1,7 +1,9 @@
 /* Requests: what a dispatcher hands a driver, and how a transaction takes its buffer from one. */
 #include "framework.h"
 
-enum { METHOD_MASK = 3 };
+enum {
+    METHOD_MASK = 3
+};
 
 static bool type_is_known(const wdfdma_request_config *config) {
     return config->type == WdfRequestTypeRead || config->type == WdfRequestTypeWrite ||
@@ -9,7 +11,8 @@ static bool type_is_known(const wdfdma_request_config *config) {
            config->type == WdfRequestTypeDeviceControlInternal;
 }
 
-NTSTATUS wdfdma_request_create(WDFDEVICE handle, const wdfdma_request_config *config, WDFREQUEST *out) {
+NTSTATUS wdfdma_request_create(WDFDEVICE handle, const wdfdma_request_config *config,
+                               WDFREQUEST *out) {
     if (config == NULL || out == NULL || !type_is_known(config)) {
         return STATUS_INVALID_PARAMETER;
     }
@@ -23,8 +26,8 @@ NTSTATUS wdfdma_request_create(WDFDEVICE handle, const wdfdma_request_config *co
     bool buffers_live = (config->input == NULL || mdl_find(call.machine, config->input) != NULL) &&
                         (config->output == NULL || mdl_find(call.machine, config->output) != NULL);
     if (buffers_live) {
-        status = fx_create(call.machine, WDFDMA_OBJECT_REQUEST, sizeof(wdf_request), &parent->base, NULL,
-                           &made);
+        status = fx_create(call.machine, WDFDMA_OBJECT_REQUEST, sizeof(wdf_request), &parent->base,
+                           NULL, &made);
     }
     if (NT_SUCCESS(status)) {
         ((wdf_request *)made)->config = *config;
@@ -89,8 +92,10 @@ void WdfRequestGetParameters(WDFREQUEST Request, PWDF_REQUEST_PARAMETERS Paramet
         } else if (of->config.type == WdfRequestTypeWrite) {
             Parameters->Parameters.Write.Length = (size_t)of->config.input_length;
         } else {
-            Parameters->Parameters.DeviceIoControl.OutputBufferLength = (size_t)of->config.output_length;
-            Parameters->Parameters.DeviceIoControl.InputBufferLength = (size_t)of->config.input_length;
+            Parameters->Parameters.DeviceIoControl.OutputBufferLength =
+                (size_t)of->config.output_length;
+            Parameters->Parameters.DeviceIoControl.InputBufferLength =
+                (size_t)of->config.input_length;
             Parameters->Parameters.DeviceIoControl.IoControlCode = of->config.io_control_code;
         }
     }
@@ -104,7 +109,8 @@ static NTSTATUS mdl_retrieve(WDFREQUEST handle, bool input, PMDL *out) {
         return STATUS_UNSUCCESSFUL;
     }
     NTSTATUS status = STATUS_SUCCESS;
-    bool wrong_type = of->config.type == (uint32_t)(input ? WdfRequestTypeRead : WdfRequestTypeWrite);
+    bool wrong_type =
+        of->config.type == (uint32_t)(input ? WdfRequestTypeRead : WdfRequestTypeWrite);
     PMDL mdl = input ? of->config.input : of->config.output;
     uint64_t length = input ? of->config.input_length : of->config.output_length;
     if (out == NULL) {
@@ -198,9 +204,10 @@ void WdfRequestCompleteWithInformation(WDFREQUEST Request, NTSTATUS Status, ULON
     ddi_leave(&call);
 }
 
-/* ---- WdfDmaTransactionInitializeUsingRequest ---- */
+/* WdfDmaTransactionInitializeUsingRequest */
 
-static NTSTATUS control_choose(wdfdma_machine *machine, const wdf_request *of, buffer_range *range) {
+static NTSTATUS control_choose(wdfdma_machine *machine, const wdf_request *of,
+                               buffer_range *range) {
     bool to_device = range->direction == WdfDmaDirectionWriteToDevice;
     switch (of->config.io_control_code & METHOD_MASK) {
     case METHOD_BUFFERED:
@@ -240,7 +247,8 @@ static NTSTATUS buffer_choose(wdfdma_machine *machine, const wdf_request *of, bu
 static NTSTATUS initialize_using_request(wdfdma_machine *machine, transaction *item,
                                          wdf_request *of, buffer_range *range) {
     if (range->program_dma == NULL) {
-        verifier_wdf_violation(machine, WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL, 0, 0, &item->base.head);
+        verifier_wdf_violation(machine, WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL, 0, 0,
+                               &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
     if (!direction_is_valid(range->direction)) {
@@ -260,7 +268,8 @@ static NTSTATUS initialize_using_request(wdfdma_machine *machine, transaction *i
     return status;
 }
 
-NTSTATUS WdfDmaTransactionInitializeUsingRequest(WDFDMATRANSACTION DmaTransaction, WDFREQUEST Request,
+NTSTATUS WdfDmaTransactionInitializeUsingRequest(WDFDMATRANSACTION DmaTransaction,
+                                                 WDFREQUEST Request,
                                                  PFN_WDF_PROGRAM_DMA EvtProgramDmaFunction,
                                                  WDF_DMA_DIRECTION DmaDirection) {
     ddi_call call;

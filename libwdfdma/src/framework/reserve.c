@@ -20,7 +20,8 @@ static NTSTATUS arguments_check(wdfdma_machine *machine, const transaction *item
         return STATUS_INVALID_PARAMETER;
     }
     if (asked->reserve_dma == NULL) {
-        verifier_wdf_violation(machine, WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL, 0, 0, &item->base.head);
+        verifier_wdf_violation(machine, WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL, 0, 0,
+                               &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
     return STATUS_SUCCESS;
@@ -66,7 +67,8 @@ static void buffer_forget(transaction *item) {
     item->program_dma = NULL;
 }
 
-static NTSTATUS reservation_make(wdfdma_machine *machine, transaction *item, const reservation *asked) {
+static NTSTATUS reservation_make(wdfdma_machine *machine, transaction *item,
+                                 const reservation *asked) {
     adapter *by = item->enabler->adapters[asked->direction];
     if (by == NULL) {
         verifier_rule(machine, WDFDMA_RULE_NOT_CONFIGURED, &item->base.head);

@@ -1,7 +1,8 @@
 /* Scatter-gather transactions: cut at Initialize, staged list by list, put.
  *
- * A transaction holds at most one list. When it is put, its registers may let through another one of this very
- * transaction, which is forgotten with its registers as soon as the put returns: so does the real framework. */
+ * A transaction holds at most one list. When it is put, its registers may let through another
+ * one of this very transaction, which is forgotten with its registers as soon as the put
+ * returns: so does the real framework. */
 #include "framework.h"
 
 static bool limit_is_exceeded(const transaction *item, uint64_t registers) {
@@ -35,7 +36,9 @@ static NTSTATUS fragments_check(wdfdma_machine *machine, transaction *item) {
         }
         done += fragment;
         from_offset += fragment;
-        while (from->Next != NULL && from_offset >= from->ByteCount) {
+        /* As far as the chain is known to be good: the next round finds the rest. */
+        while (from->Next != NULL && from_offset >= from->ByteCount &&
+               mdl_find(machine, from->Next) != NULL) {
             from_offset -= from->ByteCount;
             from = from->Next;
         }
@@ -69,8 +72,8 @@ static bool is_single_transfer(const transaction *item) {
     return item->single_transfer && item->enabler->version == 3;
 }
 
-/* The buffer is made for what the whole range could need; a list never has more elements than its adapter has
- * registers, but under single transfer. */
+/* The buffer is made for what the whole range could need; a list never has more elements than
+ * its adapter has registers, but under single transfer. */
 static NTSTATUS list_buffer_prepare(wdfdma_machine *machine, transaction *item) {
     range_need need;
     range_get_needed(machine, item->mdl, item->offset, item->length, &need);
@@ -78,7 +81,8 @@ static NTSTATUS list_buffer_prepare(wdfdma_machine *machine, transaction *item) 
     if (!is_single_transfer(item) && elements > item->adapter->map_registers) {
         elements = item->adapter->map_registers;
     }
-    return list_buffer_ensure(machine, item, elements) ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+    return list_buffer_ensure(machine, item, elements) ? STATUS_SUCCESS
+                                                       : STATUS_INSUFFICIENT_RESOURCES;
 }
 
 NTSTATUS gather_initialize(wdfdma_machine *machine, transaction *item) {
@@ -91,10 +95,12 @@ NTSTATUS gather_initialize(wdfdma_machine *machine, transaction *item) {
     return list_buffer_prepare(machine, item);
 }
 
-/* ---- Requests: the transaction's own, and extras for completions that came while that one waits ---- */
+/* ---- Requests: the transaction's own, and extras for completions that came while that one
+ * waits ---- */
 
 bool gather_is_waiting(const transaction *item) {
-    return item->hal.gather.own.request.waiting != WDFDMA_WAITING_NOT || item->hal.gather.extras != NULL;
+    return item->hal.gather.own.request.waiting != WDFDMA_WAITING_NOT ||
+           item->hal.gather.extras != NULL;
 }
 
 static transaction *request_get_owner(const list_request *request) {
@@ -141,7 +147,8 @@ static void list_is_built(wdfdma_machine *machine, list_request *request) {
     program_dma_call(machine, item, item->hal.gather.list);
 }
 
-/* The request for the next list: the transaction's own, or one more where that one is still waiting. */
+/* The request for the next list: the transaction's own, or one more where that one is still
+ * waiting. */
 static list_request *request_take(wdfdma_machine *machine, transaction *item) {
     list_request *own = &item->hal.gather.own;
     if (LIKELY(own->request.waiting == WDFDMA_WAITING_NOT)) {
@@ -166,7 +173,7 @@ static void request_return(wdfdma_machine *machine, transaction *item, list_requ
     }
 }
 
-/* ---- Stages ---- */
+/* Stages */
 
 /* Cuts a fragment that needs too many registers to the end of the last whole MDL that fits. */
 static uint64_t fragment_cut(wdfdma_machine *machine, const transaction *item, uint64_t fragment) {
@@ -245,7 +252,8 @@ static NTSTATUS list_request_make(wdfdma_machine *machine, transaction *item) {
     uint64_t handle = item->base.head.handle;
     uint64_t fragment = item->fragment;
     item->remaining -= fragment;
-    status = list_build(machine, request, registers, item->immediate && item->enabler->version == 3);
+    status =
+        list_build(machine, request, registers, item->immediate && item->enabler->version == 3);
     if (!NT_SUCCESS(status) && transaction_is_alive(machine, item, handle)) {
         item->remaining += fragment;
         request_return(machine, item, request);
@@ -266,7 +274,7 @@ NTSTATUS gather_stage(wdfdma_machine *machine, transaction *item) {
     return machine->state.halted ? STATUS_UNSUCCESSFUL : status;
 }
 
-/* ---- Lists given back ---- */
+/* Lists given back */
 
 void gather_put(wdfdma_machine *machine, transaction *item) {
     uint64_t handle = item->base.head.handle;
@@ -281,7 +289,8 @@ void gather_put(wdfdma_machine *machine, transaction *item) {
     list_put(machine, item->adapter, &item->hal.gather.map, item->hal.gather.list_base,
              item->hal.gather.list_count);
     if (transaction_is_alive(machine, item, handle)) {
-        /* A list that came meanwhile is forgotten, its registers with it; no device may use it any more. */
+        /* A list that came meanwhile is forgotten, its registers with it; no device may use it
+         * any more. */
         item->held_list = LIST_NONE;
         mapping_end(machine, &item->hal.gather.map);
     }

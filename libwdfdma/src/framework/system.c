@@ -1,4 +1,5 @@
-/* What only system transactions do: configure their channel, hear of the controller's completions, stop. */
+/* What only system transactions do: configure their channel, hear of the controller's
+ * completions, stop. */
 #include "framework.h"
 
 void system_context_initialize(wdfdma_machine *machine, transaction *item) {
@@ -11,7 +12,8 @@ void system_context_initialize(wdfdma_machine *machine, transaction *item) {
 }
 
 /* EvtDmaTransactionConfigureDmaChannel; what it returned. */
-bool system_configure(wdfdma_machine *machine, transaction *item, uint64_t offset, uint64_t length) {
+bool system_configure(wdfdma_machine *machine, transaction *item, uint64_t offset,
+                      uint64_t length) {
     const system_part *part = item->hal.packet.system;
     callback_frame frame;
     if (!callback_enter(machine, &frame, item->base.head.label, WDFDMA_EVENT_CONFIGURE_DMA_CHANNEL,
@@ -24,16 +26,17 @@ bool system_configure(wdfdma_machine *machine, transaction *item, uint64_t offse
         record->values[0] = offset;
         record->values[1] = length;
     }
-    BOOLEAN go_on = part->configure((WDFDMATRANSACTION)(uintptr_t)item->base.head.handle,
-                                    (WDFDEVICE)(uintptr_t)item->enabler->device->base.head.handle,
-                                    part->configure_context, item->mdl, (size_t)offset,
-                                    (size_t)length);
+    BOOLEAN go_on =
+        part->configure((WDFDMATRANSACTION)(uintptr_t)item->base.head.handle,
+                        (WDFDEVICE)(uintptr_t)item->enabler->device->base.head.handle,
+                        part->configure_context, item->mdl, (size_t)offset, (size_t)length);
     callback_leave(&frame);
     return go_on != FALSE;
 }
 
 /* EvtDmaTransactionDmaTransferComplete, if it is set. */
-void system_transfer_complete(wdfdma_machine *machine, transaction *item, DMA_COMPLETION_STATUS status) {
+void system_transfer_complete(wdfdma_machine *machine, transaction *item,
+                              DMA_COMPLETION_STATUS status) {
     const system_part *part = item->hal.packet.system;
     callback_frame frame;
     if (part->complete == NULL ||

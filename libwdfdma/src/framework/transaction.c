@@ -1,4 +1,5 @@
-/* Transactions: made, deleted, executed, released, asked and told. The state table is docs/spec/framework.md. */
+/* Transactions: made, deleted, executed, released, asked and told. The state table is
+ * docs/spec/framework.md. */
 #include "framework.h"
 
 void transaction_bugcheck(wdfdma_machine *machine, const transaction *item) {
@@ -24,14 +25,16 @@ void transaction_reset(transaction *item) {
 }
 
 void transaction_hold_request(wdfdma_machine *machine, transaction *item) {
-    wdf_request *held = item->request == 0 ? NULL : (wdf_request *)object_find(machine, item->request);
+    wdf_request *held =
+        item->request == 0 ? NULL : (wdf_request *)object_find(machine, item->request);
     if (held != NULL) {
         held->dma_references++;
         item->holds_request = true;
     }
 }
 
-/* A request that is held cannot be destroyed, but for with its device: then there is nothing to give back. */
+/* A request that is held cannot be destroyed, but for with its device: then there is nothing to
+ * give back. */
 void transaction_forget_hold(wdfdma_machine *machine, transaction *item) {
     if (item->holds_request) {
         wdf_request *held = (wdf_request *)object_find(machine, item->request);
@@ -98,7 +101,8 @@ static NTSTATUS transaction_create(wdfdma_machine *machine, enabler *of,
             return STATUS_INVALID_DEVICE_REQUEST;
         }
     }
-    status = fx_create(machine, WDFDMA_OBJECT_TRANSACTION, sizeof(transaction), parent, attributes, &made);
+    status = fx_create(machine, WDFDMA_OBJECT_TRANSACTION, sizeof(transaction), parent, attributes,
+                       &made);
     if (!NT_SUCCESS(status)) {
         return status;
     }
@@ -276,7 +280,8 @@ void WdfDmaTransactionSetImmediateExecution(WDFDMATRANSACTION DmaTransaction,
     }
     if (call_is_for(call.machine, item->enabler->version == 3)) {
         bool legal = item->state == WDFDMA_STATE_CREATED ||
-                     item->state == WDFDMA_STATE_INITIALIZED || item->state == WDFDMA_STATE_RELEASED;
+                     item->state == WDFDMA_STATE_INITIALIZED ||
+                     item->state == WDFDMA_STATE_RELEASED;
         call_is_for(call.machine, legal);
         item->immediate = UseImmediateExecution != FALSE;
     }
@@ -285,7 +290,8 @@ void WdfDmaTransactionSetImmediateExecution(WDFDMATRANSACTION DmaTransaction,
 
 void WdfDmaTransactionSetDeviceAddressOffset(WDFDMATRANSACTION DmaTransaction, ULONG Offset) {
     ddi_call call;
-    transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_SET_DEVICE_ADDRESS_OFFSET);
+    transaction *item =
+        transaction_enter(&call, DmaTransaction, WDFDMA_OP_SET_DEVICE_ADDRESS_OFFSET);
     if (item == NULL) {
         return;
     }
@@ -312,7 +318,8 @@ void WdfDmaTransactionSetChannelConfigurationCallback(
 
 void WdfDmaTransactionSetTransferCompleteCallback(
     WDFDMATRANSACTION DmaTransaction,
-    PFN_WDF_DMA_TRANSACTION_DMA_TRANSFER_COMPLETE DmaCompletionRoutine, PVOID DmaCompletionContext) {
+    PFN_WDF_DMA_TRANSACTION_DMA_TRANSFER_COMPLETE DmaCompletionRoutine,
+    PVOID DmaCompletionContext) {
     ddi_call call;
     transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_SET_CALLBACK);
     if (item == NULL) {

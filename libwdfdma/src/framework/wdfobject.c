@@ -95,8 +95,8 @@ static void child_remove(fx_object *child) {
     child->previous_sibling = NULL;
 }
 
-NTSTATUS fx_create(wdfdma_machine *machine, wdfdma_object_type type, size_t bytes, fx_object *parent,
-                   PWDF_OBJECT_ATTRIBUTES attributes, fx_object **out) {
+NTSTATUS fx_create(wdfdma_machine *machine, wdfdma_object_type type, size_t bytes,
+                   fx_object *parent, PWDF_OBJECT_ATTRIBUTES attributes, fx_object **out) {
     NTSTATUS status = STATUS_SUCCESS;
     if (!fx_attributes_are_valid(machine, attributes, &status)) {
         return status;
@@ -106,7 +106,8 @@ NTSTATUS fx_create(wdfdma_machine *machine, wdfdma_object_type type, size_t byte
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     made->references = 1;
-    if (attributes_ask_for_context(attributes) && context_create(machine, made, attributes) == NULL) {
+    if (attributes_ask_for_context(attributes) &&
+        context_create(machine, made, attributes) == NULL) {
         object_free(machine, &made->head);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
@@ -134,7 +135,8 @@ void fx_discard(wdfdma_machine *machine, fx_object *unseen) {
 static void context_callback(wdfdma_machine *machine, fx_object *of,
                              void (*callback)(WDFOBJECT object)) {
     callback_frame frame;
-    if (callback != NULL && callback_enter(machine, &frame, of->head.label, WDFDMA_EVENT_COUNT, 0)) {
+    if (callback != NULL &&
+        callback_enter(machine, &frame, of->head.label, WDFDMA_EVENT_COUNT, 0)) {
         callback(fx_get_handle(of));
         callback_leave(&frame);
     }
@@ -197,7 +199,8 @@ static void object_delete(wdfdma_machine *machine, fx_object *gone) {
     fx_dereference(machine, gone);
 }
 
-/* Walks down to the last child that is not being deleted, and up again: no recursion, however deep a driver nests. */
+/* Walks down to the last child that is not being deleted, and up again: no recursion, however
+ * deep a driver nests. */
 void fx_delete(wdfdma_machine *machine, fx_object *gone) {
     uint64_t last = gone->head.handle;
     fx_object *at = gone;
@@ -354,8 +357,10 @@ WDFOBJECT WdfObjectContextGetObject(PVOID ContextPointer) {
     }
     uint32_t owner = data_get_head(context)->owner;
     for (uint32_t type = WDFDMA_OBJECT_DEVICE; type <= WDFDMA_OBJECT_GENERAL; type++) {
-        const fx_object *item = (const fx_object *)object_at(machine, owner, (wdfdma_object_type)type);
-        for (const fx_context *at = item == NULL ? NULL : item->contexts; at != NULL; at = at->next) {
+        const fx_object *item =
+            (const fx_object *)object_at(machine, owner, (wdfdma_object_type)type);
+        for (const fx_context *at = item == NULL ? NULL : item->contexts; at != NULL;
+             at = at->next) {
             if (at == context) {
                 return fx_get_handle(item);
             }
@@ -391,9 +396,11 @@ wdfdma_machine *wdfdma_object_get_machine(WDFOBJECT object_handle) {
 static bool links_check(const fx_object *item, wdfdma_check_failure *out) {
     const fx_object *previous = NULL;
     for (const fx_object *child = item->first_child; child != NULL; child = child->next_sibling) {
-        if (child->parent != item || child->previous_sibling != previous || child->head.handle == 0) {
+        if (child->parent != item || child->previous_sibling != previous ||
+            child->head.handle == 0) {
             return check_fail(out, "a child knows its parent and its siblings", child->head.label,
-                              item->head.label, child->parent == NULL ? 0 : child->parent->head.label);
+                              item->head.label,
+                              child->parent == NULL ? 0 : child->parent->head.label);
         }
         previous = child;
     }

@@ -1,4 +1,5 @@
-/* A machine from its making to its end, and the look at all of it: what concerns every floor at once. */
+/* A machine from its making to its end, and the look at all of it: what concerns every floor at
+ * once. */
 #include "framework.h"
 
 NTSTATUS wdfdma_machine_create(const wdfdma_machine_config *config, wdfdma_machine **out) {

@@ -19,7 +19,8 @@ static uint32_t registers_granted(const wdfdma_machine *machine, uint64_t maximu
     if (granted > machine->config.registers_per_adapter) {
         granted = machine->config.registers_per_adapter;
     }
-    return (uint32_t)(granted < machine->config.map_registers ? granted : machine->config.map_registers);
+    return (uint32_t)(granted < machine->config.map_registers ? granted
+                                                              : machine->config.map_registers);
 }
 
 adapter *adapter_create(wdfdma_machine *machine, const DEVICE_DESCRIPTION *description) {

@@ -1,8 +1,9 @@
 /* Who waits for whom: the adapters' channels and the pool's queue. docs/spec/hal.md, section 4.
  *
- * Invariants: a request is in an adapter's queue, in the pool's queue, or in none, as its [waiting] says; one that
- * is in the pool's queue owns its adapter's channel; a queue is only empty-handed for want of what its head asks.
- * Neither a drain nor the run of an adapter's queue is re-entered: the outer one goes on. */
+ * Invariants: a request is in an adapter's queue, in the pool's queue, or in none, as its
+ * [waiting] says; one that is in the pool's queue owns its adapter's channel; a queue is only
+ * empty-handed for want of what its head asks. Neither a drain nor the run of an adapter's queue
+ * is re-entered: the outer one goes on. */
 #include "hal.h"
 
 static void queue_append(request_queue *queue, hal_request *request) {
@@ -168,7 +169,8 @@ NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, bool sy
     return STATUS_SUCCESS;
 }
 
-/* A run that is not held, or not with this length: parameter 2 is how many registers too many are freed. */
+/* A run that is not held, or not with this length: parameter 2 is how many registers too many
+ * are freed. */
 static bool run_is_held(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count) {
     uint32_t held = wdfdma_pool_get_run(machine, base);
     if (LIKELY(held == count && from->registers_held >= count)) {
@@ -190,7 +192,8 @@ void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint3
     }
 }
 
-/* The registers go first; what they let through may have freed the channel by the time they are gone. */
+/* The registers go first; what they let through may have freed the channel by the time they are
+ * gone. */
 void channel_free(wdfdma_machine *machine, adapter *from) {
     const hal_request *owner = from->channel;
     uint32_t count = from->channel_count;
@@ -222,25 +225,83 @@ bool channel_cancel(wdfdma_machine *machine, hal_request *request) {
     return true;
 }
 
-/* The pool's queue in order, each owning its channel, and nobody there who could be served. */
-bool channel_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
-    const pool *of = &machine->hal->pool;
+static bool queue_check(const request_queue *queue, uint32_t waiting, uint32_t length,
+                        wdfdma_check_failure *out) {
     uint32_t count = 0;
     const hal_request *previous = NULL;
-    for (const hal_request *at = of->queue.first; at != NULL; at = at->next) {
-        if (at->previous != previous || at->waiting != WDFDMA_WAITING_POOL) {
-            return check_fail(out, "the pool's queue is linked both ways", count, WDFDMA_WAITING_POOL,
-                              at->waiting);
+    for (const hal_request *at = queue->first; at != NULL; at = at->next) {
+        if (at->previous != previous || at->waiting != waiting) {
+            return check_fail(out, "a queue is linked both ways, and its requests know it", count,
+                              waiting, at->waiting);
         }
-        if (at->adapter->channel != at) {
+        if (waiting == WDFDMA_WAITING_POOL && at->adapter->channel != at) {
             return check_fail(out, "who waits for registers owns its channel",
                               at->adapter->head.label, 1, 0);
         }
         previous = at;
         count++;
     }
-    if (of->queue.last != previous || count != machine->state.waiting_pool) {
-        return check_fail(out, "the pool's queue has its length", 0, machine->state.waiting_pool, count);
+    return (queue->last == previous && count == length) ||
+           check_fail(out, "a queue has its length", waiting, length, count);
+}
+
+static bool adapter_check(const adapter *by, wdfdma_check_failure *out) {
+    if (!queue_check(&by->queue, WDFDMA_WAITING_CHANNEL, by->waiting, out)) {
+        return false;
     }
-    return true;
+    if (by->channel_owned != (by->channel != NULL)) {
+        return check_fail(out, "a channel is owned by a request", by->head.label, by->channel_owned,
+                          by->channel != NULL);
+    }
+    bool served = by->waiting == 0 || by->channel_owned || by->running;
+    return served || check_fail(out, "nobody waits for a channel that is free", by->head.label, 0,
+                                by->waiting);
+}
+
+/* At rest, the head of the pool's queue finds no run; in a drain, or on a halted machine, it may
+ * not have been asked yet. */
+static bool head_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
+    const pool *of = &machine->hal->pool;
+    uint32_t longest = 0;
+    uint32_t run = 0;
+    if (of->queue.first == NULL || of->draining || machine->state.depth != 0 ||
+        machine->state.halted) {
+        return true;
+    }
+    for (uint32_t index = 0; index < machine->config.map_registers; index++) {
+        run = (of->held[index / 64] >> (index % 64)) & 1 ? 0 : run + 1;
+        longest = run > longest ? run : longest;
+    }
+    return longest < of->queue.first->count ||
+           check_fail(out, "nobody waits for registers who could be served", 0,
+                      of->queue.first->count, longest);
+}
+
+bool channel_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
+    uint32_t held = 0;
+    uint32_t waiting = 0;
+    const region *objects = &machine->regions[REGION_OBJECTS];
+    for (size_t unit = 0; unit < objects->used_bytes / OBJECT_UNIT_BYTES; unit++) {
+        const adapter *by =
+            (const adapter *)object_at(machine, (uint32_t)unit, WDFDMA_OBJECT_ADAPTER);
+        if (by == NULL) {
+            continue;
+        }
+        if (!adapter_check(by, out)) {
+            return false;
+        }
+        held += by->registers_held;
+        waiting += by->waiting;
+    }
+    if (held != machine->config.map_registers - machine->state.free_registers) {
+        return check_fail(out, "every register held is held by an adapter", 0,
+                          machine->config.map_registers - machine->state.free_registers, held);
+    }
+    if (waiting != machine->state.waiting_channel) {
+        return check_fail(out, "every request that waits for a channel is in a queue", 0,
+                          machine->state.waiting_channel, waiting);
+    }
+    return queue_check(&machine->hal->pool.queue, WDFDMA_WAITING_POOL, machine->state.waiting_pool,
+                       out) &&
+           head_check(machine, out);
 }

@@ -1,4 +1,5 @@
-/* Common buffers: contiguous memory within an adapter's reach, open to device and processor alike. */
+/* Common buffers: contiguous memory within an adapter's reach, open to device and processor
+ * alike. */
 #include "hal.h"
 
 static uint64_t adapter_get_reach(const wdfdma_machine *machine, const adapter *by) {

@@ -1,7 +1,9 @@
-/* The device's side: which logical addresses it may use now, and its accesses, as through an IOMMU.
+/* The device's side: which logical addresses it may use now, and its accesses, as through an
+ * IOMMU.
  *
- * A mapping is linked in O(1) when it begins, and entered in an index by page only when a device first looks: a
- * cycle that no device watches pays for two links. The elements of a mapping say what it covers. */
+ * A mapping is linked in O(1) when it begins, and entered in an index by page only when a device
+ * first looks: a cycle that no device watches pays for two links. The elements of a mapping say
+ * what it covers. */
 #include "hal.h"
 
 #include <string.h>
@@ -87,7 +89,8 @@ void mapping_end(wdfdma_machine *machine, mapping *gone) {
     }
 }
 
-static bool mapped_page_add(wdfdma_machine *machine, mapping *to, uint64_t address, uint64_t length) {
+static bool mapped_page_add(wdfdma_machine *machine, mapping *to, uint64_t address,
+                            uint64_t length) {
     mapped_page *page = data_allocate(machine, sizeof *page, NULL);
     if (page == NULL) {
         return false;
@@ -157,8 +160,10 @@ static const mapped_page *page_allowing(const wdfdma_machine *machine, uint64_t 
     return page;
 }
 
-/* The bytes that a device may use at [address], and how many of them up to the end of what allows it. */
-static uint8_t *address_find(wdfdma_machine *machine, uint64_t address, bool write, uint64_t *bytes) {
+/* The bytes that a device may use at [address], and how many of them up to the end of what
+ * allows it. */
+static uint8_t *address_find(wdfdma_machine *machine, uint64_t address, bool write,
+                             uint64_t *bytes) {
     uint64_t number = address / PAGE_BYTES;
     uint32_t at = (uint32_t)(address % PAGE_BYTES);
     const mapped_page *page = page_allowing(machine, number | REGISTER_KEY, at, write);
@@ -221,7 +226,8 @@ NTSTATUS wdfdma_device_read(wdfdma_machine *machine, uint64_t address, void *out
     return bytes == 0 ? STATUS_SUCCESS : device_access(machine, address, out, NULL, bytes);
 }
 
-NTSTATUS wdfdma_device_write(wdfdma_machine *machine, uint64_t address, const void *data, size_t bytes) {
+NTSTATUS wdfdma_device_write(wdfdma_machine *machine, uint64_t address, const void *data,
+                             size_t bytes) {
     if (machine == NULL || (data == NULL && bytes != 0)) {
         return STATUS_INVALID_PARAMETER;
     }
@@ -232,7 +238,8 @@ bool mapping_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
     uint64_t count = 0;
     for (const mapping *at = machine->hal->unindexed; at != NULL; at = at->next) {
         if (!at->live || at->pages != NULL) {
-            return check_fail(out, "a mapping in the list is live and not indexed", count, 1, at->live);
+            return check_fail(out, "a mapping in the list is live and not indexed", count, 1,
+                              at->live);
         }
         if (at->next != NULL && at->next->previous != at) {
             return check_fail(out, "the list of mappings is linked both ways", count, 1, 0);
@@ -240,5 +247,6 @@ bool mapping_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
         count++;
     }
     return count <= machine->state.mappings ||
-           check_fail(out, "no more mappings are listed than are live", 0, machine->state.mappings, count);
+           check_fail(out, "no more mappings are listed than are live", 0, machine->state.mappings,
+                      count);
 }

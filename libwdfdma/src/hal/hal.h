@@ -1,16 +1,19 @@
-/* The HAL of one machine: the pool of map registers, adapters and their channels, physical memory and MDLs,
- * mappings and lists, system DMA, common buffers. Its behaviour is docs/spec/hal.md.
+/* The HAL of one machine: the pool of map registers, adapters and their channels, physical
+ * memory and MDLs, mappings and lists, system DMA, common buffers. Its behaviour is
+ * docs/spec/hal.md.
  *
- * A request for registers is part of whoever makes it (a transaction, a WDM driver's call): queues link them in
- * place, so that nothing is allocated on the way to a grant. A request is not touched again once its routine has
- * been called. */
+ * A request for registers is part of whoever makes it (a transaction, a WDM driver's call):
+ * queues link them in place, so that nothing is allocated on the way to a grant. A request is
+ * not touched again once its routine has been called. */
 #ifndef WDFDMA_HAL_H
 #define WDFDMA_HAL_H
 
 #include "machine/machine.h"
 #include "verifier/verifier.h"
 
-enum { NO_REGISTER = UINT32_MAX };
+enum {
+    NO_REGISTER = UINT32_MAX
+};
 static const uint64_t REGISTERS_ADDRESS = 0x100000;
 
 /* Parameter 1 of DRIVER_VERIFIER_DMA_VIOLATION. */
@@ -94,7 +97,7 @@ struct adapter {
     bool scatter_gather;
     bool master;
     bool needs_registers;
-    transfer_context *controller; /* a system adapter's running transfer */
+    transfer_context *controller;  /* a system adapter's running transfer */
     struct wdm_request *wdm_owner; /* a WDM driver's request that keeps the channel */
     struct wdm_mapping *wdm_mappings;
     bool is_enablers; /* put by its enabler alone */
@@ -108,9 +111,9 @@ typedef struct free_runs {
 } free_runs;
 
 typedef struct pool {
-    uint64_t *held; /* bit set: not free; bits past the end are set */
-    free_runs *nodes;     /* a heap-ordered tree over the words, root at 1 */
-    uint32_t *runs; /* length of the run that begins at a register, or 0 */
+    uint64_t *held;   /* bit set: not free; bits past the end are set */
+    free_runs *nodes; /* a heap-ordered tree over the words, root at 1 */
+    uint32_t *runs;   /* length of the run that begins at a register, or 0 */
     uint32_t word_count;
     uint32_t leaf_count; /* a power of two, at least word_count */
     uint32_t low_word;   /* every word below it is full */
@@ -120,7 +123,9 @@ typedef struct pool {
 } pool;
 
 struct page_block;
-enum { PAGE_CLASS_COUNT = 96 };
+enum {
+    PAGE_CLASS_COUNT = 96
+};
 
 typedef struct hal {
     pool pool;
@@ -135,7 +140,7 @@ typedef struct hal {
     table wdm_buffers;  /* its common buffers, by address -> struct wdm_buffer */
 } hal;
 
-/* ---- pool.c ---- */
+/* pool.c */
 size_t pool_get_bytes(uint32_t registers);
 void pool_open(wdfdma_machine *machine, void *memory);
 /* Marks the lowest run of [count] free registers as held; false where there is none. */
@@ -144,18 +149,18 @@ bool pool_take(wdfdma_machine *machine, uint32_t count, uint32_t *base);
 void pool_put(wdfdma_machine *machine, uint32_t base, uint32_t count);
 bool pool_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
 
-/* ---- channel.c: allocate, free, cancel ---- */
+/* channel.c: allocate, free, cancel */
 NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, bool synchronous);
 void channel_free(wdfdma_machine *machine, adapter *from);
 void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count);
 bool channel_cancel(wdfdma_machine *machine, hal_request *request);
 bool channel_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
 
-/* ---- adapter.c ---- */
+/* adapter.c */
 adapter *adapter_create(wdfdma_machine *machine, const DEVICE_DESCRIPTION *description);
 /* Ends an adapter; a bug check if it still holds something. */
 void adapter_put(wdfdma_machine *machine, adapter *gone);
-/* ---- memory.c: physical pages ---- */
+/* memory.c: physical pages */
 bool memory_reference(wdfdma_machine *machine, uint64_t *pfns, size_t count, bool given,
                       uint8_t **contiguous);
 void memory_dereference(wdfdma_machine *machine, const uint64_t *pfns, size_t count);
@@ -166,7 +171,7 @@ bool memory_find_pfn(const wdfdma_machine *machine, const void *address, uint64_
 /* A free run of frames below [limit], or false. */
 bool memory_find_frames(wdfdma_machine *machine, size_t count, uint64_t limit, uint64_t *first);
 
-/* ---- mdl.c ---- */
+/* mdl.c */
 typedef struct mdl_object {
     object head;
     PMDL mdl;
@@ -198,8 +203,8 @@ typedef struct mdl_walk {
     bool broken; /* a forged or dead MDL, or a circle, ended the walk */
 } mdl_walk;
 /* Stands on the part that holds the range's first byte; false where there is none (or [broken]). */
-bool mdl_walk_begin(const wdfdma_machine *machine, mdl_walk *walk, const MDL *chain, uint64_t offset,
-                    uint64_t length);
+bool mdl_walk_begin(const wdfdma_machine *machine, mdl_walk *walk, const MDL *chain,
+                    uint64_t offset, uint64_t length);
 bool mdl_walk_next(const wdfdma_machine *machine, mdl_walk *walk);
 
 static inline uint64_t pages_spanned(uint64_t offset, uint64_t length) {
@@ -210,7 +215,7 @@ static inline uint32_t mdl_page_offset(const MDL *mdl, uint64_t offset) {
     return (uint32_t)((mdl->ByteOffset + offset) % PAGE_BYTES);
 }
 
-/* ---- map.c: bouncing and single mappings ---- */
+/* map.c: bouncing and single mappings */
 /* What a mapping of a range would need and give. */
 typedef struct range_shape {
     uint64_t registers; /* spanned() */
@@ -224,49 +229,53 @@ void range_measure(wdfdma_machine *machine, const adapter *by, PMDL chain, uint6
 bool range_bounces(const wdfdma_machine *machine, const adapter *by, const mdl_walk *part);
 uint64_t range_fill(const wdfdma_machine *machine, PMDL chain, uint64_t offset, uint64_t length,
                     uint32_t first_register, SCATTER_GATHER_ELEMENT *elements, uint64_t capacity);
-/* MapTransferEx of a packet or system adapter: one element. Returns the length mapped; 0 with the machine
- * halted where the chain is broken or ends before [offset]. */
+/* MapTransferEx of a packet or system adapter: one element. Returns the length mapped; 0 with
+ * the machine halted where the chain is broken or ends before [offset]. */
 uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const mdl_walk *part,
                       uint32_t base, uint32_t registers, bool to_device, mapping *out,
                       SCATTER_GATHER_ELEMENT *element);
 /* Ends [used]: copies [length] bytes of it out where it bounced and came from the device. */
 void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length);
-void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t length, bool to_registers);
+void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t length,
+                 bool to_registers);
 
-/* ---- device.c: live mappings, and the device's accesses ---- */
+/* device.c: live mappings, and the device's accesses */
 void mapping_begin(wdfdma_machine *machine, mapping *made);
 void mapping_end(wdfdma_machine *machine, mapping *gone);
 bool mapping_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
 uint8_t *register_get_page(wdfdma_machine *machine, uint32_t index);
 
-/* ---- list.c: scatter/gather lists ---- */
+/* list.c: scatter/gather lists */
 typedef struct list_request {
     hal_request request;
     PMDL mdl;
     uint64_t offset;
     uint64_t length;
     bool to_device;
-    /* Where the list and its mapping go, asked when the registers are there; false: nowhere, and nothing is built. */
+    /* Where the list and its mapping go, asked when the registers are there; false: nowhere, and
+     * nothing is built. */
     bool (*place)(wdfdma_machine *machine, struct list_request *request, mapping **map,
                   PSCATTER_GATHER_LIST *list, uint64_t *capacity);
     /* The list is built. [request] may be freed inside. */
     void (*built)(wdfdma_machine *machine, struct list_request *request);
 } list_request;
 /* The registers that a list over the range needs. STATUS_BUFFER_TOO_SMALL past the chain's end. */
-NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request, uint64_t *registers);
+NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request,
+                            uint64_t *registers);
 /* Asks for [registers], and builds the list when they are there. */
-NTSTATUS list_build(wdfdma_machine *machine, list_request *request, uint64_t registers, bool synchronous);
+NTSTATUS list_build(wdfdma_machine *machine, list_request *request, uint64_t registers,
+                    bool synchronous);
 /* Flushes the list and frees its registers. */
 void list_put(wdfdma_machine *machine, adapter *by, mapping *map, uint32_t base, uint32_t count);
 
-/* ---- system.c: transfer contexts and the DMA controller ---- */
+/* system.c: transfer contexts and the DMA controller */
 void transfer_context_initialize(transfer_context *context);
 void transfer_start(adapter *by, transfer_context *context, uint64_t length);
 void transfer_flush(transfer_context *context);
 NTSTATUS transfer_cancel(wdfdma_machine *machine, transfer_context *context);
 bool controller_complete(wdfdma_machine *machine, adapter *by);
 
-/* ---- common.c ---- */
+/* common.c */
 typedef struct common_memory {
     uint8_t *bytes; /* of the first page */
     uint64_t logical;
@@ -278,10 +287,10 @@ typedef struct common_memory {
 NTSTATUS common_allocate(wdfdma_machine *machine, adapter *by, uint64_t bytes, common_memory *out);
 void common_free(wdfdma_machine *machine, adapter *by, common_memory *gone);
 
-/* ---- wdm_*.c: the same as a WDM driver calls it ---- */
+/* wdm_*.c: the same as a WDM driver calls it */
 extern const DMA_OPERATIONS adapter_operations;
 
-/* ---- hal.c ---- */
+/* hal.c */
 size_t hal_get_bytes(const wdfdma_machine_config *config);
 void hal_open(wdfdma_machine *machine, void *memory);
 bool hal_check(const wdfdma_machine *machine, wdfdma_check_failure *out);

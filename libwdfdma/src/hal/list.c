@@ -1,4 +1,5 @@
-/* Scatter/gather lists: GetScatterGatherListEx and BuildScatterGatherListEx, PutScatterGatherList. */
+/* Scatter/gather lists: GetScatterGatherListEx and BuildScatterGatherListEx,
+ * PutScatterGatherList. */
 #include "hal.h"
 
 static void list_fill(wdfdma_machine *machine, const list_request *request, const mdl_walk *part,
@@ -43,7 +44,8 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
     return DeallocateObjectKeepRegisters;
 }
 
-NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request, uint64_t *registers) {
+NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request,
+                            uint64_t *registers) {
     mdl_walk part;
     bool past_end = true;
     *registers = 0;
@@ -60,7 +62,8 @@ NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request
     return past_end ? STATUS_BUFFER_TOO_SMALL : STATUS_SUCCESS;
 }
 
-NTSTATUS list_build(wdfdma_machine *machine, list_request *request, uint64_t registers, bool synchronous) {
+NTSTATUS list_build(wdfdma_machine *machine, list_request *request, uint64_t registers,
+                    bool synchronous) {
     request->request.count = (uint32_t)registers;
     request->request.base = NO_REGISTER;
     request->request.routine = list_is_granted;

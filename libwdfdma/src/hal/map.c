@@ -1,4 +1,5 @@
-/* From a buffer to logical addresses: measuring a range, filling elements, bouncing. docs/spec/hal.md, section 5. */
+/* From a buffer to logical addresses: measuring a range, filling elements, bouncing.
+ * docs/spec/hal.md, section 5. */
 #include "hal.h"
 
 #include <string.h>
@@ -11,7 +12,8 @@ static uint64_t part_get_pages(const mdl_walk *part) {
     return pages_spanned(mdl_page_offset(part->at->mdl, part->offset), part->length);
 }
 
-/* True when the pages of a part must bounce for themselves, or do not follow on [next_pfn] (0: the first). */
+/* True when the pages of a part must bounce for themselves, or do not follow on [next_pfn] (0:
+ * the first). */
 static bool part_bounces(const adapter *by, const mdl_walk *part, uint64_t *next_pfn) {
     const uint64_t *pfns = part->at->pfns + part_get_first_page(part);
     uint64_t pages = part_get_pages(part);
@@ -55,10 +57,10 @@ static void element_add(element_fill *fill, uint64_t address, uint64_t length) {
     bool joins = fill->count != 0 && address == fill->end;
     fill->end = address + length;
     fill->count += !joins;
-    if (fill->elements == NULL) {
+    /* More than was counted: the driver has changed its chain since. */
+    if (fill->elements == NULL || UNLIKELY(fill->count > fill->capacity)) {
         return;
     }
-    WDFDMA_ASSERT(fill->count <= fill->capacity);
     SCATTER_GATHER_ELEMENT *element = &fill->elements[fill->count - 1];
     if (joins) {
         element->Length += (ULONG)length;
@@ -94,7 +96,7 @@ static uint64_t elements_make(const wdfdma_machine *machine, mdl_walk part, uint
             index += part_get_pages(&part);
         }
     } while (mdl_walk_next(machine, &part));
-    return fill.count;
+    return elements == NULL || fill.count < capacity ? fill.count : capacity;
 }
 
 uint64_t range_fill(const wdfdma_machine *machine, PMDL chain, uint64_t offset, uint64_t length,
@@ -128,9 +130,11 @@ void range_measure(wdfdma_machine *machine, const adapter *by, PMDL chain, uint6
     }
 }
 
-/* Copies between one part and its registers. The registers' pages follow one another; the buffer's mostly do. */
-static void part_copy(wdfdma_machine *machine, const mdl_walk *part, uint64_t index, uint64_t length,
+/* Copies between one part and its registers. The registers' pages follow one another; the
+ * buffer's mostly do. */
+static void part_copy(wdfdma_machine *machine, const mdl_walk *part, uint64_t index,
                       bool to_registers) {
+    uint64_t length = part->length;
     uint64_t in_page = mdl_page_offset(part->at->mdl, part->offset);
     uint64_t pages = pages_spanned(in_page, length);
     register_get_page(machine, (uint32_t)(index + pages - 1));
@@ -150,13 +154,19 @@ static void part_copy(wdfdma_machine *machine, const mdl_walk *part, uint64_t in
     }
 }
 
-void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t length, bool to_registers) {
+void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t length,
+                 bool to_registers) {
     mdl_walk part;
     uint64_t index = through->first_register;
-    bool more = length != 0 && mdl_walk_begin(machine, &part, through->mdl, through->offset, length);
+    bool more =
+        length != 0 && mdl_walk_begin(machine, &part, through->mdl, through->offset, length);
     while (more) {
-        part_copy(machine, &part, index, part.length, to_registers);
-        index += part_get_pages(&part);
+        uint64_t pages = part_get_pages(&part);
+        if (UNLIKELY(index + pages > machine->config.map_registers)) {
+            break; /* the driver has changed its chain since it was mapped */
+        }
+        part_copy(machine, &part, index, to_registers);
+        index += pages;
         more = mdl_walk_next(machine, &part);
     }
 }

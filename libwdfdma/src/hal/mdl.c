@@ -1,7 +1,7 @@
 /* MDLs: made over page frames, found again from a driver's pointer, walked along their chains.
  *
- * What a driver may write (the counts, Next, the PFN array) is looked at with suspicion: the object behind an MDL
- * says what it really has. */
+ * What a driver may write (the counts, Next, the PFN array) is looked at with suspicion: the
+ * object behind an MDL says what it really has. */
 #include "hal.h"
 
 #include <string.h>
@@ -52,8 +52,8 @@ static const mdl_object *walk_hop(const wdfdma_machine *machine, mdl_walk *walk,
     return walk->broken ? NULL : found;
 }
 
-bool mdl_walk_begin(const wdfdma_machine *machine, mdl_walk *walk, const MDL *chain, uint64_t offset,
-                    uint64_t length) {
+bool mdl_walk_begin(const wdfdma_machine *machine, mdl_walk *walk, const MDL *chain,
+                    uint64_t offset, uint64_t length) {
     *walk = (mdl_walk){.offset = offset, .left = length};
     walk->at = walk_hop(machine, walk, chain);
     while (walk->at != NULL && walk->offset >= walk->at->mdl->ByteCount) {
@@ -122,7 +122,8 @@ bool mdl_build(wdfdma_machine *machine, mdl_object *made, bool given) {
         made->mdl->MappedSystemVa = made->bytes + made->mdl->ByteOffset;
         made->mdl->MdlFlags = (CSHORT)(made->mdl->MdlFlags | MDL_MAPPED_TO_SYSTEM_VA);
     } else {
-        /* Never dereferenced: a virtual address that nothing else has, for offsets to be taken from. */
+        /* Never dereferenced: a virtual address that nothing else has, for offsets to be taken
+         * from. */
         made->mdl->StartVa = (PVOID)((uintptr_t)object_get_unit(machine, &made->head) << 33);
     }
     return true;
@@ -227,8 +228,10 @@ static NTSTATUS range_find(wdfdma_machine *machine, PMDL mdl, uint64_t offset, s
     return inside || bytes == 0 ? STATUS_SUCCESS : STATUS_BUFFER_TOO_SMALL;
 }
 
-NTSTATUS wdfdma_mdl_read(wdfdma_machine *machine, PMDL mdl, uint64_t offset, void *out, size_t bytes) {
-    NTSTATUS status = out == NULL ? STATUS_INVALID_PARAMETER : range_find(machine, mdl, offset, bytes);
+NTSTATUS wdfdma_mdl_read(wdfdma_machine *machine, PMDL mdl, uint64_t offset, void *out,
+                         size_t bytes) {
+    NTSTATUS status =
+        out == NULL ? STATUS_INVALID_PARAMETER : range_find(machine, mdl, offset, bytes);
     mdl_walk walk;
     uint8_t *to = out;
     bool more = status == STATUS_SUCCESS && bytes != 0 &&
@@ -247,7 +250,8 @@ NTSTATUS wdfdma_mdl_read(wdfdma_machine *machine, PMDL mdl, uint64_t offset, voi
 
 NTSTATUS wdfdma_mdl_write(wdfdma_machine *machine, PMDL mdl, uint64_t offset, const void *data,
                           size_t bytes) {
-    NTSTATUS status = data == NULL ? STATUS_INVALID_PARAMETER : range_find(machine, mdl, offset, bytes);
+    NTSTATUS status =
+        data == NULL ? STATUS_INVALID_PARAMETER : range_find(machine, mdl, offset, bytes);
     if (status == STATUS_SUCCESS && machine->state.halted) {
         status = STATUS_UNSUCCESSFUL;
     }

@@ -1,7 +1,9 @@
-/* Simulated physical memory: page frames that come to life with the first MDL that names them, and go with the last.
+/* Simulated physical memory: page frames that come to life with the first MDL that names them,
+ * and go with the last.
  *
- * A block is the pages that one call brought to life, one after another in the machine; it counts the references to
- * its pages, and lives until there are none. Freed runs of pages are kept by size class. */
+ * A block is the pages that one call brought to life, one after another in the machine; it
+ * counts the references to its pages, and lives until there are none. Freed runs of pages are
+ * kept by size class. */
 #include "hal.h"
 
 #include <string.h>
@@ -16,7 +18,9 @@ typedef struct page_block {
     uint32_t size_class;
 } page_block;
 
-enum { PAGE_SHIFT_IN_VALUE = 32 };
+enum {
+    PAGE_SHIFT_IN_VALUE = 32
+};
 /* The value of a frame that its call has not given a block yet. */
 static const uint64_t NO_BLOCK = (1ull << PAGE_SHIFT_IN_VALUE) - 1;
 
@@ -100,8 +104,10 @@ static void block_forget(wdfdma_machine *machine, page_block *block) {
     block_free(machine, block);
 }
 
-/* Enters the frames that are not alive yet; false, with all of them taken out again, where memory ran out. */
-static bool frames_enter(wdfdma_machine *machine, const uint64_t *pfns, size_t count, uint64_t *entered) {
+/* Enters the frames that are not alive yet; false, with all of them taken out again, where
+ * memory ran out. */
+static bool frames_enter(wdfdma_machine *machine, const uint64_t *pfns, size_t count,
+                         uint64_t *entered) {
     table *frames = &machine->hal->frames;
     *entered = 0;
     for (size_t i = 0; i < count; i++) {
@@ -126,7 +132,8 @@ static void frames_leave(wdfdma_machine *machine, const uint64_t *pfns, size_t c
 }
 
 /* Gives the entered frames the pages of a block, in the order of their entering. */
-static bool block_fill(wdfdma_machine *machine, page_block *block, const uint64_t *pfns, size_t count) {
+static bool block_fill(wdfdma_machine *machine, page_block *block, const uint64_t *pfns,
+                       size_t count) {
     uint64_t page = 0;
     block->pfns = data_allocate(machine, (size_t)block->pages * sizeof *block->pfns, NULL);
     for (size_t i = 0; block->pfns != NULL && i < count; i++) {
@@ -145,7 +152,8 @@ static bool block_fill(wdfdma_machine *machine, page_block *block, const uint64_
     bool complete = block->pfns != NULL && page == block->pages;
     for (uint64_t done = 0; !complete && done < page; done++) {
         table_remove(&machine->hal->frames, block->pfns[done]);
-        table_remove(&machine->hal->hosts, host_get_number(machine, block->bytes + done * PAGE_BYTES));
+        table_remove(&machine->hal->hosts,
+                     host_get_number(machine, block->bytes + done * PAGE_BYTES));
     }
     return complete;
 }
@@ -202,8 +210,8 @@ void memory_dereference(wdfdma_machine *machine, const uint64_t *pfns, size_t co
     }
 }
 
-static bool frames_search(const wdfdma_machine *machine, uint64_t from, uint64_t limit, size_t count,
-                          uint64_t *first) {
+static bool frames_search(const wdfdma_machine *machine, uint64_t from, uint64_t limit,
+                          size_t count, uint64_t *first) {
     uint64_t run = 0;
     for (uint64_t frame = from; frame < limit; frame++) {
         run = table_find(&machine->hal->frames, frame) == NULL ? run + 1 : 0;
@@ -215,12 +223,14 @@ static bool frames_search(const wdfdma_machine *machine, uint64_t from, uint64_t
     return false;
 }
 
-/* From where the last search ended, then from the start. The first frames, and those whose addresses are the map
- * registers', are left to who asks for them by number, unless there are no others. */
+/* From where the last search ended, then from the start. The first frames, and those whose
+ * addresses are the map registers', are left to who asks for them by number, unless there are no
+ * others. */
 bool memory_find_frames(wdfdma_machine *machine, size_t count, uint64_t limit, uint64_t *first) {
     hal *of = machine->hal;
     uint64_t start = REGISTERS_ADDRESS / PAGE_BYTES + machine->config.map_registers;
-    bool found = frames_search(machine, of->next_frame > start ? of->next_frame : start, limit, count, first) ||
+    bool found = frames_search(machine, of->next_frame > start ? of->next_frame : start, limit,
+                               count, first) ||
                  frames_search(machine, start, limit, count, first) ||
                  frames_search(machine, 1, limit, count, first);
     if (found) {

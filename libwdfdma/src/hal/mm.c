@@ -1,5 +1,6 @@
-/* The kernel's own calls that a driver's DMA sources make: MDLs over simulated memory, and the IRQL. They have no
- * handle, so they concern the calling thread's current machine; without one they do nothing. */
+/* The kernel's own calls that a driver's DMA sources make: MDLs over simulated memory, and the
+ * IRQL. They have no handle, so they concern the calling thread's current machine; without one
+ * they do nothing. */
 #include "hal.h"
 
 #include <string.h>
@@ -33,7 +34,8 @@ void IoFreeMdl(PMDL Mdl) {
     }
 }
 
-/* The frames behind the virtual range that [made] describes; false where some of it is not simulated memory. */
+/* The frames behind the virtual range that [made] describes; false where some of it is not
+ * simulated memory. */
 static bool frames_find(wdfdma_machine *machine, mdl_object *made, size_t pages) {
     uint8_t *page = made->mdl->StartVa;
     for (size_t i = 0; i < pages; i++) {
@@ -64,7 +66,8 @@ void MmBuildMdlForNonPagedPool(PMDL MemoryDescriptorList) {
     mdl_lock(MemoryDescriptorList, true);
 }
 
-void MmProbeAndLockPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode, LOCK_OPERATION Operation) {
+void MmProbeAndLockPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode,
+                         LOCK_OPERATION Operation) {
     (void)AccessMode;
     (void)Operation;
     mdl_lock(MemoryDescriptorList, false);
@@ -97,7 +100,8 @@ void IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULO
         mdl_bugcheck(machine);
         return;
     }
-    uint64_t offset = (uint64_t)((uintptr_t)VirtualAddress - (uintptr_t)MmGetMdlVirtualAddress(SourceMdl));
+    uint64_t offset =
+        (uint64_t)((uintptr_t)VirtualAddress - (uintptr_t)MmGetMdlVirtualAddress(SourceMdl));
     uint64_t left = offset < SourceMdl->ByteCount ? SourceMdl->ByteCount - offset : 0;
     uint64_t bytes = Length == 0 ? left : Length;
     uint32_t byte_offset = mdl_page_offset(SourceMdl, offset);

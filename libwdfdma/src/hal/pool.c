@@ -1,13 +1,16 @@
 /* The pool's bitmap, and a tree over its words that finds the lowest run of n free registers.
  *
- * A node knows the free registers at its start, at its end, and its longest run: finding and marking cost
- * O(log N). The common case costs less: all words below low_word are full, so a run inside low_word is the
- * lowest there is; and one word's nodes (stale_word) are brought up to date only when the tree is asked. */
+ * A node knows the free registers at its start, at its end, and its longest run: finding and
+ * marking cost O(log N). The common case costs less: all words below low_word are full, so a run
+ * inside low_word is the lowest there is; and one word's nodes (stale_word) are brought up to
+ * date only when the tree is asked. */
 #include "hal.h"
 
 #include <string.h>
 
-enum { WORD_BITS = 64 };
+enum {
+    WORD_BITS = 64
+};
 static const uint64_t FULL = UINT64_MAX;
 static const uint32_t NONE = UINT32_MAX;
 
@@ -72,9 +75,10 @@ static free_runs word_measure(uint64_t word) {
 static free_runs nodes_join(const free_runs *left, const free_runs *right, uint32_t half_bits) {
     uint32_t across = left->suffix + right->prefix;
     uint32_t longest = left->longest > right->longest ? left->longest : right->longest;
-    return (free_runs){.prefix = left->prefix == half_bits ? half_bits + right->prefix : left->prefix,
-                 .suffix = right->suffix == half_bits ? half_bits + left->suffix : right->suffix,
-                 .longest = across > longest ? across : longest};
+    return (free_runs){
+        .prefix = left->prefix == half_bits ? half_bits + right->prefix : left->prefix,
+        .suffix = right->suffix == half_bits ? half_bits + left->suffix : right->suffix,
+        .longest = across > longest ? across : longest};
 }
 
 /* Brings the nodes over [word] up to date, as far as they change. */
@@ -99,7 +103,8 @@ static void nodes_settle(pool *of) {
     }
 }
 
-/* The first register of the lowest run of [count], from nodes that are up to date; NONE where there is none. */
+/* The first register of the lowest run of [count], from nodes that are up to date; NONE where
+ * there is none. */
 static uint32_t nodes_find(const pool *of, uint32_t count) {
     uint32_t node = 1;
     uint32_t bits = of->leaf_count * WORD_BITS;
@@ -206,10 +211,12 @@ static uint32_t leaves_of(uint32_t words) {
 
 size_t pool_get_bytes(uint32_t registers) {
     size_t leaves = leaves_of(words_of(registers));
-    return leaves * sizeof(uint64_t) + 2 * leaves * sizeof(free_runs) + (size_t)registers * sizeof(uint32_t);
+    return leaves * sizeof(uint64_t) + 2 * leaves * sizeof(free_runs) +
+           (size_t)registers * sizeof(uint32_t);
 }
 
-/* The words past the end are full, and so are the nodes over them, which are zero as the memory is. */
+/* The words past the end are full, and so are the nodes over them, which are zero as the memory
+ * is. */
 void pool_open(wdfdma_machine *machine, void *memory) {
     pool *of = &machine->hal->pool;
     uint32_t registers = machine->config.map_registers;
@@ -284,7 +291,8 @@ bool pool_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
     const pool *of = &machine->hal->pool;
     for (uint32_t word = 0; word < of->low_word; word++) {
         if (of->held[word] != FULL) {
-            return check_fail(out, "every word below the low one is full", word, FULL, of->held[word]);
+            return check_fail(out, "every word below the low one is full", word, FULL,
+                              of->held[word]);
         }
     }
     for (uint32_t word = 0; word < of->word_count; word++) {

@@ -1,6 +1,8 @@
-/* IoGetDmaAdapter, the table of DMA_OPERATIONS, and what an adapter says and gives besides channels and lists.
+/* IoGetDmaAdapter, the table of DMA_OPERATIONS, and what an adapter says and gives besides
+ * channels and lists.
  *
- * Choice: the table ends with CancelMappedTransfer, as its Size says; DMA domains came later and concern remapping. */
+ * Choice: the table ends with CancelMappedTransfer, as its Size says; DMA domains came later and
+ * concern remapping. */
 #include "wdm_front.h"
 
 /* A common buffer given to a WDM driver. */
@@ -10,8 +12,8 @@ typedef struct wdm_buffer {
     ULONG length;
 } wdm_buffer;
 
-PDMA_ADAPTER IoGetDmaAdapter(PDEVICE_OBJECT PhysicalDeviceObject, PDEVICE_DESCRIPTION DeviceDescription,
-                             PULONG NumberOfMapRegisters) {
+PDMA_ADAPTER IoGetDmaAdapter(PDEVICE_OBJECT PhysicalDeviceObject,
+                             PDEVICE_DESCRIPTION DeviceDescription, PULONG NumberOfMapRegisters) {
     wdfdma_machine *machine = registry_find((uint64_t)(uintptr_t)PhysicalDeviceObject);
     machine = machine == NULL ? wdfdma_machine_current() : machine;
     if (machine == NULL || machine->state.halted || DeviceDescription == NULL ||
@@ -41,7 +43,8 @@ static void wdm_put_dma_adapter(PDMA_ADAPTER DmaAdapter) {
     wdm_leave(&entered);
 }
 
-static PVOID buffer_create(wdfdma_machine *machine, adapter *by, ULONG length, PPHYSICAL_ADDRESS logical) {
+static PVOID buffer_create(wdfdma_machine *machine, adapter *by, ULONG length,
+                           PPHYSICAL_ADDRESS logical) {
     wdm_buffer *made = data_allocate(machine, sizeof *made, NULL);
     if (made == NULL) {
         return NULL;
@@ -77,18 +80,20 @@ static PVOID wdm_allocate_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length,
     return bytes;
 }
 
-/* What lies above [MaximumAddress] is refused rather than searched for lower down: common memory is taken from the
- * bottom up as it is. */
-static PVOID wdm_allocate_common_buffer_ex(PDMA_ADAPTER DmaAdapter, PPHYSICAL_ADDRESS MaximumAddress,
-                                           ULONG Length, PPHYSICAL_ADDRESS LogicalAddress,
-                                           BOOLEAN CacheEnabled, NODE_REQUIREMENT PreferredNode) {
+/* What lies above [MaximumAddress] is refused rather than searched for lower down: common memory
+ * is taken from the bottom up as it is. */
+static PVOID wdm_allocate_common_buffer_ex(PDMA_ADAPTER DmaAdapter,
+                                           PPHYSICAL_ADDRESS MaximumAddress, ULONG Length,
+                                           PPHYSICAL_ADDRESS LogicalAddress, BOOLEAN CacheEnabled,
+                                           NODE_REQUIREMENT PreferredNode) {
     (void)PreferredNode;
     PHYSICAL_ADDRESS found;
     PVOID bytes = wdm_allocate_common_buffer(DmaAdapter, Length, &found, CacheEnabled);
     if (bytes == NULL || LogicalAddress == NULL) {
         return NULL;
     }
-    if (MaximumAddress != NULL && found.QuadPart + (LONGLONG)Length - 1 > MaximumAddress->QuadPart) {
+    if (MaximumAddress != NULL &&
+        found.QuadPart + (LONGLONG)Length - 1 > MaximumAddress->QuadPart) {
         DmaAdapter->DmaOperations->FreeCommonBuffer(DmaAdapter, Length, found, bytes, CacheEnabled);
         return NULL;
     }
@@ -96,8 +101,9 @@ static PVOID wdm_allocate_common_buffer_ex(PDMA_ADAPTER DmaAdapter, PPHYSICAL_AD
     return bytes;
 }
 
-static void wdm_free_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length, PHYSICAL_ADDRESS LogicalAddress,
-                                   PVOID VirtualAddress, BOOLEAN CacheEnabled) {
+static void wdm_free_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length,
+                                   PHYSICAL_ADDRESS LogicalAddress, PVOID VirtualAddress,
+                                   BOOLEAN CacheEnabled) {
     (void)CacheEnabled;
     wdm_call entered;
     adapter *by = wdm_enter(&entered, DmaAdapter);
@@ -110,7 +116,7 @@ static void wdm_free_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length, PHYSIC
     wdm_buffer *gone = found == NULL ? NULL : (wdm_buffer *)(uintptr_t)*found;
     if (gone == NULL || gone->by != by || gone->length != Length ||
         (uint64_t)LogicalAddress.QuadPart != gone->memory.logical) {
-        dma_bugcheck(machine, DMA_VIOLATION_FREED_TOO_MUCH_COMMON_BUFFER, 1, key, Length, &by->head);
+        dma_bugcheck(machine, DMA_VIOLATION_FREED_TOO_MUCH_COMMON_BUFFER, 1, 0, Length, &by->head);
     } else {
         table_remove(&machine->hal->wdm_buffers, key);
         common_free(machine, by, &gone->memory);
@@ -139,8 +145,8 @@ static ULONG wdm_read_dma_counter(PDMA_ADAPTER DmaAdapter) {
     return left;
 }
 
-static NTSTATUS wdm_build_mdl(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST ScatterGather, PMDL OriginalMdl,
-                              PMDL *TargetMdl) {
+static NTSTATUS wdm_build_mdl(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST ScatterGather,
+                              PMDL OriginalMdl, PMDL *TargetMdl) {
     (void)ScatterGather;
     (void)OriginalMdl;
     (void)TargetMdl;
@@ -170,8 +176,8 @@ static NTSTATUS wdm_get_dma_adapter_info(PDMA_ADAPTER DmaAdapter, PDMA_ADAPTER_I
     return status;
 }
 
-static NTSTATUS transfer_info_get(wdfdma_machine *machine, const adapter *by, const list_request *range,
-                                  PDMA_TRANSFER_INFO out) {
+static NTSTATUS transfer_info_get(wdfdma_machine *machine, const adapter *by,
+                                  const list_request *range, PDMA_TRANSFER_INFO out) {
     range_shape shape;
     bool known = out != NULL && (out->Version == DMA_TRANSFER_INFO_VERSION1 ||
                                  out->Version == DMA_TRANSFER_INFO_VERSION2);
@@ -196,8 +202,9 @@ static NTSTATUS transfer_info_get(wdfdma_machine *machine, const adapter *by, co
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS wdm_get_dma_transfer_info(PDMA_ADAPTER DmaAdapter, PMDL Mdl, ULONGLONG Offset, ULONG Length,
-                                          BOOLEAN WriteOnly, PDMA_TRANSFER_INFO TransferInfo) {
+static NTSTATUS wdm_get_dma_transfer_info(PDMA_ADAPTER DmaAdapter, PMDL Mdl, ULONGLONG Offset,
+                                          ULONG Length, BOOLEAN WriteOnly,
+                                          PDMA_TRANSFER_INFO TransferInfo) {
     (void)WriteOnly;
     wdm_call entered;
     const adapter *by = wdm_enter(&entered, DmaAdapter);
@@ -211,7 +218,8 @@ static NTSTATUS wdm_get_dma_transfer_info(PDMA_ADAPTER DmaAdapter, PMDL Mdl, ULO
 }
 
 /* The functions of a system's controller are its maker's: there are none here. */
-static NTSTATUS wdm_configure_adapter_channel(PDMA_ADAPTER DmaAdapter, ULONG FunctionNumber, PVOID Context) {
+static NTSTATUS wdm_configure_adapter_channel(PDMA_ADAPTER DmaAdapter, ULONG FunctionNumber,
+                                              PVOID Context) {
     (void)FunctionNumber;
     (void)Context;
     wdm_call entered;

@@ -9,9 +9,10 @@ adapter *wdm_enter(wdm_call *entered, PDMA_ADAPTER given) {
     uintptr_t offset = (uintptr_t)given - offsetof(adapter, wdm) -
                        (uintptr_t)machine->regions[REGION_OBJECTS].base;
     bool inside = offset < machine->regions[REGION_OBJECTS].used_bytes;
-    object *found = inside && offset % OBJECT_UNIT_BYTES == 0
-                        ? object_at(machine, (uint32_t)(offset / OBJECT_UNIT_BYTES), WDFDMA_OBJECT_ADAPTER)
-                        : NULL;
+    object *found =
+        inside && offset % OBJECT_UNIT_BYTES == 0
+            ? object_at(machine, (uint32_t)(offset / OBJECT_UNIT_BYTES), WDFDMA_OBJECT_ADAPTER)
+            : NULL;
     ddi_begin(&entered->call, machine, WDFDMA_OP_ADAPTER_CALL);
     if (found == NULL) {
         verifier_rule(machine, WDFDMA_RULE_INVALID_ADAPTER, NULL);
@@ -23,7 +24,9 @@ adapter *wdm_enter(wdm_call *entered, PDMA_ADAPTER given) {
 }
 
 PVOID base_to_wdm(uint32_t base) {
-    return base == NO_REGISTER ? NULL : (PVOID)(uintptr_t)(REGISTERS_ADDRESS + (uint64_t)base * PAGE_BYTES);
+    return base == NO_REGISTER
+               ? NULL
+               : (PVOID)(uintptr_t)(REGISTERS_ADDRESS + (uint64_t)base * PAGE_BYTES);
 }
 
 bool base_from_wdm(wdfdma_machine *machine, PVOID given, uint32_t *base, uint32_t *count) {
@@ -97,7 +100,8 @@ NTSTATUS wdm_initialize_dma_transfer_context(PDMA_ADAPTER DmaAdapter, PVOID DmaT
 
 static IO_ALLOCATION_ACTION control_call(wdfdma_machine *machine, wdm_request *asked) {
     callback_frame frame;
-    if (asked->control == NULL || !callback_enter(machine, &frame, 0, WDFDMA_EVENT_COUNT, DISPATCH_LEVEL)) {
+    if (asked->control == NULL ||
+        !callback_enter(machine, &frame, 0, WDFDMA_EVENT_COUNT, DISPATCH_LEVEL)) {
         return KeepObject;
     }
     IO_ALLOCATION_ACTION action =
@@ -249,12 +253,14 @@ void wdm_free_adapter_object(PDMA_ADAPTER DmaAdapter, IO_ALLOCATION_ACTION Alloc
         return;
     }
     if (AllocationAction != KeepObject) {
-        channel_give_up(entered.call.machine, entered.by, AllocationAction == DeallocateObjectKeepRegisters);
+        channel_give_up(entered.call.machine, entered.by,
+                        AllocationAction == DeallocateObjectKeepRegisters);
     }
     wdm_leave(&entered);
 }
 
-void wdm_free_map_registers(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase, ULONG NumberOfMapRegisters) {
+void wdm_free_map_registers(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase,
+                            ULONG NumberOfMapRegisters) {
     wdm_call entered;
     adapter *by = wdm_enter(&entered, DmaAdapter);
     if (by == NULL) {

@@ -1,7 +1,8 @@
-/* What a WDM driver's calls through DMA_OPERATIONS keep in between: requests, contexts, lists, mappings, buffers.
+/* What a WDM driver's calls through DMA_OPERATIONS keep in between: requests, contexts, lists,
+ * mappings, buffers.
  *
- * A driver's own memory (a transfer context, a list's buffer) is a key here, never trusted and never read: its address
- * leads to a block of the machine's. */
+ * A driver's own memory (a transfer context, a list's buffer) is a key here, never trusted and
+ * never read: its address leads to a block of the machine's. */
 #ifndef WDFDMA_WDM_FRONT_H
 #define WDFDMA_WDM_FRONT_H
 
@@ -10,8 +11,9 @@
 /* A list given to a driver. */
 typedef struct wdm_list {
     mapping map;
-    PSCATTER_GATHER_LIST list;    /* the machine's */
-    PSCATTER_GATHER_LIST drivers; /* the copy in the driver's buffer, or NULL: it has [list] itself */
+    PSCATTER_GATHER_LIST list; /* the machine's */
+    /* the copy in the driver's buffer, or NULL: it has [list] itself */
+    PSCATTER_GATHER_LIST drivers;
     adapter *by;
     uint64_t capacity;
     uint32_t base;
@@ -54,7 +56,8 @@ typedef struct wdm_call {
     adapter *by;
 } wdm_call;
 
-/* The adapter that [given] is, on the current machine; NULL, with the machine halted if there is one, when it is none. */
+/* The adapter that [given] is, on the current machine; NULL, with the machine halted if there is
+ * one, when it is none. */
 adapter *wdm_enter(wdm_call *entered, PDMA_ADAPTER given);
 static inline void wdm_leave(const wdm_call *entered) {
     ddi_leave(&entered->call);

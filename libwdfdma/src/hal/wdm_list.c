@@ -109,8 +109,7 @@ static NTSTATUS ask_check(wdfdma_machine *machine, const adapter *by, const list
         return status;
     }
     if (ask->buffer != NULL) {
-        bool taken =
-            table_find(&machine->hal->wdm_lists, (uint64_t)(uintptr_t)ask->buffer) != NULL;
+        bool taken = table_find(&machine->hal->wdm_lists, (uint64_t)(uintptr_t)ask->buffer) != NULL;
         if (taken) {
             verifier_rule(machine, WDFDMA_RULE_MAPPED_TWICE, &by->head);
             return STATUS_UNSUCCESSFUL;
@@ -154,7 +153,8 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
     return machine->state.halted ? STATUS_UNSUCCESSFUL : status;
 }
 
-static NTSTATUS list_call(PDMA_ADAPTER given, list_ask *ask, PVOID current_va, PSCATTER_GATHER_LIST *out) {
+static NTSTATUS list_call(PDMA_ADAPTER given, list_ask *ask, PVOID current_va,
+                          PSCATTER_GATHER_LIST *out) {
     wdm_call entered;
     adapter *by = wdm_enter(&entered, given);
     if (by == NULL) {
@@ -175,8 +175,9 @@ static NTSTATUS list_call(PDMA_ADAPTER given, list_ask *ask, PVOID current_va, P
 }
 
 NTSTATUS wdm_get_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject, PMDL Mdl,
-                                     PVOID CurrentVa, ULONG Length, PDRIVER_LIST_CONTROL ExecutionRoutine,
-                                     PVOID Context, BOOLEAN WriteToDevice) {
+                                     PVOID CurrentVa, ULONG Length,
+                                     PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context,
+                                     BOOLEAN WriteToDevice) {
     list_ask ask = {.device = DeviceObject,
                     .mdl = Mdl,
                     .length = Length,
@@ -186,11 +187,12 @@ NTSTATUS wdm_get_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Dev
     return list_call(DmaAdapter, &ask, CurrentVa, NULL);
 }
 
-NTSTATUS wdm_get_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
-                                        PVOID DmaTransferContext, PMDL Mdl, ULONGLONG Offset, ULONG Length,
-                                        ULONG Flags, PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context,
-                                        BOOLEAN WriteToDevice, PDMA_COMPLETION_ROUTINE DmaCompletionRoutine,
-                                        PVOID CompletionContext, PSCATTER_GATHER_LIST *ScatterGatherList) {
+NTSTATUS
+wdm_get_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
+                               PVOID DmaTransferContext, PMDL Mdl, ULONGLONG Offset, ULONG Length,
+                               ULONG Flags, PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context,
+                               BOOLEAN WriteToDevice, PDMA_COMPLETION_ROUTINE DmaCompletionRoutine,
+                               PVOID CompletionContext, PSCATTER_GATHER_LIST *ScatterGatherList) {
     (void)DmaCompletionRoutine;
     (void)CompletionContext;
     list_ask ask = {.device = DeviceObject,
@@ -205,9 +207,10 @@ NTSTATUS wdm_get_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT 
     return list_call(DmaAdapter, &ask, NULL, ask.synchronous ? ScatterGatherList : NULL);
 }
 
-NTSTATUS wdm_build_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject, PMDL Mdl,
-                                       PVOID CurrentVa, ULONG Length, PDRIVER_LIST_CONTROL ExecutionRoutine,
-                                       PVOID Context, BOOLEAN WriteToDevice, PVOID ScatterGatherBuffer,
+NTSTATUS wdm_build_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
+                                       PMDL Mdl, PVOID CurrentVa, ULONG Length,
+                                       PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context,
+                                       BOOLEAN WriteToDevice, PVOID ScatterGatherBuffer,
                                        ULONG ScatterGatherLength) {
     list_ask ask = {.device = DeviceObject,
                     .mdl = Mdl,
@@ -223,8 +226,9 @@ NTSTATUS wdm_build_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT D
 
 NTSTATUS wdm_build_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
                                           PVOID DmaTransferContext, PMDL Mdl, ULONGLONG Offset,
-                                          ULONG Length, ULONG Flags, PDRIVER_LIST_CONTROL ExecutionRoutine,
-                                          PVOID Context, BOOLEAN WriteToDevice, PVOID ScatterGatherBuffer,
+                                          ULONG Length, ULONG Flags,
+                                          PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context,
+                                          BOOLEAN WriteToDevice, PVOID ScatterGatherBuffer,
                                           ULONG ScatterGatherLength,
                                           PDMA_COMPLETION_ROUTINE DmaCompletionRoutine,
                                           PVOID CompletionContext, PVOID ScatterGatherList) {
@@ -261,7 +265,7 @@ void wdm_put_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST S
     const uint64_t *found = table_find(&machine->hal->wdm_lists, key);
     wdm_list *gone = found == NULL ? NULL : (wdm_list *)(uintptr_t)*found;
     if (gone == NULL || gone->by != by || !gone->map.live) {
-        dma_bugcheck(machine, DMA_VIOLATION_PUT_LIST_TWICE, by->lists_held, by->lists_held + 1, key,
+        dma_bugcheck(machine, DMA_VIOLATION_PUT_LIST_TWICE, by->lists_held, by->lists_held + 1, 0,
                      &by->head);
     } else {
         table_remove(&machine->hal->wdm_lists, key);
@@ -272,8 +276,9 @@ void wdm_put_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST S
     wdm_leave(&entered);
 }
 
-NTSTATUS wdm_calculate_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID CurrentVa, ULONG Length,
-                                           PULONG ScatterGatherListSize, PULONG pNumberOfMapRegisters) {
+NTSTATUS wdm_calculate_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID CurrentVa,
+                                           ULONG Length, PULONG ScatterGatherListSize,
+                                           PULONG pNumberOfMapRegisters) {
     wdm_call entered;
     if (wdm_enter(&entered, DmaAdapter) == NULL) {
         return STATUS_UNSUCCESSFUL;
@@ -285,7 +290,8 @@ NTSTATUS wdm_calculate_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PV
         mdl_bugcheck(machine);
         status = STATUS_UNSUCCESSFUL;
     } else if (Mdl != NULL && NT_SUCCESS(status)) {
-        list_request range = {.mdl = Mdl, .offset = wdm_get_offset(Mdl, CurrentVa), .length = Length};
+        list_request range = {
+            .mdl = Mdl, .offset = wdm_get_offset(Mdl, CurrentVa), .length = Length};
         status = list_get_registers(machine, &range, &registers);
     }
     if (NT_SUCCESS(status)) {

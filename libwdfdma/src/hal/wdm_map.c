@@ -14,9 +14,12 @@ typedef struct wdm_range {
     bool to_device;
 } wdm_range;
 
-/* The part of the range that its first MDL holds; false, with the machine halted, where there is none. */
-static bool range_begin(wdfdma_machine *machine, const adapter *by, const wdm_range *range, mdl_walk *part) {
-    if (range->length != 0 && mdl_walk_begin(machine, part, range->mdl, range->offset, range->length)) {
+/* The part of the range that its first MDL holds; false, with the machine halted, where there is
+ * none. */
+static bool range_begin(wdfdma_machine *machine, const adapter *by, const wdm_range *range,
+                        mdl_walk *part) {
+    if (range->length != 0 &&
+        mdl_walk_begin(machine, part, range->mdl, range->offset, range->length)) {
         return true;
     }
     if (range->mdl == NULL || mdl_find(machine, range->mdl) == NULL) {
@@ -66,7 +69,8 @@ PHYSICAL_ADDRESS wdm_map_transfer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
         return address;
     }
     wdfdma_machine *machine = entered.call.machine;
-    wdm_range range = {Mdl, MapRegisterBase, 0, Length == NULL ? 0 : *Length, WriteToDevice != FALSE};
+    wdm_range range = {Mdl, MapRegisterBase, 0, Length == NULL ? 0 : *Length,
+                       WriteToDevice != FALSE};
     if (Mdl != NULL && mdl_find(machine, Mdl) != NULL) {
         range.offset = wdm_get_offset(Mdl, CurrentVa);
     }
@@ -81,8 +85,8 @@ PHYSICAL_ADDRESS wdm_map_transfer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
     return address;
 }
 
-static NTSTATUS map_ex(wdfdma_machine *machine, adapter *by, const wdm_range *range, wdm_context *transfer,
-                       PSCATTER_GATHER_LIST out, PULONG length) {
+static NTSTATUS map_ex(wdfdma_machine *machine, adapter *by, const wdm_range *range,
+                       wdm_context *transfer, PSCATTER_GATHER_LIST out, PULONG length) {
     if (!by->master && (!by->channel_owned || transfer == NULL)) {
         verifier_rule(machine, WDFDMA_RULE_CHANNEL_NOT_OWNED, &by->head);
         return STATUS_UNSUCCESSFUL;
@@ -109,10 +113,12 @@ static NTSTATUS map_ex(wdfdma_machine *machine, adapter *by, const wdm_range *ra
     return STATUS_SUCCESS;
 }
 
-NTSTATUS wdm_map_transfer_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase, ULONGLONG Offset,
-                             ULONG DeviceOffset, PULONG Length, BOOLEAN WriteToDevice,
-                             PSCATTER_GATHER_LIST ScatterGatherBuffer, ULONG ScatterGatherBufferLength,
-                             PDMA_COMPLETION_ROUTINE DmaCompletionRoutine, PVOID CompletionContext) {
+NTSTATUS wdm_map_transfer_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
+                             ULONGLONG Offset, ULONG DeviceOffset, PULONG Length,
+                             BOOLEAN WriteToDevice, PSCATTER_GATHER_LIST ScatterGatherBuffer,
+                             ULONG ScatterGatherBufferLength,
+                             PDMA_COMPLETION_ROUTINE DmaCompletionRoutine,
+                             PVOID CompletionContext) {
     (void)DeviceOffset;
     wdm_call entered;
     adapter *by = wdm_enter(&entered, DmaAdapter);
@@ -137,7 +143,8 @@ NTSTATUS wdm_map_transfer_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegiste
 }
 
 /* Copies out [begin, end) of the MDL where [used] covers it, then ends [used]. */
-static void mapping_flush(wdfdma_machine *machine, wdm_mapping *used, uint64_t begin, uint64_t end) {
+static void mapping_flush(wdfdma_machine *machine, wdm_mapping *used, uint64_t begin,
+                          uint64_t end) {
     mapping part = used->map;
     uint64_t skipped = begin > part.offset ? begin - part.offset : 0;
     uint64_t last = end < part.offset + part.length ? end : part.offset + part.length;
@@ -188,8 +195,8 @@ void wdm_mappings_end(wdfdma_machine *machine, adapter *by, uint32_t base) {
     }
 }
 
-BOOLEAN wdm_flush_adapter_buffers(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase, PVOID CurrentVa,
-                                  ULONG Length, BOOLEAN WriteToDevice) {
+BOOLEAN wdm_flush_adapter_buffers(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
+                                  PVOID CurrentVa, ULONG Length, BOOLEAN WriteToDevice) {
     wdm_call entered;
     adapter *by = wdm_enter(&entered, DmaAdapter);
     if (by == NULL) {

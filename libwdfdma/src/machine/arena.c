@@ -1,15 +1,22 @@
 /* The arena of a machine: one reserved range, cut into regions, each committed as it grows.
  *
- * Invariants: used <= dirty <= committed <= limit for each region; what lies between used and dirty may hold
- * what a restored machine no longer knows, and is zeroed before it is handed out again. */
+ * Invariants: used <= dirty <= committed <= limit for each region; what lies between used and
+ * dirty may hold what a restored machine no longer knows, and is zeroed before it is handed out
+ * again. */
 #include "machine.h"
 
 #include <string.h>
 
 #if WDFDMA_HOSTILE
-enum { COMMIT_BYTES = PAGE_BYTES, COMMIT_AHEAD = 0 };
+enum {
+    COMMIT_BYTES = PAGE_BYTES,
+    COMMIT_AHEAD = 0
+};
 #else
-enum { COMMIT_BYTES = 16 * PAGE_BYTES, COMMIT_AHEAD = 1 };
+enum {
+    COMMIT_BYTES = 16 * PAGE_BYTES,
+    COMMIT_AHEAD = 1
+};
 #endif
 
 static bool region_commit(wdfdma_machine *machine, region_id id, size_t bytes) {
@@ -61,7 +68,8 @@ static void regions_size(size_t sizes[REGION_COUNT], const wdfdma_machine_config
     sizes[REGION_OBJECTS] = reserve < reach ? reserve : reach;
     sizes[REGION_DATA] = 3 * reserve;
     sizes[REGION_PAGES] = 8 * reserve;
-    sizes[REGION_REGISTERS] = size_round_up((size_t)config->map_registers * PAGE_BYTES, COMMIT_BYTES);
+    sizes[REGION_REGISTERS] =
+        size_round_up((size_t)config->map_registers * PAGE_BYTES, COMMIT_BYTES);
     sizes[REGION_LOG] = 4 * reserve;
 }
 

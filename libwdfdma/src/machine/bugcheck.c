@@ -1,7 +1,14 @@
-/* A bug check halts the machine, not the process: the record is kept, and every later call changes nothing. */
+/* A bug check halts the machine, not the process: the record is kept, and every later call
+ * changes nothing. */
 #include "machine.h"
 
 #include <string.h>
+
+/* A handle without the bits that tell one machine from another: a log is the same on each. */
+static uint64_t handle_localize(const wdfdma_machine *machine, uint64_t parameter) {
+    bool own = (parameter >> HANDLE_MACHINE_SHIFT) == (machine->id >> HANDLE_MACHINE_SHIFT);
+    return own ? parameter & ((1ull << HANDLE_MACHINE_SHIFT) - 1) : parameter;
+}
 
 void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t parameters[4],
                       wdfdma_rule rule, const object *concerned) {
@@ -21,10 +28,13 @@ void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t par
         kept->object = concerned->label;
     }
     machine->state.halted = 1;
-    wdfdma_log_record *record = log_append(machine, WDFDMA_RECORD_BUGCHECK, kept->object_type, kept->object);
+    wdfdma_log_record *record =
+        log_append(machine, WDFDMA_RECORD_BUGCHECK, kept->object_type, kept->object);
     if (record != NULL) {
         record->status = (int32_t)code;
-        memcpy(record->values, parameters, sizeof kept->parameters);
+        for (int i = 0; i < 4; i++) {
+            record->values[i] = handle_localize(machine, parameters[i]);
+        }
         record->values[4] = rule;
     }
     if (machine->config.handler != NULL) {

@@ -1,12 +1,15 @@
 /* Small blocks of a machine: contexts, lists, MDLs, tables.
  *
- * A block's size class is 2^k or 3 * 2^(k-1) units, its head included; a freed block goes to its class and is
- * never joined with another. Allocation and release cost O(1), and a block is zeroed when it is handed out. */
+ * A block's size class is 2^k or 3 * 2^(k-1) units, its head included; a freed block goes to its
+ * class and is never joined with another. Allocation and release cost O(1), and a block is
+ * zeroed when it is handed out. */
 #include "machine.h"
 
 #include <string.h>
 
-enum { UNIT_BYTES = 16 };
+enum {
+    UNIT_BYTES = 16
+};
 static const uint64_t LIVE_MAGIC = 0x6461746166646D61u;
 
 uint64_t size_class_get_units(uint32_t size_class) {
@@ -31,7 +34,8 @@ void *data_allocate(wdfdma_machine *machine, size_t bytes, const object *owner) 
     if (allocation_fails(machine) || bytes > SIZE_MAX / 4) {
         return NULL;
     }
-    uint32_t size_class = size_class_find((bytes + sizeof(data_head) + UNIT_BYTES - 1) / UNIT_BYTES);
+    uint32_t size_class =
+        size_class_find((bytes + sizeof(data_head) + UNIT_BYTES - 1) / UNIT_BYTES);
     data_head *head = machine->data_free[size_class];
     if (head != NULL) {
         machine->data_free[size_class] = *(void **)(void *)(head + 1);

@@ -1,5 +1,5 @@
-/* The log: fixed-size records, off, in a ring, or growing. It lies in a region of its own, so that it can be read
- * where it is, and later records never move earlier ones. */
+/* The log: fixed-size records, off, in a ring, or growing. It lies in a region of its own, so
+ * that it can be read where it is, and later records never move earlier ones. */
 #include "machine.h"
 
 #include <string.h>

@@ -127,10 +127,11 @@ bool machine_check_memory(const wdfdma_machine *machine, wdfdma_check_failure *o
         }
     }
     for (uint32_t type = 0; type < WDFDMA_OBJECT_TYPE_COUNT; type++) {
-        for (const object *slot = machine->slots[type].first_free; slot != NULL; slot = slot->next_free) {
+        for (const object *slot = machine->slots[type].first_free; slot != NULL;
+             slot = slot->next_free) {
             if (slot->handle != 0 || slot->type != type) {
-                return check_fail(out, "a free slot has no handle and keeps its type", slot->label, type,
-                                  slot->type);
+                return check_fail(out, "a free slot has no handle and keeps its type", slot->label,
+                                  type, slot->type);
             }
         }
     }

@@ -1,12 +1,12 @@
 /* The floor every other floor stands on: one world and what it is made of.
  *
- * A machine is a value. All of it lies in regions of one reserved range of addresses, each of which grows
- * by committing more of its share; a snapshot copies what is used of each, a restore copies it back. So
- * pointers into a machine may be kept inside it, and nothing of it may be kept outside it. Only what says
- * how far memory is committed stays as it is at a restore (struct arena).
+ * A machine is a value. All of it lies in regions of one reserved range of addresses, each of
+ * which grows by committing more of its share; a snapshot copies what is used of each, a restore
+ * copies it back. So pointers into a machine may be kept inside it, and nothing of it may be
+ * kept outside it. Only what says how far memory is committed stays as it is at a restore
+ * (struct arena).
  *
- * Memory that an allocation hands out is always zero.
- */
+ * Memory that an allocation hands out is always zero. */
 #ifndef WDFDMA_MACHINE_H
 #define WDFDMA_MACHINE_H
 
@@ -16,12 +16,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 /* A bug in this library, never the driver's. */
-#define WDFDMA_ASSERT(condition)                                                                  \
-    do {                                                                                          \
-        if (!(condition)) {                                                                       \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                       \
-            abort();                                                                              \
-        }                                                                                         \
+#define WDFDMA_ASSERT(condition) \
+    do { \
+        if (!(condition)) { \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            abort(); \
+        } \
     } while (0)
 #else
 #define WDFDMA_ASSERT(condition) ((void)0)
@@ -65,8 +65,8 @@ typedef struct arena {
     size_t dirty_bytes[REGION_COUNT]; /* no byte at or past it was ever written */
 } arena;
 
-/* The head of everything that a handle names. [handle] is 0 while the slot is free; the generation stays with
- * the slot, which only ever holds one type. */
+/* The head of everything that a handle names. [handle] is 0 while the slot is free; the
+ * generation stays with the slot, which only ever holds one type. */
 typedef struct object {
     uint64_t handle;
     struct object *next_free;
@@ -117,14 +117,14 @@ struct wdfdma_machine {
     arena arena; /* last: everything before it is part of a snapshot */
 };
 
-/* ---- platform.c: the one file that knows the operating system ---- */
+/* platform.c: the one file that knows the operating system */
 void *platform_reserve(size_t bytes);
 bool platform_commit(void *address, size_t bytes);
 void platform_release(void *address, size_t bytes);
 void platform_lock(void);
 void platform_unlock(void);
 
-/* ---- registry.c: the live machines, the only global mutable state ---- */
+/* registry.c: the live machines, the only global mutable state */
 bool registry_add(wdfdma_machine *machine);
 void registry_remove(wdfdma_machine *machine);
 /* The live machine whose bits [handle] carries, or NULL. */
@@ -132,7 +132,7 @@ wdfdma_machine *registry_find(uint64_t handle);
 /* The bits of the calling thread's current machine, which may be gone; 0: none. */
 extern _Thread_local uint64_t current_machine_id;
 
-/* ---- arena.c ---- */
+/* arena.c */
 wdfdma_machine *arena_create(const wdfdma_machine_config *config, size_t machine_bytes);
 void arena_destroy(wdfdma_machine *machine);
 /* [bytes] more of a region, zeroed; NULL when there is no more. */
@@ -140,7 +140,7 @@ void *region_grow(wdfdma_machine *machine, region_id id, size_t bytes);
 /* True when this allocation is the one that has been told to fail. */
 bool allocation_fails(wdfdma_machine *machine);
 
-/* ---- heap.c: small blocks by size class, each with a hidden head ---- */
+/* heap.c: small blocks by size class, each with a hidden head */
 typedef struct data_head {
     uint32_t size_class;
     uint32_t owner; /* the unit of the object it belongs to; 0: none */
@@ -156,14 +156,19 @@ static inline data_head *data_get_head(const void *block) {
 uint64_t size_class_get_units(uint32_t size_class);
 uint32_t size_class_find(uint64_t units);
 
-/* ---- table.c ---- */
+/* table.c */
 bool table_put(wdfdma_machine *machine, table *map, uint64_t key, uint64_t value);
 uint64_t *table_find(const table *map, uint64_t key);
 void table_remove(table *map, uint64_t key);
 
-/* ---- object.c: slots and handles ---- */
-/* Handle bits: 63..48 machine index + 1, 47..36 machine generation, 35..23 object generation, 22..0 unit. */
-enum { HANDLE_UNIT_BITS = 23, HANDLE_GENERATION_BITS = 13, HANDLE_MACHINE_SHIFT = 36 };
+/* object.c: slots and handles */
+/* Handle bits: 63..48 machine index + 1, 47..36 machine generation, 35..23 object generation,
+ * 22..0 unit. */
+enum {
+    HANDLE_UNIT_BITS = 23,
+    HANDLE_GENERATION_BITS = 13,
+    HANDLE_MACHINE_SHIFT = 36
+};
 
 object *object_create(wdfdma_machine *machine, wdfdma_object_type type, size_t bytes);
 void object_free(wdfdma_machine *machine, object *dead);
@@ -184,7 +189,7 @@ static inline uint32_t object_get_unit(const wdfdma_machine *machine, const obje
     return (uint32_t)(offset / OBJECT_UNIT_BYTES);
 }
 
-/* ---- log.c ---- */
+/* log.c */
 wdfdma_log_record *log_append_slow(wdfdma_machine *machine, wdfdma_record_kind kind, uint32_t code,
                                    uint32_t label);
 /* A record to be filled in, or NULL where the log is off. */
@@ -196,7 +201,7 @@ static inline wdfdma_log_record *log_append(wdfdma_machine *machine, wdfdma_reco
     return log_append_slow(machine, kind, code, label);
 }
 
-/* ---- call.c: what a call and a callback in progress leave to be put back ---- */
+/* call.c: what a call and a callback in progress leave to be put back */
 typedef struct ddi_call {
     wdfdma_machine *machine;
     uint32_t outer_op;
@@ -221,18 +226,18 @@ typedef struct callback_frame {
     uint32_t event;
 } callback_frame;
 
-/* False, with the machine halted, when the stack is used up. An event below WDFDMA_EVENT_COUNT is logged by its caller
- * before the driver runs, and its end by callback_leave. */
+/* False, with the machine halted, when the stack is used up. An event below WDFDMA_EVENT_COUNT
+ * is logged by its caller before the driver runs, and its end by callback_leave. */
 bool callback_enter(wdfdma_machine *machine, callback_frame *frame, uint32_t label, uint32_t event,
                     uint32_t irql);
 void callback_leave(const callback_frame *frame);
 
-/* ---- bugcheck.c ---- */
+/* bugcheck.c */
 /* Halts the machine; only the first one counts. [concerned] may be NULL. */
 void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t parameters[4],
                       wdfdma_rule rule, const object *concerned);
 
-/* ---- machine.c ---- */
+/* machine.c */
 NTSTATUS machine_config_validate(const wdfdma_machine_config *config, wdfdma_machine_config *out);
 void machine_seed(wdfdma_machine *machine, uint64_t seed);
 /* Reports a broken invariant; returns false, so that a walk can return it. */

@@ -1,13 +1,16 @@
 /* Slots and handles.
  *
- * A slot is at a multiple of OBJECT_UNIT_BYTES in a region that drivers never write, and its first word is the
- * handle of the object in it, or 0: so one comparison tells a live handle from a stale or forged one. A slot
- * keeps its type for ever. One whose generations are used up is retired. */
+ * A slot is at a multiple of OBJECT_UNIT_BYTES in a region that drivers never write, and its
+ * first word is the handle of the object in it, or 0: so one comparison tells a live handle from
+ * a stale or forged one. A slot keeps its type for ever. One whose generations are used up is
+ * retired. */
 #include "machine.h"
 
 #include <string.h>
 
-enum { LAST_GENERATION = (1 << HANDLE_GENERATION_BITS) - 1 };
+enum {
+    LAST_GENERATION = (1 << HANDLE_GENERATION_BITS) - 1
+};
 
 static object *slot_take(wdfdma_machine *machine, object_slots *slots, size_t bytes) {
     object *item = slots->first_free;
@@ -59,7 +62,8 @@ object *object_at(const wdfdma_machine *machine, uint32_t unit, wdfdma_object_ty
         return NULL;
     }
     object *item = (object *)(void *)(objects->base + offset);
-    bool names_itself = (item->handle & ((1u << HANDLE_UNIT_BITS) - 1)) == unit &&
-                        (item->handle >> HANDLE_MACHINE_SHIFT) == (machine->id >> HANDLE_MACHINE_SHIFT);
+    bool names_itself =
+        (item->handle & ((1u << HANDLE_UNIT_BITS) - 1)) == unit &&
+        (item->handle >> HANDLE_MACHINE_SHIFT) == (machine->id >> HANDLE_MACHINE_SHIFT);
     return names_itself && item->type == (uint32_t)type ? item : NULL;
 }

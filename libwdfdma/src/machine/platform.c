@@ -1,5 +1,5 @@
-/* The one file that knows the operating system: reserving addresses, committing memory, and the lock of the
- * registry. Committed memory is zero. */
+/* The one file that knows the operating system: reserving addresses, committing memory, and the
+ * lock of the registry. Committed memory is zero. */
 #if !defined(_WIN32)
 #define _DEFAULT_SOURCE 1 /* MAP_ANONYMOUS, MAP_NORESERVE */
 #endif
@@ -9,12 +9,19 @@
 #if defined(_WIN32)
 
 #define WIN32_LEAN_AND_MEAN
-/* Two words of the system's own headers would collide with the WDK's: only its functions are declared. */
+/* Two words of the system's own headers would collide with the WDK's: only its functions are
+ * declared. */
 __declspec(dllimport) void *__stdcall VirtualAlloc(void *, size_t, uint32_t, uint32_t);
 __declspec(dllimport) int __stdcall VirtualFree(void *, size_t, uint32_t);
 __declspec(dllimport) void __stdcall AcquireSRWLockExclusive(void **);
 __declspec(dllimport) void __stdcall ReleaseSRWLockExclusive(void **);
-enum { COMMIT = 0x1000, RESERVE = 0x2000, RELEASE = 0x8000, NO_ACCESS = 0x01, READ_WRITE = 0x04 };
+enum {
+    COMMIT = 0x1000,
+    RESERVE = 0x2000,
+    RELEASE = 0x8000,
+    NO_ACCESS = 0x01,
+    READ_WRITE = 0x04
+};
 
 static void *registry_lock;
 

@@ -1,12 +1,17 @@
 /* The live machines: the only global mutable state, and each thread's current machine.
  *
- * A machine's place in the table and the generation of that place make up its bits of every handle. Places are
- * reused in the order in which they fell free, so that a stale handle meets another machine as late as can be. */
+ * A machine's place in the table and the generation of that place make up its bits of every
+ * handle. Places are reused in the order in which they fell free, so that a stale handle meets
+ * another machine as late as can be. */
 #include "machine.h"
 
 #include <stdatomic.h>
 
-enum { MACHINE_COUNT = 65535, MACHINE_GENERATIONS = 4096, INDEX_SHIFT = 48 };
+enum {
+    MACHINE_COUNT = 65535,
+    MACHINE_GENERATIONS = 4096,
+    INDEX_SHIFT = 48
+};
 
 typedef struct place {
     _Atomic(wdfdma_machine *) machine;
@@ -28,7 +33,9 @@ static uint64_t place_get_id(uint32_t index) {
 
 /* Free places are used up to a number of them first, and only then over again. */
 static uint32_t place_take(void) {
-    enum { KEPT_FRESH = 1024 };
+    enum {
+        KEPT_FRESH = 1024
+    };
     uint32_t index = MACHINE_COUNT;
     if (first_free != 0 && (place_count >= KEPT_FRESH || place_count == MACHINE_COUNT)) {
         index = first_free - 1;

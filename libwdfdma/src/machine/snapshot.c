@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The machine's own region is copied up to struct arena, then from the tables that follow the machine. */
+/* The machine's own region is copied up to struct arena, then from the tables that follow the
+ * machine. */
 struct wdfdma_snapshot {
     uint64_t machine_id;
     size_t used_bytes[REGION_COUNT];
@@ -49,7 +50,8 @@ NTSTATUS wdfdma_snapshot_create(wdfdma_machine *machine, wdfdma_snapshot **out) 
     return STATUS_SUCCESS;
 }
 
-static void region_restore(wdfdma_machine *machine, region_id id, const uint8_t *copy, size_t bytes) {
+static void region_restore(wdfdma_machine *machine, region_id id, const uint8_t *copy,
+                           size_t bytes) {
     uint8_t *base = machine->regions[id].base;
     if (id == REGION_MACHINE) {
         arena kept = machine->arena;

@@ -1,5 +1,6 @@
-/* A map from numbers to numbers: open addressing, linear probing, removal by shifting back, so that a table
- * that has seen much is as fast as a new one. It never shrinks and is at most two thirds full. */
+/* A map from numbers to numbers: open addressing, linear probing, removal by shifting back, so
+ * that a table that has seen much is as fast as a new one. It never shrinks and is at most two
+ * thirds full. */
 #include "machine.h"
 
 typedef struct table_entry {
@@ -8,7 +9,9 @@ typedef struct table_entry {
 } table_entry;
 
 static const uint64_t NO_KEY = UINT64_MAX;
-enum { FIRST_CAPACITY = 64 };
+enum {
+    FIRST_CAPACITY = 64
+};
 
 static uint64_t key_mix(uint64_t key) {
     key *= 0x9E3779B97F4A7C15u;

@@ -1,7 +1,10 @@
-/* The format of programs: the table of operations, and the reading of heads and steps. Nothing here runs anything. */
+/* The format of programs: the table of operations, and the reading of heads and steps. Nothing
+ * here runs anything. */
 #include "program.h"
 
-enum { NESTING_LIMIT = 64 };
+enum {
+    NESTING_LIMIT = 64
+};
 
 #define LENGTH_MAXIMUM UINT32_MAX
 #define TRANSACTION {"transaction", WDFDMA_OPERAND_TRANSACTION, UINT32_MAX}
@@ -16,14 +19,11 @@ enum { NESTING_LIMIT = 64 };
 static const wdfdma_operation operations[WDFDMA_OP_PROGRAM_COUNT] = {
     [WDFDMA_OP_CREATE] = {"create", 2, WDFDMA_RESULT_STATUS, {TRANSACTION, ENABLER}},
     [WDFDMA_OP_DELETE] = {"delete", 1, 0, {TRANSACTION}},
-    [WDFDMA_OP_INITIALIZE] = {"initialize",
-                              5,
-                              WDFDMA_RESULT_STATUS,
-                              {TRANSACTION,
-                               {"buffer", WDFDMA_OPERAND_BUFFER, UINT32_MAX},
-                               OFFSET,
-                               LENGTH,
-                               DIRECTION}},
+    [WDFDMA_OP_INITIALIZE] =
+        {"initialize",
+         5,
+         WDFDMA_RESULT_STATUS,
+         {TRANSACTION, {"buffer", WDFDMA_OPERAND_BUFFER, UINT32_MAX}, OFFSET, LENGTH, DIRECTION}},
     [WDFDMA_OP_EXECUTE] = {"execute", 1, WDFDMA_RESULT_STATUS, {TRANSACTION}},
     [WDFDMA_OP_ALLOCATE_RESOURCES] = {"allocate_resources",
                                       3,
@@ -38,9 +38,18 @@ static const wdfdma_operation operations[WDFDMA_OP_PROGRAM_COUNT] = {
                                                    2,
                                                    0,
                                                    {TRANSACTION, VALUE}},
-    [WDFDMA_OP_SET_DEVICE_ADDRESS_OFFSET] = {"set_device_address_offset", 2, 0, {TRANSACTION, OFFSET}},
-    [WDFDMA_OP_GET_TRANSFER_INFO] = {"get_transfer_info", 1, WDFDMA_RESULT_TWO_NUMBERS, {TRANSACTION}},
-    [WDFDMA_OP_GET_BYTES_TRANSFERRED] = {"get_bytes_transferred", 1, WDFDMA_RESULT_NUMBER, {TRANSACTION}},
+    [WDFDMA_OP_SET_DEVICE_ADDRESS_OFFSET] = {"set_device_address_offset",
+                                             2,
+                                             0,
+                                             {TRANSACTION, OFFSET}},
+    [WDFDMA_OP_GET_TRANSFER_INFO] = {"get_transfer_info",
+                                     1,
+                                     WDFDMA_RESULT_TWO_NUMBERS,
+                                     {TRANSACTION}},
+    [WDFDMA_OP_GET_BYTES_TRANSFERRED] = {"get_bytes_transferred",
+                                         1,
+                                         WDFDMA_RESULT_NUMBER,
+                                         {TRANSACTION}},
     [WDFDMA_OP_GET_CURRENT_DMA_TRANSFER_LENGTH] = {"get_current_dma_transfer_length",
                                                    1,
                                                    WDFDMA_RESULT_NUMBER,
@@ -77,7 +86,8 @@ const wdfdma_operation *wdfdma_program_get_operation(uint32_t op) {
     return known ? &operations[op] : NULL;
 }
 
-bool reader_fail(program_reader *reader, wdfdma_program_rule rule, uint64_t offset, uint64_t value) {
+bool reader_fail(program_reader *reader, wdfdma_program_rule rule, uint64_t offset,
+                 uint64_t value) {
     if (reader_is_good(reader)) {
         reader->result->rule = rule;
         reader->result->offset = offset;
@@ -217,7 +227,8 @@ static bool mdl_skip(program_reader *reader, uint64_t frame_limit) {
     if (length == 0) {
         reader_fail(reader, WDFDMA_PROGRAM_OUT_OF_RANGE, begin, 0);
     }
-    for (uint64_t page = pages_spanned(offset, length); page > 0 && reader_is_good(reader); page--) {
+    for (uint64_t page = pages_spanned(offset, length); page > 0 && reader_is_good(reader);
+         page--) {
         reader_number(reader, frame_limit - 1);
     }
     return reader_is_good(reader);
@@ -239,7 +250,8 @@ static bool buffers_skip(program_reader *reader, const program_head *head, progr
     return reader_is_good(reader);
 }
 
-/* The steps up to [end], bodies included, without recursion: [ends] is where each enclosing body ends. */
+/* The steps up to [end], bodies included, without recursion: [ends] is where each enclosing body
+ * ends. */
 static bool steps_check(program_reader *reader, const program_limits *limits) {
     uint64_t ends[NESTING_LIMIT];
     uint64_t whole = reader->size;
@@ -259,7 +271,8 @@ static bool steps_check(program_reader *reader, const program_limits *limits) {
         }
         if (step.op == WDFDMA_OP_ON) {
             if (depth + 1 == NESTING_LIMIT) {
-                return reader_fail(reader, WDFDMA_PROGRAM_NESTED_TOO_DEEP, step.offset, NESTING_LIMIT);
+                return reader_fail(reader, WDFDMA_PROGRAM_NESTED_TOO_DEEP, step.offset,
+                                   NESTING_LIMIT);
             }
             reader->at = step.values[3];
             ends[++depth] = step.body_end;
@@ -273,7 +286,8 @@ bool wdfdma_program_check(const uint8_t *program, size_t bytes, wdfdma_program_r
     wdfdma_program_result unwanted;
     wdfdma_program_result *result = out == NULL ? &unwanted : out;
     *result = (wdfdma_program_result){.rule = WDFDMA_PROGRAM_OK};
-    program_reader reader = {.bytes = program, .size = program == NULL ? 0 : bytes, .result = result};
+    program_reader reader = {
+        .bytes = program, .size = program == NULL ? 0 : bytes, .result = result};
     program_head head;
     if (!reader_head(&reader, &head)) {
         return false;
@@ -286,9 +300,11 @@ bool wdfdma_program_check(const uint8_t *program, size_t bytes, wdfdma_program_r
            steps_check(&reader, &limits);
 }
 
-bool wdfdma_program_get_config(const uint8_t *program, size_t bytes, wdfdma_machine_config *config) {
+bool wdfdma_program_get_config(const uint8_t *program, size_t bytes,
+                               wdfdma_machine_config *config) {
     wdfdma_program_result result = {.rule = WDFDMA_PROGRAM_OK};
-    program_reader reader = {.bytes = program, .size = program == NULL ? 0 : bytes, .result = &result};
+    program_reader reader = {
+        .bytes = program, .size = program == NULL ? 0 : bytes, .result = &result};
     program_head head;
     if (config == NULL || !reader_head(&reader, &head)) {
         return false;

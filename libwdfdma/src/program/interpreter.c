@@ -1,5 +1,6 @@
-/* The interpreter: one call runs a whole program, nested reactions included. It plays the driver through the DDIs as
- * any driver would; the framework records what it does, and a snapshot follows each outermost step. */
+/* The interpreter: one call runs a whole program, nested reactions included. It plays the driver
+ * through the DDIs as any driver would; the framework records what it does, and a snapshot
+ * follows each outermost step. */
 #include "program.h"
 
 #include <string.h>
@@ -48,8 +49,9 @@ static void on_reserve_dma(WDFDMATRANSACTION transaction_handle, PVOID context) 
     react(transaction_handle, WDFDMA_EVENT_RESERVE_DMA);
 }
 
-static BOOLEAN on_configure_dma_channel(WDFDMATRANSACTION transaction_handle, WDFDEVICE device_handle,
-                                        PVOID context, PMDL mdl, size_t offset, size_t length) {
+static BOOLEAN on_configure_dma_channel(WDFDMATRANSACTION transaction_handle,
+                                        WDFDEVICE device_handle, PVOID context, PMDL mdl,
+                                        size_t offset, size_t length) {
     (void)device_handle;
     (void)context;
     (void)mdl;
@@ -91,8 +93,8 @@ static void actor_add(wdfdma_machine *machine, interpreter *run, const program_s
     made->number = number;
     machine->next_label = number;
     machine->label_given = true;
-    NTSTATUS status = WdfDmaTransactionCreate(run->enablers[step->values[1]], WDF_NO_OBJECT_ATTRIBUTES,
-                                              &made->handle);
+    NTSTATUS status = WdfDmaTransactionCreate(run->enablers[step->values[1]],
+                                              WDF_NO_OBJECT_ATTRIBUTES, &made->handle);
     machine->label_given = false;
     if (!NT_SUCCESS(status)) {
         table_remove(&run->actors, number);
@@ -130,7 +132,8 @@ static void actor_remove(wdfdma_machine *machine, interpreter *run, actor *gone)
     data_free(machine, gone);
 }
 
-static void reaction_add(wdfdma_machine *machine, interpreter *run, actor *who, const program_step *step) {
+static void reaction_add(wdfdma_machine *machine, interpreter *run, actor *who,
+                         const program_step *step) {
     uint64_t event = step->values[1];
     reaction *made = data_allocate(machine, sizeof *made, NULL);
     if (made == NULL) {
@@ -153,8 +156,8 @@ static void callback_set(WDFDMATRANSACTION handle, uint64_t event, bool value) {
         WdfDmaTransactionSetChannelConfigurationCallback(
             handle, value ? on_configure_dma_channel : NULL, NULL);
     } else {
-        WdfDmaTransactionSetTransferCompleteCallback(handle, value ? on_dma_transfer_complete : NULL,
-                                                     NULL);
+        WdfDmaTransactionSetTransferCompleteCallback(handle,
+                                                     value ? on_dma_transfer_complete : NULL, NULL);
     }
 }
 
@@ -163,7 +166,8 @@ static WDF_DMA_DIRECTION direction_of(uint64_t value) {
 }
 
 /* The operations on a transaction that exists. */
-static void actor_do(wdfdma_machine *machine, interpreter *run, actor *who, const program_step *step) {
+static void actor_do(wdfdma_machine *machine, interpreter *run, actor *who,
+                     const program_step *step) {
     WDFDMATRANSACTION handle = who->handle;
     const uint64_t *values = step->values;
     NTSTATUS status;
@@ -243,10 +247,12 @@ static void step_run(wdfdma_machine *machine, interpreter *run, const program_st
         actor_add(machine, run, step);
         return;
     case WDFDMA_OP_GET_FRAGMENT_LENGTH:
-        WdfDmaEnablerGetFragmentLength(run->enablers[step->values[0]], direction_of(step->values[1]));
+        WdfDmaEnablerGetFragmentLength(run->enablers[step->values[0]],
+                                       direction_of(step->values[1]));
         return;
     case WDFDMA_OP_COMPLETE_TRANSFER:
-        wdfdma_enabler_complete_transfer(run->enablers[step->values[0]], direction_of(step->values[1]));
+        wdfdma_enabler_complete_transfer(run->enablers[step->values[0]],
+                                         direction_of(step->values[1]));
         return;
     default:
         break;
@@ -267,7 +273,8 @@ static bool run_goes_on(const wdfdma_machine *machine, const interpreter *run) {
 static void steps_run(wdfdma_machine *machine, interpreter *run, uint64_t begin, uint64_t end) {
     program_reader reader = {.bytes = run->bytes, .size = end, .at = begin, .result = &run->result};
     program_step step;
-    while (reader.at < end && run_goes_on(machine, run) && reader_step(&reader, &run->limits, &step)) {
+    while (reader.at < end && run_goes_on(machine, run) &&
+           reader_step(&reader, &run->limits, &step)) {
         run->result.nested++;
         step_run(machine, run, &step);
     }
@@ -291,8 +298,10 @@ static void snapshot_record(wdfdma_machine *machine, const interpreter *run) {
     }
 }
 
-static void outermost_steps_run(wdfdma_machine *machine, interpreter *run, uint64_t begin, uint64_t steps) {
-    program_reader reader = {.bytes = run->bytes, .size = run->size, .at = begin, .result = &run->result};
+static void outermost_steps_run(wdfdma_machine *machine, interpreter *run, uint64_t begin,
+                                uint64_t steps) {
+    program_reader reader = {
+        .bytes = run->bytes, .size = run->size, .at = begin, .result = &run->result};
     program_step step;
     machine->counts_steps = 0;
     while (steps > 0 && reader.at < run->size && run_goes_on(machine, run) &&
@@ -351,8 +360,8 @@ static bool program_begin(wdfdma_machine *machine, const uint8_t *program, size_
     return made;
 }
 
-bool wdfdma_program_run(wdfdma_machine *machine, const uint8_t *program, size_t bytes, uint64_t steps,
-                        wdfdma_program_result *out) {
+bool wdfdma_program_run(wdfdma_machine *machine, const uint8_t *program, size_t bytes,
+                        uint64_t steps, wdfdma_program_result *out) {
     wdfdma_program_result unwanted;
     wdfdma_program_result *result = out == NULL ? &unwanted : out;
     uint64_t first_step = 0;

@@ -1,10 +1,12 @@
 /* A driver's calls as data: what a program is made of, and its reading.
  *
- * A program is: 'W' 'D' 'P' 1, the machine's settings, enablers, buffers, then steps to the end. Numbers are LEB128.
- * The settings: map_registers, registers_per_adapter, physical_address_bits, a byte of flags (1 force_map_registers,
- * 2 verifier). An enabler: a byte of WDF_DMA_PROFILE, maximum_length, bytes of version and address width, the element
- * limit (0: none; else one more than it), a byte of flags (1 single transfer). A buffer: the number of its MDLs, each
- * an offset, a length and its PFNs. A step: its operation's byte, then its operands as its wdfdma_operation says. */
+ * A program is: 'W' 'D' 'P' 1, the machine's settings, enablers, buffers, then steps to the end.
+ * Numbers are LEB128. The settings: map_registers, registers_per_adapter, physical_address_bits,
+ * a byte of flags (1 force_map_registers, 2 verifier). An enabler: a byte of WDF_DMA_PROFILE,
+ * maximum_length, bytes of version and address width, the element limit (0: none; else one more
+ * than it), a byte of flags (1 single transfer). A buffer: the number of its MDLs, each an
+ * offset, a length and its PFNs. A step: its operation's byte, then its operands as its
+ * wdfdma_operation says. */
 #ifndef WDFDMA_PROGRAM_H
 #define WDFDMA_PROGRAM_H
 
@@ -35,7 +37,11 @@ typedef struct program_head {
     uint8_t flags;
 } program_head;
 
-enum { PROGRAM_FORCES_REGISTERS = 1, PROGRAM_HAS_VERIFIER = 2, PROGRAM_SINGLE_TRANSFER = 1 };
+enum {
+    PROGRAM_FORCES_REGISTERS = 1,
+    PROGRAM_HAS_VERIFIER = 2,
+    PROGRAM_SINGLE_TRANSFER = 1
+};
 
 /* One step, its operands by their place in its wdfdma_operation. */
 typedef struct program_step {
@@ -90,7 +96,7 @@ struct interpreter {
     WDFDMAENABLER *enablers;
     PMDL *buffers;
     program_limits limits;
-    table actors;      /* number -> actor */
+    table actors;       /* number -> actor */
     actor *first_actor; /* in the order of their making */
     actor *last_actor;
     wdfdma_program_result result;

@@ -25,7 +25,8 @@ static NTSTATUS system_profile_configure(WDFDMAENABLER made, WDF_DMA_PROFILE pro
     return status;
 }
 
-static NTSTATUS enabler_make(const interpreter *run, const program_enabler *asked, WDFDMAENABLER *out) {
+static NTSTATUS enabler_make(const interpreter *run, const program_enabler *asked,
+                             WDFDMAENABLER *out) {
     WDF_DMA_ENABLER_CONFIG config;
     WDF_DMA_PROFILE profile = (WDF_DMA_PROFILE)asked->profile;
     WDF_DMA_ENABLER_CONFIG_INIT(&config, profile, (size_t)asked->maximum_length);
@@ -95,7 +96,8 @@ static bool buffers_make(wdfdma_machine *machine, interpreter *run, program_read
 }
 
 bool program_set_up(wdfdma_machine *machine, interpreter *run, program_reader *reader) {
-    run->enablers = data_allocate(machine, (size_t)run->limits.enablers * sizeof *run->enablers, NULL);
+    run->enablers =
+        data_allocate(machine, (size_t)run->limits.enablers * sizeof *run->enablers, NULL);
     NTSTATUS status = wdfdma_device_create(machine, WDF_NO_OBJECT_ATTRIBUTES, &run->device);
     if (run->enablers == NULL || !NT_SUCCESS(status)) {
         return refuse(reader, 0, STATUS_INSUFFICIENT_RESOURCES);

@@ -9,10 +9,11 @@ void verifier_break(wdfdma_machine *machine) {
     log_append(machine, WDFDMA_RECORD_BREAK, machine->state.op, 0);
 }
 
-void verifier_wdf_violation(wdfdma_machine *machine, wdfdma_wdf_violation violation, uint64_t second,
-                            uint64_t third, const object *concerned) {
+void verifier_wdf_violation(wdfdma_machine *machine, wdfdma_wdf_violation violation,
+                            uint64_t second, uint64_t third, const object *concerned) {
     const uint64_t parameters[4] = {violation, second, third};
-    machine_bugcheck(machine, WDFDMA_BUGCHECK_WDF_VIOLATION, parameters, WDFDMA_RULE_NONE, concerned);
+    machine_bugcheck(machine, WDFDMA_BUGCHECK_WDF_VIOLATION, parameters, WDFDMA_RULE_NONE,
+                     concerned);
 }
 
 void verifier_rule(wdfdma_machine *machine, wdfdma_rule rule, const object *concerned) {
