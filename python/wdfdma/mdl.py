@@ -33,7 +33,7 @@ class Mdl:
     <Mdl 8192 bytes at offset 512, pages 40 12 13> b'bc'
     """
 
-    __slots__ = ("__weakref__", "_address", "_core", "_length", "_mdl", "_offset")
+    __slots__ = ("__weakref__", "_address", "_core", "_following", "_length", "_mdl", "_offset")
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class Mdl:
         self._mdl = out[0]
         self._length = length
         self._offset = offset
+        self._following: Mdl | None = None
         self._address = ffi.cast("char *", self._mdl.StartVa) + offset
         core.mdls[self._mdl] = self
 
@@ -96,13 +97,13 @@ class Mdl:
     @property
     def following(self) -> "Mdl | None":
         """The MDL behind it in its chain; assign to link or unlink."""
-        following = self._require().Next
-        return None if following == NULL else self._core.mdls.get(following)
+        return self._following
 
     @following.setter
     def following(self, following: "Mdl | None") -> None:
         mdl = self._require()
         mdl.Next = NULL if following is None else following._require()
+        self._following = following
 
     @property
     def chain(self) -> list["Mdl"]:
@@ -115,7 +116,7 @@ class Mdl:
     @property
     def chain_length(self) -> int:
         """The bytes of the whole chain."""
-        if self._require().Next == NULL:
+        if self._following is None:
             return self._length
         return sum(mdl._length for mdl in self.chain)
 

@@ -17,7 +17,7 @@ _CALLBACKS = ("_program_dma", "_reserve_dma", "_configure_dma_channel", "_dma_tr
 class Snapshot:
     """What a machine was, the Python functions of its transactions included; made by `Machine.snapshot`."""
 
-    __slots__ = ("_callbacks", "_mdls", "_objects", "_snapshot")
+    __slots__ = ("_callbacks", "_links", "_mdls", "_objects", "_snapshot")
 
     def __init__(self, core: Core) -> None:
         out = ffi.new("wdfdma_snapshot **")
@@ -26,6 +26,7 @@ class Snapshot:
         self._snapshot: Any = ffi.gc(out[0], lib.wdfdma_snapshot_destroy)
         self._objects: dict[Any, WdfObject] = dict(core.objects)
         self._mdls: dict[Any, Mdl] = dict(core.mdls)
+        self._links = [(mdl, mdl._following) for mdl in core.mdls.values()]
         self._callbacks = [
             (item, *(getattr(item, name) for name in _CALLBACKS))
             for item in core.objects.values()
@@ -41,6 +42,8 @@ class Snapshot:
         core.pending = None
         core.objects = dict(self._objects)
         core.mdls = dict(self._mdls)
+        for mdl, following in self._links:
+            mdl._following = following
         for item, *functions in self._callbacks:
             for name, function in zip(_CALLBACKS, functions, strict=True):
                 setattr(item, name, function)

@@ -116,7 +116,7 @@ class DmaTransaction(TransactionCalls):
             status = _initialize(self._handle, routine, direction, NULL, NULL, length or 0)
         else:
             bytes_left = mdl.chain_length - offset if length is None else length
-            start = mdl._address + offset
+            start = mdl._address + offset if offset else mdl._address
             status = _initialize(self._handle, routine, direction, mdl._mdl, start, bytes_left)
         if core.halted:
             core.fail()

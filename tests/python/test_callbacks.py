@@ -34,7 +34,9 @@ def ignore(*_arguments: Any) -> None:
     pass
 
 
-def start(transaction: DmaTransaction, machine: Machine, program_dma: Any, length: int = 512) -> Status:
+def start(
+    transaction: DmaTransaction, machine: Machine, program_dma: Any, length: int = 512
+) -> Status:
     transaction.initialize(machine.mdl(length), program_dma=program_dma).check()
     return transaction.execute()
 
@@ -284,7 +286,9 @@ def test_a_swallowed_bug_check_is_raised_by_the_outermost_call(
         start(make_transaction(), machine, program)
 
 
-def test_an_error_raised_for_a_bug_check_carries_it(machine: Machine, make_transaction: Make) -> None:
+def test_an_error_raised_for_a_bug_check_carries_it(
+    machine: Machine, make_transaction: Make
+) -> None:
     victim = make_transaction()
 
     def program(*_arguments: Any) -> None:
@@ -313,7 +317,9 @@ def test_the_first_of_two_errors_is_raised_and_shows_the_other(
     assert isinstance(caught.value.__context__, Oops)
 
 
-def test_an_interrupt_does_not_wait_behind_a_bug_check(machine: Machine, make_transaction: Make) -> None:
+def test_an_interrupt_does_not_wait_behind_a_bug_check(
+    machine: Machine, make_transaction: Make
+) -> None:
     victim = make_transaction()
 
     def program(*_arguments: Any) -> None:
@@ -400,7 +406,9 @@ def test_nested_completions_keep_their_own_status(machine: Machine, make_transac
     assert (past.completed, past.status) == (True, Status.STATUS_INVALID_PARAMETER)
 
 
-def test_a_transaction_may_end_in_its_own_callback(machine: Machine, make_transaction: Make) -> None:
+def test_a_transaction_may_end_in_its_own_callback(
+    machine: Machine, make_transaction: Make
+) -> None:
     def finish(transaction: DmaTransaction, *_rest: Any) -> None:
         transaction.dma_completed()
         transaction.release()
@@ -418,7 +426,9 @@ def test_a_transaction_may_be_executed_again_in_its_callback(
     buffer = machine.mdl(512)
     lengths: list[int] = []
 
-    def program(transaction: DmaTransaction, _direction: Direction, elements: list[Element]) -> None:
+    def program(
+        transaction: DmaTransaction, _direction: Direction, elements: list[Element]
+    ) -> None:
         lengths.append(elements[0].length)
         transaction.dma_completed()
         if len(lengths) < 5:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,9 +37,15 @@ def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
 @pytest.fixture
 def recorded(tmp_path: Path, scenario: Data) -> Path:
     """A file with two scenarios that match, and one that ends in a bug check."""
-    halted = {**scenario, "name": "halts", "steps": [*scenario["steps"], {"op": "execute", "transaction": 0}]}
+    halted = {
+        **scenario,
+        "name": "halts",
+        "steps": [*scenario["steps"], {"op": "execute", "transaction": 0}],
+    }
     path = tmp_path / "recorded.jsonl"
-    lines = [json.dumps({**item, "log": run_scenario(item)}) for item in (scenario, scenario, halted)]
+    lines = [
+        json.dumps({**item, "log": run_scenario(item)}) for item in (scenario, scenario, halted)
+    ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
@@ -92,7 +97,9 @@ def test_check_needs_a_log(call: Callable[..., Answer], recorded: Path) -> None:
     assert err == f"{recorded}:3: log: is missing, and --check compares with it\n"
 
 
-def test_run_writes_what_check_accepts(call: Callable[..., Answer], recorded: Path, tmp_path: Path) -> None:
+def test_run_writes_what_check_accepts(
+    call: Callable[..., Answer], recorded: Path, tmp_path: Path
+) -> None:
     bare, out_path = tmp_path / "bare.jsonl", tmp_path / "out.jsonl"
     bare.write_bytes(recorded.read_bytes())
     for line in range(3):
@@ -128,7 +135,9 @@ def test_one_scenario_is_shown(call: Callable[..., Answer], tmp_path: Path, scen
     assert out.splitlines()[-1].startswith("1 scenarios, ")
 
 
-def test_folders(call: Callable[..., Answer], recorded: Path, tmp_path: Path, scenario: Data) -> None:
+def test_folders(
+    call: Callable[..., Answer], recorded: Path, tmp_path: Path, scenario: Data
+) -> None:
     (tmp_path / "one.json").write_text(json.dumps(scenario))
     (tmp_path / "notes.txt").write_text("not a scenario")
     code, out, _ = call("run", tmp_path)
@@ -150,7 +159,9 @@ def test_json(call: Callable[..., Answer], recorded: Path) -> None:
     assert (code, err) == (0, "")
     assert document["version"] == wdfdma.__version__
     assert document["summary"] == {"scenarios": 3, "steps": 19, "records": 37, "bug_checks": 1}
-    assert [item["where"] for item in document["scenarios"]] == [f"{recorded}:{line}" for line in (1, 2, 3)]
+    assert [item["where"] for item in document["scenarios"]] == [
+        f"{recorded}:{line}" for line in (1, 2, 3)
+    ]
     assert document["scenarios"][2]["log"][-1]["event"] == "bugcheck"
     change(recorded, 1, lambda item: item["log"].pop())
     code, out, _ = call("run", "--json", "--check", recorded)
@@ -163,10 +174,14 @@ def test_json(call: Callable[..., Answer], recorded: Path) -> None:
     change(recorded, 1, lambda item: item["steps"].append({}))
     code, out, err = call("run", "--json", recorded)
     assert code == 2
-    assert json.loads(out)["errors"] == err.splitlines() == [f"{recorded}:2: steps[5].op: is missing"]
+    assert (
+        json.loads(out)["errors"] == err.splitlines() == [f"{recorded}:2: steps[5].op: is missing"]
+    )
 
 
-def test_bad_input(call: Callable[..., Answer], recorded: Path, tmp_path: Path, scenario: Data) -> None:
+def test_bad_input(
+    call: Callable[..., Answer], recorded: Path, tmp_path: Path, scenario: Data
+) -> None:
     bad = tmp_path / "bad.jsonl"
     scenario["steps"][2]["length"] = -5
     bad.write_text(f"\n{json.dumps(scenario)}\n")
@@ -215,7 +230,9 @@ def test_bad_output(call: Callable[..., Answer], recorded: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "arguments", [["run"], ["walk"], ["run", "--wait"], ["run", "-o"], []], ids=lambda item: " ".join(item)
+    "arguments",
+    [["run"], ["walk"], ["run", "--wait"], ["run", "-o"], []],
+    ids=lambda item: " ".join(item),
 )
 def test_bad_usage(call: Callable[..., Answer], arguments: list[str]) -> None:
     code, out, err = call(*arguments)
@@ -281,10 +298,14 @@ def test_a_reader_that_goes(recorded: Path) -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_a_signal() -> None:
-    with start("run", "-") as process:
-        time.sleep(1.0)
-        process.send_signal(signal.SIGINT)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+def test_a_signal(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.jsonl"
+    os.mkfifo(path)
+    with start("run", path) as process:
+        # Opening a pipe waits for the other end: now the command reads.
+        with path.open("wb"):
+            process.send_signal(signal.SIGINT)
+            process.wait()
         _, err = process.communicate()
     assert (process.returncode, err.strip()) == (130, "interrupted")

@@ -97,7 +97,9 @@ def test_enumerations_keep_unknown_numbers() -> None:
     assert Profile(99) == 99
     assert Profile(99).name == "0x63"
     assert Direction.READ is Direction.READ_FROM_DEVICE
-    assert (str(Profile.PACKET), f"{Profile.PACKET}", f"{Profile.PACKET:d}") == ("PACKET",) * 2 + ("1",)
+    assert (str(Profile.PACKET), f"{Profile.PACKET}", f"{Profile.PACKET:d}") == ("PACKET",) * 2 + (
+        "1",
+    )
     assert pickle.loads(pickle.dumps(Profile.PACKET)) is Profile.PACKET
     with pytest.raises(ValueError, match="not a valid"):
         Direction("read")
@@ -187,7 +189,10 @@ def test_initialize_takes_offset_and_length(machine: Machine, make_transaction: 
     transaction.initialize(buffer, offset=192, program_dma=ignore).check()
     assert transaction.get_info().length == 8000
     transaction.release()
-    assert transaction.initialize(buffer, length=0, program_dma=ignore) == Status.STATUS_INVALID_PARAMETER
+    assert (
+        transaction.initialize(buffer, length=0, program_dma=ignore)
+        == Status.STATUS_INVALID_PARAMETER
+    )
     past = transaction.initialize(buffer, offset=8192, length=1, program_dma=ignore)
     assert past == Status.STATUS_INVALID_PARAMETER
 
@@ -265,7 +270,12 @@ def test_mdls(machine: Machine) -> None:
     second = machine.mdl(10)
     assert machine.chain(first, second) is first
     assert first.chain == [first, second]
-    assert (first.chain_length, first.length, first.offset, first.pfns) == (5010, 5000, 4000, [7, 8, 7])
+    assert (first.chain_length, first.length, first.offset, first.pfns) == (
+        5010,
+        5000,
+        4000,
+        [7, 8, 7],
+    )
     assert first.following is second
     assert second.following is None
     first.write(b"abcdefghij", 4995)
@@ -310,7 +320,10 @@ def test_common_buffers(machine: Machine) -> None:
     assert repr(buffer) == f"<CommonBuffer 5000 bytes at 0x{address:X}>"
     with pytest.raises(StatusError, match="STATUS_INVALID_PARAMETER"):
         enabler.common_buffer(0)
-    with machine.irql(Irql.DISPATCH_LEVEL), pytest.raises(StatusError, match="STATUS_INVALID_DEVICE"):
+    with (
+        machine.irql(Irql.DISPATCH_LEVEL),
+        pytest.raises(StatusError, match="STATUS_INVALID_DEVICE"),
+    ):
         enabler.common_buffer(1)
     buffer.delete()
     with pytest.raises(BugCheck):
@@ -324,7 +337,9 @@ def test_requests(machine: Machine, make_transaction: Make) -> None:
     assert request.retrieve_output_wdm_mdl() is buffer
     with pytest.raises(StatusError, match="STATUS_INVALID_DEVICE_REQUEST"):
         request.retrieve_input_wdm_mdl()
-    status = transaction.initialize_using_request(request, direction=Direction.WRITE, program_dma=ignore)
+    status = transaction.initialize_using_request(
+        request, direction=Direction.WRITE, program_dma=ignore
+    )
     assert status == Status.STATUS_INVALID_DEVICE_REQUEST
     transaction.initialize_using_request(request, program_dma=ignore).check()
     assert transaction.get_request() is request
@@ -345,7 +360,9 @@ def test_requests(machine: Machine, make_transaction: Make) -> None:
 def test_a_request_completed_in_a_transfer_halts(machine: Machine, make_transaction: Make) -> None:
     transaction = make_transaction()
     request = transaction.enabler.device.request(RequestType.WRITE, input=machine.mdl(5))
-    transaction.initialize_using_request(request, direction=Direction.WRITE, program_dma=ignore).check()
+    transaction.initialize_using_request(
+        request, direction=Direction.WRITE, program_dma=ignore
+    ).check()
     transaction.execute()
     with pytest.raises(BugCheck) as caught:
         request.complete()
@@ -460,7 +477,9 @@ def test_counters(machine: Machine, make_transaction: Make) -> None:
         state.nonsense  # noqa: B018
 
 
-def test_pool_arrays_are_live_and_not_to_be_written(machine: Machine, make_transaction: Make) -> None:
+def test_pool_arrays_are_live_and_not_to_be_written(
+    machine: Machine, make_transaction: Make
+) -> None:
     bitmap = machine.pool.bitmap
     first, second = make_transaction(), make_transaction()
     first.allocate_resources(map_registers=2, reserve_dma=ignore)
@@ -521,13 +540,18 @@ def test_snapshots(machine: Machine, make_transaction: Make) -> None:
         other.restore(before)
 
 
-def test_a_halted_machine_can_be_kept_and_looked_at(machine: Machine, make_transaction: Make) -> None:
+def test_a_halted_machine_can_be_kept_and_looked_at(
+    machine: Machine, make_transaction: Make
+) -> None:
     transaction = make_transaction()
     running = machine.snapshot()
     with pytest.raises(BugCheck) as caught:
         transaction.execute()
     error = caught.value
-    assert (error.code, error.parameters[0]) == (BugCheckCode.WDF_VIOLATION, WdfViolation.DMA_FATAL_ERROR)
+    assert (error.code, error.parameters[0]) == (
+        BugCheckCode.WDF_VIOLATION,
+        WdfViolation.DMA_FATAL_ERROR,
+    )
     assert (error.op, error.object_type, error.label) == (Op.EXECUTE, ObjectType.TRANSACTION, 0)
     assert (error.rule, error.depth, error.time_ns) == (Rule.NONE, 0, 0)
     step = error.step

@@ -46,15 +46,27 @@ MISTAKES: list[tuple[tuple[Any, ...], Any, str]] = [
     (("machine", "map_registers"), 8.0, "machine.map_registers: 8.0 is not a whole number"),
     (("machine", "map_registers"), "8", 'machine.map_registers: "8" is not a whole number'),
     (("machine", "map_registers"), True, "machine.map_registers: true is not a whole number"),
-    (("machine", "map_registers"), 10**40, "machine.map_registers: a number of 133 bits is above 1048576"),
-    (("machine", "registers_per_adapter"), None, "machine.registers_per_adapter: null is not a whole number"),
+    (
+        ("machine", "map_registers"),
+        10**40,
+        "machine.map_registers: a number of 133 bits is above 1048576",
+    ),
+    (
+        ("machine", "registers_per_adapter"),
+        None,
+        "machine.registers_per_adapter: null is not a whole number",
+    ),
     (("machine", "physical_address_bits"), 53, "machine.physical_address_bits: 53 is above 52"),
     (("machine", "verifier"), 1, "machine.verifier: 1 is not true or false"),
     (("machine", "registers"), 8, "machine.registers: unknown key"),
     # of enablers
     (("enablers", 0, "profile"), "paket", 'enablers[0].profile: "paket" is not packet, '),
     (("enablers", 0, "profile"), ..., "enablers[0].profile: is missing"),
-    (("enablers", 0, "maximum_length"), 2**32, "enablers[0].maximum_length: 4294967296 is above 4294967295"),
+    (
+        ("enablers", 0, "maximum_length"),
+        2**32,
+        "enablers[0].maximum_length: 4294967296 is above 4294967295",
+    ),
     (("enablers", 0, "dma_version"), 1, "enablers[0].dma_version: 1 is not 0, 2 or 3"),
     (("enablers", 0, "maximum_elements"), -1, "enablers[0].maximum_elements: -1 is below 0"),
     (("enablers", 0), "packet", 'enablers[0]: "packet" is not an object'),
@@ -82,7 +94,11 @@ MISTAKES: list[tuple[tuple[Any, ...], Any, str]] = [
     (("steps", 3, "op"), 4, "steps[3].op: 4 is not an operation"),
     (("steps", 3), "execute", 'steps[3]: "execute" is not an object'),
     (("steps", 3, "transaction"), 7, "steps[3].transaction: 7 is not created"),
-    (("steps", 4), {"op": "create", "transaction": 0, "enabler": 0}, "steps[4].transaction: 0 is created already"),
+    (
+        ("steps", 4),
+        {"op": "create", "transaction": 0, "enabler": 0},
+        "steps[4].transaction: 0 is created already",
+    ),
     (("steps", 1, "event"), "finish", 'steps[1].event: "finish" is not program_dma, '),
     (("steps", 1, "returns"), 0, "steps[1].returns: 0 is not true or false"),
     (("steps", 1, "do", 0, "op"), "stop", 'steps[1].do[0].op: "stop" is not an operation'),
@@ -96,8 +112,12 @@ MISTAKES: list[tuple[tuple[Any, ...], Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value", "expected"), MISTAKES, ids=[item[2][:50] for item in MISTAKES])
-def test_a_mistake_is_named(path: tuple[Any, ...], value: Any, expected: str, scenario: Data) -> None:
+@pytest.mark.parametrize(
+    ("path", "value", "expected"), MISTAKES, ids=[item[2][:50] for item in MISTAKES]
+)
+def test_a_mistake_is_named(
+    path: tuple[Any, ...], value: Any, expected: str, scenario: Data
+) -> None:
     spoil(scenario, path, value)
     with pytest.raises(ScenarioError) as caught:
         run_scenario(Scenario.parse(scenario, "s.jsonl:12"))
@@ -187,7 +207,7 @@ def test_a_whole_file_is_named_without_a_line(tmp_path: Path, scenario: Data) ->
         Scenario.load(path)
     assert str(caught.value) == f'{path}: steps[3].op: "run" is not an operation'
     path.write_text('{\n"a": 1,\n}')
-    with pytest.raises(ScenarioError, match="line 3, column 1"):
+    with pytest.raises(ScenarioError, match=r"line [23], column [17]"):
         Scenario.load(path)
 
 
@@ -198,7 +218,7 @@ def test_load_wants_one_scenario(tmp_path: Path, scenario: Data) -> None:
     assert (first.where, second.where) == (f"{path}:1", f"{path}:3")
     with pytest.raises(ScenarioError, match="2 scenarios, not one"):
         Scenario.load(path)
-    with pytest.raises(ScenarioError, match="neither .json nor .jsonl"):
+    with pytest.raises(ScenarioError, match=r"neither \.json nor \.jsonl"):
         Scenario.load(path.rename(tmp_path / "two.txt"))
     with pytest.raises(FileNotFoundError):
         Scenario.load(tmp_path / "none.json")
@@ -209,7 +229,11 @@ def test_defaults(scenario: Data) -> None:
     parsed = Scenario.parse(scenario)
     machine, enabler = parsed.machine, parsed.enablers[0]
     assert (machine.map_registers, machine.granted_registers) == (64, 64)
-    assert (machine.physical_address_bits, machine.force_map_registers, machine.verifier) == (36, False, True)
+    assert (machine.physical_address_bits, machine.force_map_registers, machine.verifier) == (
+        36,
+        False,
+        True,
+    )
     assert (enabler.dma_version, enabler.address_width) == (0, 0)
     assert (enabler.maximum_elements, enabler.single_transfer) == (None, False)
     assert parsed.steps[1].returns is True
@@ -218,7 +242,9 @@ def test_defaults(scenario: Data) -> None:
 PLACES: list[tuple[Any, ...]] = [item[0] for item in MISTAKES]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 
@@ -231,6 +257,15 @@ def sound() -> Callable[[], Data]:
     return lambda: copy.deepcopy(json.loads(lines[1]))
 
 
+def catch(function: Callable[[], object]) -> ScenarioError | None:
+    """The error of a scenario that the function raises; no other one is allowed."""
+    try:
+        function()
+    except ScenarioError as error:
+        return error
+    return None
+
+
 @given(place=st.sampled_from(PLACES), value=JSON)
 def test_any_mistake_is_an_error_of_the_scenario(
     sound: Callable[[], Data], place: tuple[Any, ...], value: Any
@@ -240,18 +275,17 @@ def test_any_mistake_is_an_error_of_the_scenario(
         spoil(scenario, place, value)
     except (IndexError, KeyError, TypeError):
         return
-    try:
-        run_scenario(scenario)
-    except ScenarioError as error:
-        assert str(error)
-        assert all(problem.message for problem in error.problems)
+    error = catch(lambda: run_scenario(scenario))
+    assert error is None or all(problem.message for problem in error.problems)
 
 
-@given(st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "replace")))
-def test_any_bytes_are_an_error_of_the_file(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+@given(
+    st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "replace"))
+)
+def test_any_bytes_are_an_error_of_the_file(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
     path = tmp_path_factory.getbasetemp() / "any.jsonl"
     path.write_bytes(data)
-    try:
-        Scenario.load_all(path)
-    except ScenarioError as error:
-        assert str(error).startswith(str(path))
+    error = catch(lambda: Scenario.load_all(path))
+    assert error is None or str(error).startswith(str(path))

@@ -91,8 +91,9 @@ struct transaction {
     adapter *adapter; /* NULL: none, until Initialize or AllocateResources */
     uint64_t request; /* the handle of the request that it was initialized with, or 0 */
     PMDL mdl;
-    /* the MDL that holds, or ends at, the next byte; and where it begins in the chain */
-    PMDL cursor;
+    /* The MDL that holds, or ends at, the next byte; its handle, and where it begins in the chain. */
+    const mdl_object *cursor;
+    uint64_t cursor_handle;
     uint64_t cursor_offset;
     uint64_t offset; /* of the first byte in [mdl] */
     uint64_t length;
@@ -174,13 +175,16 @@ fx_object *ddi_enter_slow(ddi_call *call, uint64_t handle, wdfdma_object_type ty
 static inline fx_object *ddi_enter(ddi_call *call, const void *handle, wdfdma_object_type type,
                                    wdfdma_op op) {
     uint64_t bits = (uint64_t)(uintptr_t)handle;
-    wdfdma_machine *machine = registry_find(bits);
-    if (UNLIKELY(machine == NULL || machine->state.halted)) {
+    wdfdma_machine *machine = registry_peek(bits);
+    if (UNLIKELY(machine == NULL)) {
         return ddi_enter_slow(call, bits, type, op);
     }
     object *found = object_find(machine, bits);
-    if (UNLIKELY(found == NULL || found->type != (uint32_t)type || found->kind != 0 ||
-                 (machine->state.op == WDFDMA_OP_NONE && current_machine_id != machine->id))) {
+    if (UNLIKELY(found == NULL ||
+                 ((found->type ^ (uint32_t)type) | found->kind | machine->state.halted) != 0)) {
+        return ddi_enter_slow(call, bits, type, op);
+    }
+    if (UNLIKELY(machine->state.op == WDFDMA_OP_NONE && current_machine_id != machine->id)) {
         return ddi_enter_slow(call, bits, type, op);
     }
     ddi_begin(call, machine, op);
@@ -243,6 +247,7 @@ NTSTATUS range_get_needed(wdfdma_machine *machine, PMDL chain, uint64_t offset, 
                           range_need *out);
 typedef struct buffer_range {
     PMDL mdl;
+    const mdl_object *of; /* what [mdl] is, or NULL: none */
     uint64_t offset;
     uint64_t length;
     PFN_WDF_PROGRAM_DMA program_dma;

@@ -82,7 +82,8 @@ static NTSTATUS transaction_prepare(wdfdma_machine *machine, transaction *item,
     item->adapter = by;
     item->direction = (uint8_t)range->direction;
     item->mdl = range->mdl;
-    item->cursor = range->mdl;
+    item->cursor = range->of;
+    item->cursor_handle = range->of->head.handle;
     item->cursor_offset = 0;
     item->offset = range->offset;
     item->length = range->length;
@@ -119,11 +120,11 @@ NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item,
                                &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
-    if (mdl_find(machine, range->mdl) == NULL) {
+    if (UNLIKELY(range->of == NULL)) {
         mdl_bugcheck(machine);
         return STATUS_UNSUCCESSFUL;
     }
-    if (!range_is_valid(item, range)) {
+    if (UNLIKELY(!range_is_valid(item, range))) {
         return STATUS_INVALID_PARAMETER;
     }
     if (UNLIKELY(!state_allows_initialize(item))) {
@@ -134,24 +135,12 @@ NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item,
     if (UNLIKELY(machine->state.halted)) {
         return STATUS_UNSUCCESSFUL;
     }
-    if (!NT_SUCCESS(status)) {
+    if (UNLIKELY(!NT_SUCCESS(status))) {
         transaction_release(machine, item);
         return status;
     }
     item->state = WDFDMA_STATE_INITIALIZED;
     return STATUS_SUCCESS;
-}
-
-static NTSTATUS initialize_by_handle(WDFDMATRANSACTION handle, const buffer_range *range) {
-    ddi_call call;
-    transaction *item =
-        (transaction *)ddi_enter(&call, handle, WDFDMA_OBJECT_TRANSACTION, WDFDMA_OP_INITIALIZE);
-    if (item == NULL) {
-        return STATUS_UNSUCCESSFUL;
-    }
-    uint32_t label = item->base.head.label;
-    NTSTATUS status = transaction_initialize(call.machine, item, range);
-    return ddi_leave_status(&call, label, status);
 }
 
 NTSTATUS WdfDmaTransactionInitialize(WDFDMATRANSACTION DmaTransaction,
@@ -164,9 +153,10 @@ NTSTATUS WdfDmaTransactionInitialize(WDFDMATRANSACTION DmaTransaction,
     if (item == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
-    buffer_range range = {Mdl, 0, Length, EvtProgramDmaFunction, DmaDirection};
-    /* An address below the buffer wraps to an offset far above it. */
-    if (Mdl != NULL && mdl_find(call.machine, Mdl) != NULL) {
+    buffer_range range = {Mdl,    mdl_find(call.machine, Mdl), 0,
+                          Length, EvtProgramDmaFunction,       DmaDirection};
+    if (LIKELY(range.of != NULL)) {
+        /* An address below the buffer wraps to an offset far above it. */
         range.offset =
             (uint64_t)((uintptr_t)VirtualAddress - (uintptr_t)MmGetMdlVirtualAddress(Mdl));
     }
@@ -179,8 +169,17 @@ NTSTATUS WdfDmaTransactionInitializeUsingOffset(WDFDMATRANSACTION DmaTransaction
                                                 PFN_WDF_PROGRAM_DMA EvtProgramDmaFunction,
                                                 WDF_DMA_DIRECTION DmaDirection, PMDL Mdl,
                                                 size_t Offset, size_t Length) {
-    const buffer_range range = {Mdl, Offset, Length, EvtProgramDmaFunction, DmaDirection};
-    return initialize_by_handle(DmaTransaction, &range);
+    ddi_call call;
+    transaction *item = (transaction *)ddi_enter(&call, DmaTransaction, WDFDMA_OBJECT_TRANSACTION,
+                                                 WDFDMA_OP_INITIALIZE);
+    if (item == NULL) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    const buffer_range range = {Mdl,    mdl_find(call.machine, Mdl), Offset,
+                                Length, EvtProgramDmaFunction,       DmaDirection};
+    uint32_t label = item->base.head.label;
+    NTSTATUS status = transaction_initialize(call.machine, item, &range);
+    return ddi_leave_status(&call, label, status);
 }
 
 /* The walk of version 2, with the framework's own error: the start offset is taken off every

@@ -128,26 +128,43 @@ NTSTATUS packet_start(wdfdma_machine *machine, transaction *item) {
 
 /* A stage */
 
+static bool cursor_is_good(const transaction *item) {
+    const mdl_object *at = item->cursor;
+    return at != NULL && at->head.handle == item->cursor_handle && mdl_fits(at);
+}
+
+/* Moves the cursor along until it holds, or ends at, [place]. */
+static bool cursor_move(wdfdma_machine *machine, transaction *item, uint64_t place) {
+    uint64_t hops = machine->state.objects[WDFDMA_OBJECT_MDL];
+    while (place - item->cursor_offset > item->cursor->mdl->ByteCount &&
+           item->cursor->mdl->Next != NULL) {
+        const mdl_object *next = mdl_find(machine, item->cursor->mdl->Next);
+        if (next == NULL || hops-- == 0) {
+            mdl_bugcheck(machine);
+            return false;
+        }
+        item->cursor_offset += item->cursor->mdl->ByteCount;
+        item->cursor = next;
+        item->cursor_handle = next->head.handle;
+    }
+    return true;
+}
+
 /* The place of the next byte: in the MDL that holds it or, where the last transfer ended with
- * its MDL, at that one's end. Moves the cursor along. False, with the machine halted, where the
- * chain ends before it. */
+ * its MDL, at that one's end. False, with the machine halted, where there is none. */
 static bool place_find(wdfdma_machine *machine, transaction *item, uint64_t *offset_in_mdl) {
     uint64_t place = item->offset + item->transferred;
-    if (UNLIKELY(item->cursor == NULL)) {
-        /* Released inside its own EvtProgramDma, with the verifier off, and still to be staged. */
-        verifier_rule(machine, WDFDMA_RULE_FREED_WHILE_TRANSFERRING, &item->base.head);
+    if (UNLIKELY(!cursor_is_good(item))) {
+        if (item->cursor != NULL) {
+            mdl_bugcheck(machine);
+        } else {
+            /* Released inside its own EvtProgramDma, the verifier off, and still to be staged. */
+            verifier_rule(machine, WDFDMA_RULE_FREED_WHILE_TRANSFERRING, &item->base.head);
+        }
         return false;
     }
-    const mdl_object *at = mdl_find(machine, item->cursor);
-    uint64_t hops = 0;
-    while (at != NULL && place - item->cursor_offset > at->mdl->ByteCount &&
-           at->mdl->Next != NULL && hops++ <= machine->state.objects[WDFDMA_OBJECT_MDL]) {
-        item->cursor_offset += at->mdl->ByteCount;
-        item->cursor = at->mdl->Next;
-        at = mdl_find(machine, item->cursor);
-    }
-    if (at == NULL || hops > machine->state.objects[WDFDMA_OBJECT_MDL]) {
-        mdl_bugcheck(machine);
+    if (UNLIKELY(place - item->cursor_offset > item->cursor->mdl->ByteCount) &&
+        !cursor_move(machine, item, place)) {
         return false;
     }
     *offset_in_mdl = place - item->cursor_offset;
@@ -165,46 +182,70 @@ static void fragment_choose(transaction *item, uint32_t page_offset) {
     item->remaining -= fragment;
 }
 
-/* True where the HAL would know what to do with MapTransferEx; otherwise the rule that says why
- * not. */
-static bool map_is_defined(wdfdma_machine *machine, const transaction *item) {
-    const adapter *by = item->adapter;
-    wdfdma_rule rule = WDFDMA_RULE_NONE;
-    if (by == NULL) {
-        rule = item->enabler->is_system && item->hal.packet.system->configure != NULL
+/* What is wrong with a system transaction that asks for MapTransferEx. */
+static wdfdma_rule system_map_rule(const transaction *item) {
+    if (item->adapter->controller != NULL) {
+        return WDFDMA_RULE_MAPPED_TWICE;
+    }
+    return item->adapter->channel == &item->hal.packet.request ? WDFDMA_RULE_NONE
+                                                               : WDFDMA_RULE_CHANNEL_NOT_OWNED;
+}
+
+static wdfdma_rule map_rule(const wdfdma_machine *machine, const transaction *item) {
+    if (UNLIKELY(item->adapter == NULL)) {
+        return item->enabler->is_system && item->hal.packet.system->configure != NULL
                    ? WDFDMA_RULE_COMPLETED_WHILE_CONFIGURING
                    : WDFDMA_RULE_COMPLETED_TWICE;
-    } else if (item->enabler->is_system && by->controller != NULL) {
-        rule = WDFDMA_RULE_MAPPED_TWICE;
-    } else if (item->enabler->is_system && by->channel != &item->hal.packet.request) {
-        rule = WDFDMA_RULE_CHANNEL_NOT_OWNED;
-    } else if (!item->holds_base ||
-               (item->base_register != NO_REGISTER &&
-                wdfdma_pool_get_run(machine, item->base_register) != item->base_count)) {
-        rule = WDFDMA_RULE_CANCELLED_RESERVATION_USED;
     }
-    if (LIKELY(rule == WDFDMA_RULE_NONE)) {
-        return true;
+    bool held =
+        item->holds_base && (item->base_register == NO_REGISTER ||
+                             machine->hal->pool.runs[item->base_register] == item->base_count);
+    if (UNLIKELY(!held)) {
+        return WDFDMA_RULE_CANCELLED_RESERVATION_USED;
     }
-    verifier_rule(machine, rule, &item->base.head);
-    return false;
+    return item->enabler->is_system ? system_map_rule(item) : WDFDMA_RULE_NONE;
 }
 
 static PSCATTER_GATHER_LIST packet_get_list(transaction *item) {
     return (PSCATTER_GATHER_LIST)(void *)item->hal.packet.list;
 }
 
+/* The part of the range that one MDL holds; false where the chain has none of it. */
+static bool part_find(wdfdma_machine *machine, const transaction *item, uint64_t offset,
+                      map_part *part) {
+    mdl_walk walk;
+    uint64_t byte_count = item->cursor->mdl->ByteCount;
+    if (LIKELY(offset < byte_count)) {
+        part->of = item->cursor;
+        part->offset = offset;
+        part->length = part->length < byte_count - offset ? part->length : byte_count - offset;
+        return true;
+    }
+    if (!mdl_walk_begin(machine, &walk, item->cursor->mdl, offset, part->length)) {
+        return false;
+    }
+    part->of = walk.at;
+    part->offset = walk.offset;
+    part->length = walk.length;
+    return true;
+}
+
 /* Maps [length] bytes at [offset] of the cursor's MDL, or what of them one mapping holds. */
 static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t offset,
                            uint64_t length) {
-    if (!map_is_defined(machine, item)) {
+    map_part part = {.length = length,
+                     .base = item->base_register,
+                     .registers = item->base_count,
+                     .to_device = item->direction == WdfDmaDirectionWriteToDevice};
+    wdfdma_rule rule = map_rule(machine, item);
+    if (UNLIKELY(rule != WDFDMA_RULE_NONE)) {
+        verifier_rule(machine, rule, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
     if (item->enabler->is_system && item->hal.packet.system->context.cancelled) {
         return STATUS_CANCELLED;
     }
-    mdl_walk part;
-    if (length == 0 || !mdl_walk_begin(machine, &part, item->cursor, offset, length)) {
+    if (UNLIKELY(length == 0 || !part_find(machine, item, offset, &part))) {
         verifier_rule(machine, WDFDMA_RULE_LENGTH_PAST_BUFFER, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
@@ -212,9 +253,8 @@ static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t 
     PSCATTER_GATHER_LIST list = packet_get_list(item);
     list->NumberOfElements = 1;
     list->Reserved = 0;
-    uint64_t mapped = map_transfer(
-        machine, item->adapter, &part, item->base_register, item->base_count,
-        item->direction == WdfDmaDirectionWriteToDevice, &item->hal.packet.map, list->Elements);
+    uint64_t mapped =
+        map_transfer(machine, item->adapter, &part, &item->hal.packet.map, list->Elements);
     /* A range that the chain does not hold to its end is mapped no further than the chain goes. */
     item->remaining += length - mapped;
     item->fragment = mapped;
@@ -275,7 +315,7 @@ static bool round_run(wdfdma_machine *machine, transaction *item, NTSTATUS *stat
     if (!place_find(machine, item, &offset)) {
         return false;
     }
-    fragment_choose(item, mdl_page_offset(item->cursor, offset));
+    fragment_choose(item, mdl_page_offset(item->cursor->mdl, offset));
     uint64_t length = item->fragment;
     if (item->stopped) {
         *status = STATUS_CANCELLED;

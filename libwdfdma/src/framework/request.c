@@ -261,6 +261,7 @@ static NTSTATUS initialize_using_request(wdfdma_machine *machine, transaction *i
     if (range->length == 0 || range->mdl == NULL || of->completed) {
         return STATUS_INVALID_DEVICE_REQUEST;
     }
+    range->of = mdl_find(machine, range->mdl);
     status = transaction_initialize(machine, item, range);
     if (NT_SUCCESS(status)) {
         item->request = of->base.head.handle;

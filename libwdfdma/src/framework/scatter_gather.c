@@ -95,8 +95,7 @@ NTSTATUS gather_initialize(wdfdma_machine *machine, transaction *item) {
     return list_buffer_prepare(machine, item);
 }
 
-/* ---- Requests: the transaction's own, and extras for completions that came while that one
- * waits ---- */
+/* Requests: the one of the transaction itself, and extras for completions that came while it waits. */
 
 bool gather_is_waiting(const transaction *item) {
     return item->hal.gather.own.request.waiting != WDFDMA_WAITING_NOT ||

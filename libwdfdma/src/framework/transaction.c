@@ -10,6 +10,7 @@ void transaction_bugcheck(wdfdma_machine *machine, const transaction *item) {
 void transaction_reset(transaction *item) {
     item->mdl = NULL;
     item->cursor = NULL;
+    item->cursor_handle = 0;
     item->cursor_offset = 0;
     item->offset = 0;
     item->length = 0;

@@ -35,6 +35,8 @@ adapter *adapter_create(wdfdma_machine *machine, const DEVICE_DESCRIPTION *descr
     }
     made->version = description->Version >= DEVICE_DESCRIPTION_VERSION3 ? 3 : 2;
     made->width = width;
+    made->reach = width >= 64 ? UINT64_MAX : 1ull << (width - 12);
+    made->bounces_always = machine->config.force_map_registers;
     made->map_registers = granted;
     made->maximum_length = description->MaximumLength;
     made->master = description->Master != 0;

@@ -83,6 +83,7 @@ struct adapter {
     hal_request *channel;
     request_queue queue;
     uint64_t maximum_length;
+    uint64_t reach; /* the first PFN that it cannot reach */
     uint32_t width;
     uint32_t map_registers;
     uint32_t version;
@@ -97,6 +98,7 @@ struct adapter {
     bool scatter_gather;
     bool master;
     bool needs_registers;
+    bool bounces_always;
     transfer_context *controller;  /* a system adapter's running transfer */
     struct wdm_request *wdm_owner; /* a WDM driver's request that keeps the channel */
     struct wdm_mapping *wdm_mappings;
@@ -172,6 +174,10 @@ bool memory_find_pfn(const wdfdma_machine *machine, const void *address, uint64_
 bool memory_find_frames(wdfdma_machine *machine, size_t count, uint64_t limit, uint64_t *first);
 
 /* mdl.c */
+static inline uint64_t pages_spanned(uint64_t offset, uint64_t length) {
+    return (offset % PAGE_BYTES + length + PAGE_BYTES - 1) / PAGE_BYTES;
+}
+
 typedef struct mdl_object {
     object head;
     PMDL mdl;
@@ -181,10 +187,19 @@ typedef struct mdl_object {
     size_t pages; /* that hold references; 0 until built */
 } mdl_object;
 
-/* The live MDL that [mdl] is, with counts that fit its pages; NULL otherwise. */
-mdl_object *mdl_find(const wdfdma_machine *machine, const MDL *mdl);
-/* As mdl_find, but also one that is not built yet, or whose counts a driver has changed. */
+/* The live MDL that [mdl] is; also one that is not built yet, or whose counts a driver has changed. */
 mdl_object *mdl_find_any(const wdfdma_machine *machine, const MDL *mdl);
+/* True when the counts, which a driver may change, fit the pages of [of]. */
+static inline bool mdl_fits(const mdl_object *of) {
+    const MDL *mdl = of->mdl;
+    return mdl->ByteOffset < PAGE_BYTES && mdl->ByteCount != 0 &&
+           pages_spanned(mdl->ByteOffset, mdl->ByteCount) <= of->pages;
+}
+/* The live MDL that [mdl] is, with counts that fit its pages; NULL otherwise. */
+static inline mdl_object *mdl_find(const wdfdma_machine *machine, const MDL *mdl) {
+    mdl_object *found = mdl_find_any(machine, mdl);
+    return LIKELY(found != NULL && mdl_fits(found)) ? found : NULL;
+}
 /* Halts the machine for a chain that is none. */
 void mdl_bugcheck(wdfdma_machine *machine);
 mdl_object *mdl_create_empty(wdfdma_machine *machine, uint32_t byte_offset, uint32_t byte_count);
@@ -207,9 +222,6 @@ bool mdl_walk_begin(const wdfdma_machine *machine, mdl_walk *walk, const MDL *ch
                     uint64_t offset, uint64_t length);
 bool mdl_walk_next(const wdfdma_machine *machine, mdl_walk *walk);
 
-static inline uint64_t pages_spanned(uint64_t offset, uint64_t length) {
-    return (offset % PAGE_BYTES + length + PAGE_BYTES - 1) / PAGE_BYTES;
-}
 /* Where byte [offset] of [mdl] lies in its page. */
 static inline uint32_t mdl_page_offset(const MDL *mdl, uint64_t offset) {
     return (uint32_t)((mdl->ByteOffset + offset) % PAGE_BYTES);
@@ -229,11 +241,18 @@ void range_measure(wdfdma_machine *machine, const adapter *by, PMDL chain, uint6
 bool range_bounces(const wdfdma_machine *machine, const adapter *by, const mdl_walk *part);
 uint64_t range_fill(const wdfdma_machine *machine, PMDL chain, uint64_t offset, uint64_t length,
                     uint32_t first_register, SCATTER_GATHER_ELEMENT *elements, uint64_t capacity);
-/* MapTransferEx of a packet or system adapter: one element. Returns the length mapped; 0 with
- * the machine halted where the chain is broken or ends before [offset]. */
-uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const mdl_walk *part,
-                      uint32_t base, uint32_t registers, bool to_device, mapping *out,
-                      SCATTER_GATHER_ELEMENT *element);
+/* The part of an MDL that is to be mapped, and the registers for it. */
+typedef struct map_part {
+    const mdl_object *of;
+    uint64_t offset; /* in the MDL */
+    uint64_t length; /* inside the MDL */
+    uint32_t base;   /* NO_REGISTER: a NULL base */
+    uint32_t registers;
+    bool to_device;
+} map_part;
+/* MapTransferEx of a packet or system adapter: one element. Returns the length mapped. */
+uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part *part,
+                      mapping *out, SCATTER_GATHER_ELEMENT *element);
 /* Ends [used]: copies [length] bytes of it out where it bounced and came from the device. */
 void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length);
 void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t length,

@@ -17,10 +17,9 @@ static uint64_t part_get_pages(const mdl_walk *part) {
 static bool part_bounces(const adapter *by, const mdl_walk *part, uint64_t *next_pfn) {
     const uint64_t *pfns = part->at->pfns + part_get_first_page(part);
     uint64_t pages = part_get_pages(part);
-    uint64_t reach = by->width >= 64 ? UINT64_MAX : 1ull << (by->width - 12);
     for (uint64_t page = 0; page < pages; page++) {
         bool follows = *next_pfn == 0 || pfns[page] == *next_pfn;
-        if (pfns[page] >= reach || (!by->scatter_gather && !follows)) {
+        if (pfns[page] >= by->reach || (!by->scatter_gather && !follows)) {
             return true;
         }
         *next_pfn = pfns[page] + 1;
@@ -32,7 +31,7 @@ bool range_bounces(const wdfdma_machine *machine, const adapter *by, const mdl_w
     if (!by->needs_registers) {
         return false;
     }
-    if (machine->config.force_map_registers) {
+    if (by->bounces_always) {
         return true;
     }
     mdl_walk part = *first;
@@ -171,48 +170,63 @@ void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t lengt
     }
 }
 
-/* How much of a part one element holds, where it is not bounced. */
-static uint64_t part_get_first_run(const mdl_walk *part) {
-    const uint64_t *pfns = part->at->pfns + part_get_first_page(part);
-    uint64_t in_page = mdl_page_offset(part->at->mdl, part->offset);
-    uint64_t pages = part_get_pages(part);
-    uint64_t page = 1;
-    while (page < pages && pfns[page] == pfns[page - 1] + 1) {
-        page++;
+/* How many of [pages] pages follow one another from the first on. */
+static uint64_t frames_count_run(const uint64_t *pfns, uint64_t pages) {
+    uint64_t run = 1;
+    while (run < pages && pfns[run] == pfns[0] + run) {
+        run++;
     }
-    uint64_t run = page * PAGE_BYTES - in_page;
-    return run < part->length ? run : part->length;
+    return run;
 }
 
-uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const mdl_walk *range,
-                      uint32_t base, uint32_t registers, bool to_device, mapping *out,
-                      SCATTER_GATHER_ELEMENT *element) {
-    mdl_walk part = *range;
-    uint64_t carried =
-        (uint64_t)registers * PAGE_BYTES - mdl_page_offset(part.at->mdl, part.offset);
-    if (base != NO_REGISTER && part.length > carried) {
-        part.length = carried;
+static bool frames_bounce(const adapter *by, const uint64_t *pfns, uint64_t pages, uint64_t run) {
+    if (by->bounces_always || (!by->scatter_gather && run < pages)) {
+        return true;
     }
-    part.left = part.length;
-    bool bounces = base != NO_REGISTER && range_bounces(machine, by, &part);
-    if (!bounces) {
-        part.length = part_get_first_run(&part);
-        part.left = part.length;
+    for (uint64_t page = run - 1; page < pages; page++) {
+        if (pfns[page] >= by->reach) {
+            return true;
+        }
     }
-    elements_make(machine, part, bounces ? base : NO_REGISTER, element, 1);
-    *out = (mapping){.mdl = part.at->mdl,
-                     .elements = element,
-                     .offset = part.offset,
-                     .length = part.length,
-                     .element_count = 1,
-                     .first_register = bounces ? base : NO_REGISTER,
-                     .device_reads = to_device,
-                     .device_writes = !to_device};
+    return false;
+}
+
+uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part *part,
+                      mapping *out, SCATTER_GATHER_ELEMENT *element) {
+    const MDL *mdl = part->of->mdl;
+    uint64_t start = mdl->ByteOffset + part->offset;
+    uint64_t in_page = start % PAGE_BYTES;
+    uint64_t length = part->length;
+    bool has_registers = part->base != NO_REGISTER;
+    if (has_registers && length > part->registers * (uint64_t)PAGE_BYTES - in_page) {
+        length = part->registers * (uint64_t)PAGE_BYTES - in_page;
+    }
+    const uint64_t *pfns = part->of->pfns + start / PAGE_BYTES;
+    uint64_t pages = pages_spanned(in_page, length);
+    uint64_t run = frames_count_run(pfns, pages);
+    bool bounces = has_registers && frames_bounce(by, pfns, pages, run);
+    if (!bounces && run < pages) {
+        length = run * PAGE_BYTES - in_page;
+    }
+    uint64_t address = bounces ? REGISTERS_ADDRESS + (uint64_t)part->base * PAGE_BYTES + in_page
+                               : pfns[0] * PAGE_BYTES + in_page;
+    element->Address.QuadPart = (LONGLONG)address;
+    element->Length = (ULONG)length;
+    element->Reserved = 0;
+    out->pages = NULL;
+    out->mdl = part->of->mdl;
+    out->elements = element;
+    out->offset = part->offset;
+    out->length = length;
+    out->element_count = 1;
+    out->first_register = bounces ? part->base : NO_REGISTER;
+    out->device_reads = part->to_device;
+    out->device_writes = !part->to_device;
     mapping_begin(machine, out);
-    if (bounces && to_device) {
-        bounce_copy(machine, out, part.length, true);
+    if (UNLIKELY(bounces) && part->to_device) {
+        bounce_copy(machine, out, length, true);
     }
-    return part.length;
+    return length;
 }
 
 void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length) {

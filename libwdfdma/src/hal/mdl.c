@@ -18,13 +18,6 @@ mdl_object *mdl_find_any(const wdfdma_machine *machine, const MDL *mdl) {
     return LIKELY(found != NULL && found->mdl == mdl) ? found : NULL;
 }
 
-mdl_object *mdl_find(const wdfdma_machine *machine, const MDL *mdl) {
-    mdl_object *found = mdl_find_any(machine, mdl);
-    bool fits = found != NULL && mdl->ByteOffset < PAGE_BYTES && mdl->ByteCount != 0 &&
-                pages_spanned(mdl->ByteOffset, mdl->ByteCount) <= found->pages;
-    return LIKELY(fits) ? found : NULL;
-}
-
 size_t mdl_count_pages(const mdl_object *of) {
     const MDL *mdl = of->mdl;
     uint64_t pages = pages_spanned(mdl->ByteOffset, mdl->ByteCount);

@@ -128,18 +128,8 @@ static uint32_t nodes_find(const pool *of, uint32_t count) {
     return first + count_zeros_up(word_find_runs(of->held[node - of->leaf_count], count));
 }
 
-/* Flips the bits of a run. Its words, but for a single one, take their nodes along at once. */
-static void bits_flip(pool *of, uint32_t first, uint32_t count) {
-    uint32_t word = first / WORD_BITS;
-    uint32_t bit = first % WORD_BITS;
-    if (bit + count <= WORD_BITS) {
-        if (of->stale_word != word) {
-            nodes_settle(of);
-            of->stale_word = word;
-        }
-        of->held[word] ^= bits_mask(bit, count);
-        return;
-    }
+/* Flips the bits of a run of several words, which take their nodes along at once. */
+static void words_flip(pool *of, uint32_t word, uint32_t bit, uint32_t count) {
     nodes_settle(of);
     while (count > 0) {
         uint32_t part = WORD_BITS - bit < count ? WORD_BITS - bit : count;
@@ -151,35 +141,53 @@ static void bits_flip(pool *of, uint32_t first, uint32_t count) {
     }
 }
 
-static uint32_t pool_find(pool *of, uint32_t count) {
-    uint64_t low = of->held[of->low_word];
-    if (LIKELY(count <= WORD_BITS)) {
-        uint64_t starts = word_find_runs(low, count);
-        if (LIKELY(starts != 0)) {
-            return of->low_word * WORD_BITS + count_zeros_up(starts);
-        }
+static inline void bits_flip(pool *of, uint32_t first, uint32_t count) {
+    uint32_t word = first / WORD_BITS;
+    uint32_t bit = first % WORD_BITS;
+    if (UNLIKELY(bit + count > WORD_BITS)) {
+        words_flip(of, word, bit, count);
+        return;
     }
+    if (UNLIKELY(of->stale_word != word)) {
+        nodes_settle(of);
+        of->stale_word = word;
+    }
+    of->held[word] ^= bits_mask(bit, count);
+}
+
+/* The lowest run where the low word does not hold it. */
+static uint32_t pool_find_slow(pool *of, uint32_t count) {
     nodes_settle(of);
-    if (low == FULL) {
+    if (of->held[of->low_word] == FULL) {
         uint32_t free = nodes_find(of, 1);
         of->low_word = free == NONE ? of->low_word : free / WORD_BITS;
     }
     return nodes_find(of, count);
 }
 
+static inline uint32_t pool_find(pool *of, uint32_t count) {
+    if (LIKELY(count <= WORD_BITS)) {
+        uint64_t starts = word_find_runs(of->held[of->low_word], count);
+        if (LIKELY(starts != 0)) {
+            return of->low_word * WORD_BITS + count_zeros_up(starts);
+        }
+    }
+    return pool_find_slow(of, count);
+}
+
 bool pool_take(wdfdma_machine *machine, uint32_t count, uint32_t *base) {
     pool *of = &machine->hal->pool;
-    if (count == 0 || count > machine->state.free_registers) {
+    if (UNLIKELY(count == 0 || count > machine->state.free_registers)) {
         return false;
     }
     uint32_t first = pool_find(of, count);
-    if (first == NONE) {
+    if (UNLIKELY(first == NONE)) {
         return false;
     }
     bits_flip(of, first, count);
     of->runs[first] = count;
     machine->state.free_registers -= count;
-    if (machine->state.free_registers < machine->state.least_free_registers) {
+    if (UNLIKELY(machine->state.free_registers < machine->state.least_free_registers)) {
         machine->state.least_free_registers = machine->state.free_registers;
     }
     *base = first;
@@ -192,7 +200,7 @@ void pool_put(wdfdma_machine *machine, uint32_t base, uint32_t count) {
     bits_flip(of, base, count);
     of->runs[base] = 0;
     machine->state.free_registers += count;
-    if (base / WORD_BITS < of->low_word) {
+    if (UNLIKELY(base / WORD_BITS < of->low_word)) {
         of->low_word = base / WORD_BITS;
     }
 }

@@ -54,7 +54,8 @@ static wdm_mapping *mapping_make(wdfdma_machine *machine, adapter *by, const wdm
         return NULL;
     }
     made->base = base;
-    map_transfer(machine, by, &part, base, count, range->to_device, &made->map, &made->element);
+    const map_part asked = {part.at, part.offset, part.length, base, count, range->to_device};
+    map_transfer(machine, by, &asked, &made->map, &made->element);
     made->next = by->wdm_mappings;
     by->wdm_mappings = made;
     return made;

@@ -5,30 +5,28 @@
  * another machine as late as can be. */
 #include "machine.h"
 
-#include <stdatomic.h>
-
 enum {
     MACHINE_COUNT = 65535,
-    MACHINE_GENERATIONS = 4096,
-    INDEX_SHIFT = 48
+    MACHINE_GENERATIONS = 4096
 };
 
+/* What a place remembers between two machines. Place i is entry i + 1 of the table. */
 typedef struct place {
-    _Atomic(wdfdma_machine *) machine;
-    _Atomic uint32_t generation;
+    uint32_t generation;
     uint32_t next_free; /* index + 1; 0: none */
 } place;
 
+_Atomic(wdfdma_machine *) registry_machines[MACHINE_COUNT + 1];
 static place places[MACHINE_COUNT];
 static uint32_t place_count;
 static uint32_t first_free;
 static uint32_t last_free;
 
-_Thread_local uint64_t current_machine_id;
+WDFDMA_FAST_TLS _Thread_local uint64_t current_machine_id;
 
 static uint64_t place_get_id(uint32_t index) {
-    uint64_t generation = atomic_load_explicit(&places[index].generation, memory_order_relaxed);
-    return ((uint64_t)(index + 1) << INDEX_SHIFT) | (generation << HANDLE_MACHINE_SHIFT);
+    uint64_t generation = places[index].generation;
+    return ((uint64_t)(index + 1) << HANDLE_INDEX_SHIFT) | (generation << HANDLE_MACHINE_SHIFT);
 }
 
 /* Free places are used up to a number of them first, and only then over again. */
@@ -52,20 +50,18 @@ bool registry_add(wdfdma_machine *machine) {
     uint32_t index = place_take();
     if (index < MACHINE_COUNT) {
         machine->id = place_get_id(index);
-        atomic_store_explicit(&places[index].machine, machine, memory_order_release);
+        atomic_store_explicit(&registry_machines[index + 1], machine, memory_order_release);
     }
     platform_unlock();
     return index < MACHINE_COUNT;
 }
 
 void registry_remove(wdfdma_machine *machine) {
-    uint32_t index = (uint32_t)(machine->id >> INDEX_SHIFT) - 1;
+    uint32_t index = (uint32_t)(machine->id >> HANDLE_INDEX_SHIFT) - 1;
     platform_lock();
     place *gone = &places[index];
-    atomic_store_explicit(&gone->machine, NULL, memory_order_release);
-    uint32_t generation = atomic_load_explicit(&gone->generation, memory_order_relaxed);
-    atomic_store_explicit(&gone->generation, (generation + 1) % MACHINE_GENERATIONS,
-                          memory_order_relaxed);
+    atomic_store_explicit(&registry_machines[index + 1], NULL, memory_order_release);
+    gone->generation = (gone->generation + 1) % MACHINE_GENERATIONS;
     gone->next_free = 0;
     if (first_free == 0) {
         first_free = index + 1;
@@ -77,16 +73,9 @@ void registry_remove(wdfdma_machine *machine) {
 }
 
 wdfdma_machine *registry_find(uint64_t handle) {
-    uint64_t index = (handle >> INDEX_SHIFT) - 1;
-    if (UNLIKELY(index >= MACHINE_COUNT)) {
-        return NULL;
-    }
-    const place *where = &places[index];
-    uint64_t generation = atomic_load_explicit(&where->generation, memory_order_relaxed);
-    if (UNLIKELY(((handle >> HANDLE_MACHINE_SHIFT) & (MACHINE_GENERATIONS - 1)) != generation)) {
-        return NULL;
-    }
-    return atomic_load_explicit(&where->machine, memory_order_acquire);
+    wdfdma_machine *found = registry_peek(handle);
+    bool same = found != NULL && (found->id ^ handle) >> HANDLE_MACHINE_SHIFT == 0;
+    return same ? found : NULL;
 }
 
 wdfdma_machine *wdfdma_machine_current(void) {

@@ -64,6 +64,8 @@ class PacketTransaction(Transaction):
         return needed(self.own_chain(), self.start, self.remaining)
 
     def allocate(self, adapter: Adapter, count: int) -> str:
+        if any(number == self.number for _, number in self.world.waiters()):
+            raise Undefined("registers asked for while others are waited for")
         request = Request(adapter, self, count, self.granted)
         return self.world.pool.allocate(request, self.version3 and self.immediate)
 
@@ -98,8 +100,6 @@ class PacketTransaction(Transaction):
                 return BUSY
             self.world.device_owner = self
         self.fragment = min(self.remaining, self.maximum_fragment)
-        if self.fragment == 0:
-            raise Undefined("a transfer of zero bytes")
         if self.reserved:
             self.granted(self.own_run())
             return SUCCESS

@@ -68,7 +68,7 @@ class SystemTransaction(PacketTransaction):
             self.transfer_complete(status)
 
     def after_round(self) -> None:
-        if self.due is None:
+        if self.due is None or self.deleted:
             return
         if self.stage_again:
             raise Undefined("completed while its completion callback is due")

@@ -44,6 +44,9 @@ class World(Protocol):
     def report_break(self) -> None:
         """The framework's verifier reports an error; the call goes on."""
 
+    def waiters(self) -> list[tuple[str, int]]:
+        """Who waits, in the order of service."""
+
 
 class Transaction:
     """One transaction; [fragment] is the current transfer's length, [remaining] what follows it."""
