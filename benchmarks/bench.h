@@ -14,6 +14,8 @@ enum { BENCH_PAGE_BYTES = 4096, BENCH_MAXIMUM_LANES = 8 };
 uint64_t bench_now_ns(void);
 /* Sorts [values]. */
 double bench_median(double *values, size_t count);
+/* Of sorted values: the one that a tenth of them does not exceed, as on a computer with nothing else to do. */
+double bench_quiet(const double *sorted, size_t count);
 /* One result on the standard output: its name and its value, a tab between them. */
 void bench_report(const char *name, double value);
 void bench_report_for(const char *name, uint64_t size, const char *what, double value);

@@ -166,6 +166,8 @@ static void samples_report(const char *name, samples *taken) {
     bench_report(line, bench_median(taken->cycle, ROUNDS));
     snprintf(line, sizeof line, "%s.floors", name);
     bench_report(line, bench_median(taken->ratio, ROUNDS));
+    snprintf(line, sizeof line, "%s.quiet_floors", name);
+    bench_report(line, bench_quiet(taken->ratio, ROUNDS));
     snprintf(line, sizeof line, "%s.floor_ns", name);
     bench_report(line, bench_median(taken->floor, ROUNDS));
 }

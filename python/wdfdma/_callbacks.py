@@ -27,16 +27,16 @@ class Element(NamedTuple):
 
 
 def _catch_stray(
-    _kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
 ) -> None:
     """An interrupt that came between C and the callback's own try."""
     names = traceback.tb_frame.f_locals if traceback is not None else {}
-    if "context" in names:
-        ffi.from_handle(names["context"]).catch(error)
-    elif "handle" in names:
-        find_core(names["handle"]).catch(error)
+    try:
+        core = _get_core(names.get("handle"), names.get("context"))
+    except (KeyError, TypeError):
+        sys.excepthook(kind, error, traceback)
     else:
-        sys.excepthook(_kind, error, traceback)
+        core.catch(error)
 
 
 def _define(function: Any) -> Any:
@@ -44,6 +44,11 @@ def _define(function: Any) -> Any:
     name = f"wdfdma_python_{function.__name__}"
     ffi.def_extern(name=name, onerror=_catch_stray)(function)
     return getattr(lib, name)
+
+
+def _get_core(handle: Any, context: Any) -> Core:
+    """The core of the machine that calls. After a release the framework hands on no context of Execute's."""
+    return ffi.from_handle(context) if context else find_core(handle)
 
 
 def _find_transaction(core: Core, handle: Any) -> "DmaTransaction":
@@ -57,7 +62,7 @@ def _is_true(returned: Any) -> bool:
 
 @_define
 def program_dma(handle: Any, _device: Any, context: Any, direction: int, sg_list: Any) -> bool:
-    core = ffi.from_handle(context)
+    core = _get_core(handle, context)
     transaction = _find_transaction(core, handle)
     parts = sg_list.Elements
     elements = [
@@ -69,7 +74,7 @@ def program_dma(handle: Any, _device: Any, context: Any, direction: int, sg_list
 
 @_define
 def reserve_dma(handle: Any, context: Any) -> None:
-    core = ffi.from_handle(context)
+    core = _get_core(handle, context)
     transaction = _find_transaction(core, handle)
     core.call(transaction._reserve_dma, transaction)
 
@@ -78,7 +83,7 @@ def reserve_dma(handle: Any, context: Any) -> None:
 def configure_dma_channel(
     handle: Any, _device: Any, context: Any, mdl: Any, offset: int, length: int
 ) -> bool:
-    core = ffi.from_handle(context)
+    core = _get_core(handle, context)
     transaction = _find_transaction(core, handle)
     function = transaction._configure_dma_channel
     return _is_true(core.call(function, transaction, core.mdls.get(mdl), offset, length))
@@ -88,7 +93,7 @@ def configure_dma_channel(
 def dma_transfer_complete(
     handle: Any, _device: Any, context: Any, direction: int, status: int
 ) -> None:
-    core = ffi.from_handle(context)
+    core = _get_core(handle, context)
     transaction = _find_transaction(core, handle)
     core.call(
         transaction._dma_transfer_complete,

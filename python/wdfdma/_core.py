@@ -6,7 +6,6 @@ it again, up to the outermost one. A bug check goes the same way.
 """
 
 import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from wdfdma._native import ffi, lib
@@ -89,7 +88,7 @@ class Core:
             label=record.object,
         )
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def call(self, function: Any, *arguments: Any) -> Any:
         """Calls a callback of the user's; None if it failed."""
         self.depth += 1
         if len(self.outputs) == self.depth:

@@ -24,10 +24,8 @@ def make_array(
 
     if count == 0:
         return np.empty(0, dtype)
-    view = make_view(core, address, count * np.dtype(dtype).itemsize)
-    array: NDArray[Any] = np.frombuffer(view, dtype)
-    array.flags.writeable = writable
-    return array
+    view = memoryview(make_view(core, address, count * np.dtype(dtype).itemsize))
+    return np.frombuffer(view if writable else view.toreadonly(), dtype)
 
 
 def get_bytes(data: Any) -> Any:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from wdfdma._native import NULL, ffi, lib
 from wdfdma.enums import CompletionStatus, Direction, TransactionState, Waiting
-from wdfdma.memory import make_view
 from wdfdma.objects import WdfObject
 from wdfdma.status import Status
 
@@ -139,8 +138,8 @@ class TransactionCalls(WdfObject):
             core.fail()
         return cast("Device", core.objects[device])
 
-    def wdm_get_transfer_context(self) -> Any:
-        """The bytes of the transfer context, a writable buffer over the machine's memory; None after a break.
+    def wdm_get_transfer_context(self) -> int | None:
+        """The address of the transfer context; None after a break.
 
         Source: WdfDmaTransactionWdmGetTransferContext function (wdfdmatransaction.h).
         """
@@ -150,9 +149,7 @@ class TransactionCalls(WdfObject):
         context = _get_context(self._handle)
         if core.halted:
             core.fail()
-        return (
-            None if context == NULL else make_view(core, context, lib.DMA_TRANSFER_CONTEXT_SIZE_V1)
-        )
+        return None if context == NULL else int(ffi.cast("uintptr_t", context))
 
     def set_immediate_execution(self, value: bool) -> None:
         """Makes the transaction fail where it would wait for map registers; release clears it.

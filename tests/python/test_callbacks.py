@@ -17,6 +17,7 @@ from wdfdma import (
     Status,
     StatusError,
     TransactionState,
+    _callbacks,
 )
 
 Make = Callable[..., DmaTransaction]
@@ -503,3 +504,34 @@ def test_what_is_refused_in_a_callback(
 
     start(transaction, machine, program)
     assert transaction.dma_completed().completed
+
+
+def test_a_callback_without_a_context_finds_its_machine(
+    machine: Machine, make_transaction: Make
+) -> None:
+    """A grant that a release did not take back meets a buffer that nobody has executed."""
+    holder, waiter = make_transaction(), make_transaction()
+    holder.allocate_resources(map_registers=8, reserve_dma=ignore).check()
+    waiter.allocate_resources(map_registers=1, reserve_dma=ignore).check()
+    waiter.release()
+    waiter.initialize(machine.mdl(512), program_dma=fail).check()
+    with pytest.raises(Oops):
+        holder.free_resources()
+    assert_halted_by_python(machine)
+
+
+def test_an_interrupt_before_the_callback_begins_is_not_lost(
+    machine: Machine, make_transaction: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = _callbacks._get_core
+    errors = iter([KeyboardInterrupt])
+
+    def interrupt(handle: Any, context: Any) -> Any:
+        for error in errors:
+            raise error
+        return find(handle, context)
+
+    monkeypatch.setattr(_callbacks, "_get_core", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        start(make_transaction(), machine, ignore)
+    assert_halted_by_python(machine)

@@ -2,7 +2,10 @@
 
 import ast
 import copy
+import doctest
+import importlib
 import pickle
+import pkgutil
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -373,14 +376,15 @@ def test_a_request_completed_in_a_transfer_halts(machine: Machine, make_transact
 def test_system_dma(machine: Machine, make_transaction: Make) -> None:
     events: list[Any] = []
     transaction = make_transaction(Profile.SYSTEM, maximum_length=8192)
+    assert transaction.wdm_get_transfer_context() is None
+    assert machine.state.breaks == 1
     transaction.set_channel_configuration_callback(lambda *rest: events.append(rest[1:]))
     transaction.set_transfer_complete_callback(lambda *rest: events.append(rest[1:]))
     transaction.set_device_address_offset(16)
     buffer = machine.mdl(6000)
     transaction.initialize(buffer, program_dma=lambda *_: events.append("program")).check()
     transaction.execute().check()
-    context = transaction.wdm_get_transfer_context()
-    assert len(context) == lib.DMA_TRANSFER_CONTEXT_SIZE_V1
+    assert transaction.wdm_get_transfer_context()
     assert transaction.enabler.complete_transfer() is True
     assert transaction.enabler.complete_transfer() is False
     assert transaction.dma_completed().completed
@@ -679,3 +683,16 @@ def test_only_one_module_imports_the_extension() -> None:
             if isinstance(node, ast.Import) and any("_ffi" in item.name for item in node.names):
                 importers.add(path.name)
     assert importers == {"_native.py"}
+
+
+MODULES = [
+    module.name
+    for module in pkgutil.iter_modules(wdfdma.__path__)
+    if module.name not in ("_ffi", "__main__")
+]
+
+
+@pytest.mark.parametrize("name", ["wdfdma", *(f"wdfdma.{name}" for name in MODULES)])
+def test_examples(name: str) -> None:
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert doctest.testmod(importlib.import_module(name), optionflags=flags).failed == 0

@@ -9,7 +9,7 @@ typedef enum completion_kind {
 } completion_kind;
 
 void transaction_give_back(wdfdma_machine *machine, transaction *item, bool force) {
-    if (item->enabler->is_scatter_gather) {
+    if (item->is_scatter_gather) {
         gather_give_back(machine, item);
     } else {
         packet_give_back(machine, item, force);
@@ -18,7 +18,7 @@ void transaction_give_back(wdfdma_machine *machine, transaction *item, bool forc
 
 /* Ends the mapping of the transfer. */
 static void transfer_end(wdfdma_machine *machine, transaction *item) {
-    if (!item->enabler->is_scatter_gather) {
+    if (!item->is_scatter_gather) {
         packet_flush(machine, item);
     } else if (item->adapter == NULL) {
         verifier_rule(machine, WDFDMA_RULE_COMPLETED_TWICE, &item->base.head);
@@ -40,8 +40,7 @@ static BOOLEAN transaction_finish(wdfdma_machine *machine, transaction *item, NT
 }
 
 static NTSTATUS transaction_stage(wdfdma_machine *machine, transaction *item) {
-    return item->enabler->is_scatter_gather ? gather_stage(machine, item)
-                                            : packet_stage(machine, item);
+    return item->is_scatter_gather ? gather_stage(machine, item) : packet_stage(machine, item);
 }
 
 /* Takes the length into account; false where it is above the transfer's. */
@@ -76,7 +75,7 @@ static BOOLEAN transfer_complete(wdfdma_machine *machine, transaction *item, com
     if (UNLIKELY(!transaction_is_alive(machine, item, handle))) {
         return TRUE;
     }
-    if (item->remaining != 0 && item->single_transfer && item->enabler->version == 3) {
+    if (item->remaining != 0 && item->single_transfer && item->is_version_3) {
         *status = STATUS_WDF_TOO_MANY_TRANSFERS;
     } else if (item->remaining != 0 && kind != COMPLETE_FINAL) {
         *status = transaction_stage(machine, item);
@@ -136,7 +135,7 @@ static BOOLEAN dma_completed(WDFDMATRANSACTION handle, completion_kind kind, siz
     return leave_with(&call, label, returned, result, status);
 }
 
-BOOLEAN WdfDmaTransactionDmaCompleted(WDFDMATRANSACTION DmaTransaction, NTSTATUS *Status) {
+HOT_PATH BOOLEAN WdfDmaTransactionDmaCompleted(WDFDMATRANSACTION DmaTransaction, NTSTATUS *Status) {
     return dma_completed(DmaTransaction, COMPLETE_FULL, 0, Status);
 }
 
@@ -151,7 +150,7 @@ BOOLEAN WdfDmaTransactionDmaCompletedFinal(WDFDMATRANSACTION DmaTransaction,
 }
 
 static bool transaction_cancel(wdfdma_machine *machine, transaction *item) {
-    if (item->enabler->version != 3) {
+    if (!item->is_version_3) {
         verifier_break(machine);
         return false;
     }
@@ -164,9 +163,8 @@ static bool transaction_cancel(wdfdma_machine *machine, transaction *item) {
         return false;
     }
     uint64_t handle = item->base.head.handle;
-    bool cancelled = item->enabler->is_scatter_gather
-                         ? gather_cancel(machine, item)
-                         : channel_cancel(machine, &item->hal.packet.request);
+    bool cancelled = item->is_scatter_gather ? gather_cancel(machine, item)
+                                             : channel_cancel(machine, &item->hal.packet.request);
     if (cancelled && transaction_is_alive(machine, item, handle)) {
         item->state = WDFDMA_STATE_TRANSFER_FAILED;
         transaction_forget_hold(machine, item);

@@ -12,11 +12,10 @@ static fx_object *handle_refuse(wdfdma_machine *machine, uint64_t handle, wdfdma
     if (machine == NULL || machine->state.halted) {
         return NULL;
     }
-    uint32_t outer_op = machine->state.op;
-    machine->state.op = op;
-    machine->state.step += machine->counts_steps;
+    ddi_call call;
+    ddi_begin(&call, machine, op);
     verifier_wdf_violation(machine, WDFDMA_WDF_INVALID_HANDLE, handle, 0, NULL);
-    machine->state.op = outer_op;
+    ddi_leave(&call);
     return NULL;
 }
 

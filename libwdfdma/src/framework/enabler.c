@@ -1,11 +1,6 @@
 /* Enablers: a profile, its adapters, and what they are asked. */
 #include "framework.h"
 
-uint64_t adapter_get_fragment_length(const enabler *of, const adapter *by) {
-    uint64_t carried = (uint64_t)(by->map_registers - 1) * PAGE_BYTES;
-    return of->config.MaximumLength < carried ? of->config.MaximumLength : carried;
-}
-
 static bool profile_is_system(WDF_DMA_PROFILE profile) {
     return profile == WdfDmaProfileSystem || profile == WdfDmaProfileSystemDuplex;
 }
@@ -60,7 +55,10 @@ static adapter *adapter_of_profile(wdfdma_machine *machine, const enabler *of) {
             (ULONG)(of->config.MaximumLength < UINT32_MAX ? of->config.MaximumLength : UINT32_MAX)};
     adapter *made = adapter_create(machine, &description);
     if (made != NULL) {
+        uint64_t carried = (uint64_t)(made->map_registers - 1) * PAGE_BYTES;
         made->is_enablers = true;
+        made->fragment_length =
+            of->config.MaximumLength < carried ? of->config.MaximumLength : carried;
     }
     return made;
 }
@@ -264,7 +262,7 @@ size_t WdfDmaEnablerGetFragmentLength(WDFDMAENABLER DmaEnabler, WDF_DMA_DIRECTIO
         return 0;
     }
     const adapter *by = adapter_for(call.machine, of, DmaDirection);
-    size_t length = by == NULL ? 0 : (size_t)adapter_get_fragment_length(of, by);
+    size_t length = by == NULL ? 0 : (size_t)by->fragment_length;
     ddi_leave_values(&call, of->base.head.label, length, (uint64_t)DmaDirection);
     return length;
 }

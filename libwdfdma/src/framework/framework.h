@@ -111,6 +111,9 @@ struct transaction {
     uint8_t direction; /* WDF_DMA_DIRECTION */
     uint8_t held_list; /* list_state */
     uint8_t due_status;
+    bool is_system; /* as its enabler's */
+    bool is_scatter_gather;
+    bool is_version_3;
     bool holds_base;
     bool immediate;
     bool single_transfer;
@@ -171,9 +174,10 @@ typedef struct framework {
 /* ddi.c: the way into and out of every call */
 /* The object that [handle] names, live and of [type]; NULL (and no leave is due) when the
  * machine has halted, or halts for the handle. */
-fx_object *ddi_enter_slow(ddi_call *call, uint64_t handle, wdfdma_object_type type, wdfdma_op op);
-static inline fx_object *ddi_enter(ddi_call *call, const void *handle, wdfdma_object_type type,
-                                   wdfdma_op op) {
+COLD fx_object *ddi_enter_slow(ddi_call *call, uint64_t handle, wdfdma_object_type type,
+                               wdfdma_op op);
+HOT_INLINE fx_object *ddi_enter(ddi_call *call, const void *handle, wdfdma_object_type type,
+                                wdfdma_op op) {
     uint64_t bits = (uint64_t)(uintptr_t)handle;
     wdfdma_machine *machine = registry_peek(bits);
     if (UNLIKELY(machine == NULL)) {
@@ -184,23 +188,24 @@ static inline fx_object *ddi_enter(ddi_call *call, const void *handle, wdfdma_ob
                  ((found->type ^ (uint32_t)type) | found->kind | machine->state.halted) != 0)) {
         return ddi_enter_slow(call, bits, type, op);
     }
-    if (UNLIKELY(machine->state.op == WDFDMA_OP_NONE && current_machine_id != machine->id)) {
+    if (machine->state.op == WDFDMA_OP_NONE && UNLIKELY(current_machine_id != machine->id)) {
         return ddi_enter_slow(call, bits, type, op);
     }
     ddi_begin(call, machine, op);
     return (fx_object *)found;
 }
 /* Leaves, with a record of [status] for the object with [label]. */
-NTSTATUS ddi_leave_status_slow(const ddi_call *call, uint32_t label, NTSTATUS status);
-static inline NTSTATUS ddi_leave_status(const ddi_call *call, uint32_t label, NTSTATUS status) {
-    if (UNLIKELY(call->machine->state.halted || call->machine->log.capacity != 0)) {
+COLD NTSTATUS ddi_leave_status_slow(const ddi_call *call, uint32_t label, NTSTATUS status);
+HOT_INLINE NTSTATUS ddi_leave_status(const ddi_call *call, uint32_t label, NTSTATUS status) {
+    if (UNLIKELY(call->machine->attention != 0)) {
         return ddi_leave_status_slow(call, label, status);
     }
     ddi_leave(call);
     return status;
 }
 /* Leaves, with a record that holds up to two numbers. */
-void ddi_leave_values(const ddi_call *call, uint32_t label, uint64_t first, uint64_t second);
+NO_INLINE void ddi_leave_values(const ddi_call *call, uint32_t label, uint64_t first,
+                                uint64_t second);
 
 /* wdfobject.c */
 /* Makes an object of [type], child of [parent], with what [attributes] ask for (may be NULL). */
@@ -223,11 +228,17 @@ void enabler_end(wdfdma_machine *machine, enabler *gone);
 void common_buffer_end(wdfdma_machine *machine, common_buffer *gone);
 
 /* transaction.c */
-static inline bool transaction_is_alive(const wdfdma_machine *machine, const transaction *item,
-                                        uint64_t handle) {
-    return !machine->state.halted && item->base.head.handle == handle && item->base.head.kind == 0;
+HOT_INLINE bool transaction_is_alive(const wdfdma_machine *machine, const transaction *item,
+                                     uint64_t handle) {
+    return LIKELY(item->base.head.handle == handle &&
+                  (machine->state.halted | item->base.head.kind) == 0);
 }
-void transaction_bugcheck(wdfdma_machine *machine, const transaction *item);
+/* True when the cursor's MDL is the one it was, with counts that fit its pages. */
+HOT_INLINE bool cursor_is_good(const transaction *item) {
+    const mdl_object *at = item->cursor;
+    return LIKELY(at != NULL && at->head.handle == item->cursor_handle && mdl_fits(at));
+}
+COLD void transaction_bugcheck(wdfdma_machine *machine, const transaction *item);
 void transaction_reset(transaction *item);
 /* As WdfDmaTransactionRelease, state checks apart. */
 void transaction_release(wdfdma_machine *machine, transaction *item);
@@ -267,26 +278,26 @@ bool program_dma_call(wdfdma_machine *machine, transaction *item, PSCATTER_GATHE
 
 /* system.c */
 void system_context_initialize(wdfdma_machine *machine, transaction *item);
-bool system_configure(wdfdma_machine *machine, transaction *item, uint64_t offset, uint64_t length);
-void system_transfer_complete(wdfdma_machine *machine, transaction *item,
-                              DMA_COMPLETION_STATUS status);
+NO_INLINE bool system_configure(wdfdma_machine *machine, transaction *item, uint64_t offset,
+                                uint64_t length);
+NO_INLINE void system_transfer_complete(wdfdma_machine *machine, transaction *item,
+                                        DMA_COMPLETION_STATUS status);
 void system_context_complete(wdfdma_machine *machine, transfer_context *context,
                              DMA_COMPLETION_STATUS status);
 
 /* scatter_gather.c */
-NTSTATUS gather_initialize(wdfdma_machine *machine, transaction *item);
-NTSTATUS gather_stage(wdfdma_machine *machine, transaction *item);
-void gather_give_back(wdfdma_machine *machine, transaction *item);
-void gather_put(wdfdma_machine *machine, transaction *item);
+NO_INLINE NTSTATUS gather_initialize(wdfdma_machine *machine, transaction *item);
+NO_INLINE NTSTATUS gather_stage(wdfdma_machine *machine, transaction *item);
+NO_INLINE void gather_give_back(wdfdma_machine *machine, transaction *item);
+NO_INLINE void gather_put(wdfdma_machine *machine, transaction *item);
 bool gather_cancel(wdfdma_machine *machine, transaction *item);
 bool gather_is_waiting(const transaction *item);
-void gather_buffer_free(wdfdma_machine *machine, transaction *item);
+NO_INLINE void gather_buffer_free(wdfdma_machine *machine, transaction *item);
 
 /* complete.c */
 void transaction_give_back(wdfdma_machine *machine, transaction *item, bool force);
 
 /* enabler.c */
-uint64_t adapter_get_fragment_length(const enabler *of, const adapter *by);
 static inline bool direction_is_valid(WDF_DMA_DIRECTION direction) {
     return direction == WdfDmaDirectionReadFromDevice || direction == WdfDmaDirectionWriteToDevice;
 }

@@ -29,7 +29,7 @@ NTSTATUS range_get_needed(wdfdma_machine *machine, PMDL chain, uint64_t offset, 
 
 /* WDF_DMA_ENABLER_CONFIG_REQUIRE_SINGLE_TRANSFER: the buffer goes in one transfer, or not at
  * all. */
-static NTSTATUS single_transfer_check(wdfdma_machine *machine, transaction *item) {
+NO_INLINE static NTSTATUS single_transfer_check(wdfdma_machine *machine, transaction *item) {
     const enabler *of = item->enabler;
     if (item->maximum_fragment < of->config.MaximumLength) {
         item->maximum_fragment = of->config.MaximumLength;
@@ -62,7 +62,7 @@ static bool range_is_valid(const transaction *item, const buffer_range *range) {
     if (range->offset >= range->mdl->ByteCount) {
         return false;
     }
-    bool packet_2 = item->enabler->version != 3 && !item->enabler->is_scatter_gather;
+    bool packet_2 = !item->is_version_3 && !item->is_scatter_gather;
     return !packet_2 || range->length <= range->mdl->ByteCount - range->offset;
 }
 
@@ -90,7 +90,7 @@ static NTSTATUS transaction_prepare(wdfdma_machine *machine, transaction *item,
     item->remaining = range->length;
     item->transferred = 0;
     item->program_dma = range->program_dma;
-    item->maximum_fragment = adapter_get_fragment_length(of, by);
+    item->maximum_fragment = by->fragment_length;
     if (item->single_transfer && of->version == 3) {
         NTSTATUS status = single_transfer_check(machine, item);
         if (!NT_SUCCESS(status)) {
@@ -143,10 +143,10 @@ NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item,
     return STATUS_SUCCESS;
 }
 
-NTSTATUS WdfDmaTransactionInitialize(WDFDMATRANSACTION DmaTransaction,
-                                     PFN_WDF_PROGRAM_DMA EvtProgramDmaFunction,
-                                     WDF_DMA_DIRECTION DmaDirection, PMDL Mdl, PVOID VirtualAddress,
-                                     size_t Length) {
+HOT_PATH NTSTATUS WdfDmaTransactionInitialize(WDFDMATRANSACTION DmaTransaction,
+                                              PFN_WDF_PROGRAM_DMA EvtProgramDmaFunction,
+                                              WDF_DMA_DIRECTION DmaDirection, PMDL Mdl,
+                                              PVOID VirtualAddress, size_t Length) {
     ddi_call call;
     transaction *item = (transaction *)ddi_enter(&call, DmaTransaction, WDFDMA_OBJECT_TRANSACTION,
                                                  WDFDMA_OP_INITIALIZE);
@@ -206,7 +206,7 @@ static uint64_t registers_of_version_2(wdfdma_machine *machine, const transactio
 
 static void transfer_info_get(wdfdma_machine *machine, const transaction *item, uint64_t *registers,
                               uint64_t *elements) {
-    if (item->enabler->version != 3) {
+    if (!item->is_version_3) {
         *registers = registers_of_version_2(machine, item);
         *elements = *registers;
         return;

@@ -55,7 +55,7 @@ NTSTATUS wdfdma_transaction_get_info(WDFDMATRANSACTION handle, wdfdma_transactio
         .single_transfer = item->single_transfer,
         .stopped = item->stopped,
     };
-    if (item->enabler->is_scatter_gather) {
+    if (item->is_scatter_gather) {
         info_add_gather(item, out);
     } else {
         info_add_packet(item, out);
@@ -97,7 +97,7 @@ NTSTATUS wdfdma_enabler_get_info(WDFDMAENABLER handle, WDF_DMA_DIRECTION directi
         out->address_width = by->width;
         out->map_registers = by->map_registers;
         out->waiting = by->waiting;
-        out->fragment_length = adapter_get_fragment_length(of, by);
+        out->fragment_length = by->fragment_length;
         out->needs_map_registers = by->needs_registers;
         out->channel_owned = by->channel_owned;
         out->channel_owner = by->channel == NULL ? NULL : request_get_handle(machine, by->channel);

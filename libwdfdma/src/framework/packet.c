@@ -6,7 +6,7 @@ static transaction *request_get_transaction(hal_request *granted) {
 }
 
 static bool is_version_2_packet(const transaction *item) {
-    return item->enabler->version != 3;
+    return !item->is_version_3;
 }
 
 /* The way down */
@@ -29,7 +29,7 @@ static bool grant_is_welcome(wdfdma_machine *machine, const transaction *item) {
     return false;
 }
 
-static void reserve_dma_call(wdfdma_machine *machine, transaction *item) {
+NO_INLINE static void reserve_dma_call(wdfdma_machine *machine, transaction *item) {
     PFN_WDF_RESERVE_DMA reserve_dma = item->reserve_dma;
     PVOID context = item->context;
     callback_frame frame;
@@ -46,7 +46,7 @@ static void reserve_dma_call(wdfdma_machine *machine, transaction *item) {
 
 /* The adapter routine, and what stands for it where the registers are reserved already. */
 static void base_is_granted(wdfdma_machine *machine, transaction *item) {
-    bool is_system = item->enabler->is_system;
+    bool is_system = item->is_system;
     uint64_t handle = item->base.head.handle;
     if (item->state == WDFDMA_STATE_RESERVED) {
         reserve_dma_call(machine, item);
@@ -61,8 +61,7 @@ static void base_is_granted(wdfdma_machine *machine, transaction *item) {
 
 static IO_ALLOCATION_ACTION packet_is_granted(wdfdma_machine *machine, hal_request *granted) {
     transaction *item = request_get_transaction(granted);
-    IO_ALLOCATION_ACTION action =
-        item->enabler->is_system ? KeepObject : DeallocateObjectKeepRegisters;
+    IO_ALLOCATION_ACTION action = item->is_system ? KeepObject : DeallocateObjectKeepRegisters;
     if (LIKELY(grant_is_welcome(machine, item))) {
         item->base_register = granted->base;
         item->base_count = granted->base == NO_REGISTER ? 0 : granted->count;
@@ -79,15 +78,15 @@ NTSTATUS packet_allocate(wdfdma_machine *machine, transaction *item, uint32_t re
         return STATUS_UNSUCCESSFUL;
     }
     asked->adapter = item->adapter;
-    asked->routine = packet_is_granted;
     asked->context = item;
     asked->count = registers;
     asked->base = NO_REGISTER;
-    return channel_allocate(machine, asked, item->immediate && item->enabler->version == 3);
+    return channel_allocate(machine, asked, packet_is_granted,
+                            item->immediate && item->is_version_3);
 }
 
 static uint32_t registers_of_transfer(const transaction *item) {
-    if (item->enabler->is_system) {
+    if (item->is_system) {
         return item->adapter->map_registers;
     }
     /* The last transfer's alignment is known; one of several may begin anywhere in a page. */
@@ -128,13 +127,8 @@ NTSTATUS packet_start(wdfdma_machine *machine, transaction *item) {
 
 /* A stage */
 
-static bool cursor_is_good(const transaction *item) {
-    const mdl_object *at = item->cursor;
-    return at != NULL && at->head.handle == item->cursor_handle && mdl_fits(at);
-}
-
 /* Moves the cursor along until it holds, or ends at, [place]. */
-static bool cursor_move(wdfdma_machine *machine, transaction *item, uint64_t place) {
+NO_INLINE static bool cursor_move(wdfdma_machine *machine, transaction *item, uint64_t place) {
     uint64_t hops = machine->state.objects[WDFDMA_OBJECT_MDL];
     while (place - item->cursor_offset > item->cursor->mdl->ByteCount &&
            item->cursor->mdl->Next != NULL) {
@@ -183,7 +177,7 @@ static void fragment_choose(transaction *item, uint32_t page_offset) {
 }
 
 /* What is wrong with a system transaction that asks for MapTransferEx. */
-static wdfdma_rule system_map_rule(const transaction *item) {
+NO_INLINE static wdfdma_rule system_map_rule(const transaction *item) {
     if (item->adapter->controller != NULL) {
         return WDFDMA_RULE_MAPPED_TWICE;
     }
@@ -193,7 +187,7 @@ static wdfdma_rule system_map_rule(const transaction *item) {
 
 static wdfdma_rule map_rule(const wdfdma_machine *machine, const transaction *item) {
     if (UNLIKELY(item->adapter == NULL)) {
-        return item->enabler->is_system && item->hal.packet.system->configure != NULL
+        return item->is_system && item->hal.packet.system->configure != NULL
                    ? WDFDMA_RULE_COMPLETED_WHILE_CONFIGURING
                    : WDFDMA_RULE_COMPLETED_TWICE;
     }
@@ -203,7 +197,7 @@ static wdfdma_rule map_rule(const wdfdma_machine *machine, const transaction *it
     if (UNLIKELY(!held)) {
         return WDFDMA_RULE_CANCELLED_RESERVATION_USED;
     }
-    return item->enabler->is_system ? system_map_rule(item) : WDFDMA_RULE_NONE;
+    return item->is_system ? system_map_rule(item) : WDFDMA_RULE_NONE;
 }
 
 static PSCATTER_GATHER_LIST packet_get_list(transaction *item) {
@@ -242,14 +236,16 @@ static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t 
         verifier_rule(machine, rule, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
-    if (item->enabler->is_system && item->hal.packet.system->context.cancelled) {
+    if (item->is_system && item->hal.packet.system->context.cancelled) {
         return STATUS_CANCELLED;
     }
     if (UNLIKELY(length == 0 || !part_find(machine, item, offset, &part))) {
         verifier_rule(machine, WDFDMA_RULE_LENGTH_PAST_BUFFER, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
-    map_flush(machine, &item->hal.packet.map, 0);
+    if (UNLIKELY(item->hal.packet.map.live)) {
+        mapping_end(machine, &item->hal.packet.map);
+    }
     PSCATTER_GATHER_LIST list = packet_get_list(item);
     list->NumberOfElements = 1;
     list->Reserved = 0;
@@ -258,7 +254,7 @@ static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t 
     /* A range that the chain does not hold to its end is mapped no further than the chain goes. */
     item->remaining += length - mapped;
     item->fragment = mapped;
-    if (item->enabler->is_system) {
+    if (item->is_system) {
         transfer_start(item->adapter, &item->hal.packet.system->context, mapped);
     }
     return STATUS_SUCCESS;
@@ -292,11 +288,8 @@ bool program_dma_call(wdfdma_machine *machine, transaction *item, PSCATTER_GATHE
 }
 
 /* After EvtProgramDma of a system transaction: the completion that came meanwhile. */
-static bool completion_deliver(wdfdma_machine *machine, transaction *item) {
+NO_INLINE static bool completion_deliver(wdfdma_machine *machine, transaction *item) {
     uint64_t handle = item->base.head.handle;
-    if (!item->completion_due) {
-        return true;
-    }
     item->completion_due = false;
     if (item->stage_again) {
         verifier_rule(machine, WDFDMA_RULE_COMPLETED_TWICE, &item->base.head);
@@ -309,7 +302,7 @@ static bool completion_deliver(wdfdma_machine *machine, transaction *item) {
 /* One round of a stage; false when there is nothing more to do, [status] saying how it ended. */
 static bool round_run(wdfdma_machine *machine, transaction *item, NTSTATUS *status) {
     uint64_t handle = item->base.head.handle;
-    bool is_system = item->enabler->is_system;
+    bool is_system = item->is_system;
     uint64_t offset;
     *status = STATUS_UNSUCCESSFUL;
     if (!place_find(machine, item, &offset)) {
@@ -340,7 +333,7 @@ static bool round_run(wdfdma_machine *machine, transaction *item, NTSTATUS *stat
         return false;
     }
     item->programming = false;
-    return completion_deliver(machine, item);
+    return LIKELY(!item->completion_due) || completion_deliver(machine, item);
 }
 
 NTSTATUS packet_stage(wdfdma_machine *machine, transaction *item) {
@@ -356,7 +349,7 @@ NTSTATUS packet_stage(wdfdma_machine *machine, transaction *item) {
         item->stage_again = false;
         more = round_run(machine, item, &status);
     } while (more && item->stage_again);
-    if (transaction_is_alive(machine, item, handle)) {
+    if (LIKELY(more) || transaction_is_alive(machine, item, handle)) {
         item->staging = false;
         item->stage_again = false;
     }
@@ -375,7 +368,7 @@ void packet_flush(wdfdma_machine *machine, transaction *item) {
         return;
     }
     map_flush(machine, &item->hal.packet.map, item->fragment);
-    if (item->enabler->is_system) {
+    if (item->is_system) {
         transfer_flush(&item->hal.packet.system->context);
     }
 }
@@ -403,8 +396,10 @@ void packet_give_back(wdfdma_machine *machine, transaction *item, bool force) {
         verifier_rule(machine, WDFDMA_RULE_COMPLETED_TWICE, &item->base.head);
         return;
     }
-    map_flush(machine, &item->hal.packet.map, 0);
-    if (item->enabler->is_system) {
+    if (UNLIKELY(item->hal.packet.map.live)) {
+        mapping_end(machine, &item->hal.packet.map);
+    }
+    if (item->is_system) {
         if (channel_is_free_to_go(machine, item)) {
             channel_free(machine, item->adapter);
         }

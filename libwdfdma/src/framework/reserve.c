@@ -11,7 +11,7 @@ typedef struct reservation {
 /* The checks that come before the state's. */
 static NTSTATUS arguments_check(wdfdma_machine *machine, const transaction *item,
                                 const reservation *asked) {
-    if (item->enabler->version != 3 || item->enabler->is_scatter_gather) {
+    if (!item->is_version_3 || item->is_scatter_gather) {
         verifier_break(machine);
         return STATUS_INVALID_DEVICE_REQUEST;
     }
@@ -45,7 +45,7 @@ static NTSTATUS registers_count(wdfdma_machine *machine, const transaction *item
     if (*registers != 0) {
         return STATUS_SUCCESS;
     }
-    if (item->enabler->is_system) {
+    if (item->is_system) {
         *registers = item->adapter->map_registers;
         return STATUS_SUCCESS;
     }
@@ -86,7 +86,7 @@ static NTSTATUS reservation_make(wdfdma_machine *machine, transaction *item,
     item->reserve_dma = asked->reserve_dma;
     item->context = asked->context;
     item->stopped = false;
-    if (item->enabler->is_system) {
+    if (item->is_system) {
         system_context_initialize(machine, item);
     }
     item->state = WDFDMA_STATE_RESERVED;
@@ -127,7 +127,7 @@ NTSTATUS WdfDmaTransactionAllocateResources(WDFDMATRANSACTION DmaTransaction,
 }
 
 static void resources_free(wdfdma_machine *machine, transaction *item) {
-    if (item->enabler->version != 3 || item->enabler->is_scatter_gather) {
+    if (!item->is_version_3 || item->is_scatter_gather) {
         verifier_break(machine);
         return;
     }

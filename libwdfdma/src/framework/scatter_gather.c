@@ -9,8 +9,18 @@ static bool limit_is_exceeded(const transaction *item, uint64_t registers) {
     return registers > item->enabler->maximum_elements;
 }
 
+/* True where the first MDL holds all of a range: then [registers] are what it needs. */
+HOT_INLINE bool range_is_plain(const transaction *item, uint64_t offset, uint64_t length,
+                               uint64_t *registers) {
+    if (!cursor_is_good(item) || offset + length > item->cursor->mdl->ByteCount || length == 0) {
+        return false;
+    }
+    *registers = pages_spanned(mdl_page_offset(item->cursor->mdl, offset), length);
+    return true;
+}
+
 /* Asks needed() of each maximum fragment in turn. The ones past the first refusal do not matter. */
-static NTSTATUS fragments_check(wdfdma_machine *machine, transaction *item) {
+NO_INLINE static NTSTATUS fragments_check(wdfdma_machine *machine, transaction *item) {
     uint64_t done = 0;
     PMDL from = item->mdl;
     uint64_t from_offset = item->offset;
@@ -47,10 +57,8 @@ static NTSTATUS fragments_check(wdfdma_machine *machine, transaction *item) {
 }
 
 /* Room for [elements] in the list's buffer. */
-static bool list_buffer_ensure(wdfdma_machine *machine, transaction *item, uint64_t elements) {
-    if (elements <= item->hal.gather.capacity) {
-        return true;
-    }
+NO_INLINE static bool list_buffer_ensure(wdfdma_machine *machine, transaction *item,
+                                         uint64_t elements) {
     size_t bytes = sizeof(SCATTER_GATHER_LIST) + (size_t)elements * sizeof(SCATTER_GATHER_ELEMENT);
     PSCATTER_GATHER_LIST made = data_allocate(machine, bytes, NULL);
     if (made == NULL) {
@@ -69,30 +77,43 @@ void gather_buffer_free(wdfdma_machine *machine, transaction *item) {
 }
 
 static bool is_single_transfer(const transaction *item) {
-    return item->single_transfer && item->enabler->version == 3;
+    return item->single_transfer && item->is_version_3;
 }
 
 /* The buffer is made for what the whole range could need; a list never has more elements than
  * its adapter has registers, but under single transfer. */
-static NTSTATUS list_buffer_prepare(wdfdma_machine *machine, transaction *item) {
-    range_need need;
-    range_get_needed(machine, item->mdl, item->offset, item->length, &need);
-    uint64_t elements = need.registers;
+static NTSTATUS list_buffer_prepare(wdfdma_machine *machine, transaction *item,
+                                    uint64_t registers) {
+    uint64_t elements = registers;
     if (!is_single_transfer(item) && elements > item->adapter->map_registers) {
         elements = item->adapter->map_registers;
     }
-    return list_buffer_ensure(machine, item, elements) ? STATUS_SUCCESS
-                                                       : STATUS_INSUFFICIENT_RESOURCES;
+    return elements <= item->hal.gather.capacity || list_buffer_ensure(machine, item, elements)
+               ? STATUS_SUCCESS
+               : STATUS_INSUFFICIENT_RESOURCES;
 }
 
-NTSTATUS gather_initialize(wdfdma_machine *machine, transaction *item) {
-    if (!is_single_transfer(item)) {
+HOT_PATH NTSTATUS gather_initialize(wdfdma_machine *machine, transaction *item) {
+    uint64_t registers;
+    bool plain = range_is_plain(item, item->offset, item->length, &registers);
+    bool one_fragment = item->length <= item->maximum_fragment;
+    if (UNLIKELY(!plain)) {
+        range_need need;
+        range_get_needed(machine, item->mdl, item->offset, item->length, &need);
+        registers = need.registers;
+    }
+    if (is_single_transfer(item)) {
+        return list_buffer_prepare(machine, item, registers);
+    }
+    if (UNLIKELY(!plain || !one_fragment)) {
         NTSTATUS status = fragments_check(machine, item);
         if (!NT_SUCCESS(status)) {
             return status;
         }
+    } else if (limit_is_exceeded(item, registers)) {
+        return STATUS_WDF_TOO_FRAGMENTED;
     }
-    return list_buffer_prepare(machine, item);
+    return list_buffer_prepare(machine, item, registers);
 }
 
 /* Requests: the one of the transaction itself, and extras for completions that came while it waits. */
@@ -107,26 +128,14 @@ static transaction *request_get_owner(const list_request *request) {
 }
 
 /* What a grant finds when its transaction has moved on while it waited. */
-static bool list_place(wdfdma_machine *machine, list_request *request, mapping **map,
-                       PSCATTER_GATHER_LIST *list, uint64_t *capacity) {
-    transaction *item = request_get_owner(request);
-    wdfdma_rule rule = WDFDMA_RULE_NONE;
-    if (item->mdl == NULL || item->state == WDFDMA_STATE_DELETED) {
-        rule = WDFDMA_RULE_PENDING_RESERVATION_DISTURBED;
-    } else if (item->held_list == LIST_HELD) {
-        rule = WDFDMA_RULE_MAPPED_TWICE;
+static wdfdma_rule grant_rule(const transaction *item) {
+    if (UNLIKELY(item->mdl == NULL || item->state == WDFDMA_STATE_DELETED)) {
+        return WDFDMA_RULE_PENDING_RESERVATION_DISTURBED;
     }
-    if (UNLIKELY(rule != WDFDMA_RULE_NONE)) {
-        verifier_rule(machine, rule, &item->base.head);
-        return false;
-    }
-    *map = &item->hal.gather.map;
-    *list = item->hal.gather.list;
-    *capacity = item->hal.gather.capacity;
-    return true;
+    return item->held_list == LIST_HELD ? WDFDMA_RULE_MAPPED_TWICE : WDFDMA_RULE_NONE;
 }
 
-static void extra_remove(wdfdma_machine *machine, transaction *item, extra_list *gone) {
+NO_INLINE static void extra_remove(wdfdma_machine *machine, transaction *item, extra_list *gone) {
     extra_list **link = &item->hal.gather.extras;
     while (*link != gone) {
         link = &(*link)->next;
@@ -135,25 +144,30 @@ static void extra_remove(wdfdma_machine *machine, transaction *item, extra_list 
     data_free(machine, gone);
 }
 
-static void list_is_built(wdfdma_machine *machine, list_request *request) {
+/* The list routine of the HAL. */
+static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request *granted) {
+    list_request *request = (list_request *)(void *)granted;
     transaction *item = request_get_owner(request);
+    wdfdma_rule rule = grant_rule(item);
+    if (UNLIKELY(rule != WDFDMA_RULE_NONE)) {
+        verifier_rule(machine, rule, &item->base.head);
+        return DeallocateObjectKeepRegisters;
+    }
+    if (UNLIKELY(!list_fill(machine, request, &item->hal.gather.map, item->hal.gather.list,
+                            item->hal.gather.capacity))) {
+        return DeallocateObjectKeepRegisters;
+    }
     item->held_list = LIST_HELD;
-    item->hal.gather.list_base = request->request.base;
-    item->hal.gather.list_count = request->request.count;
+    item->hal.gather.list_base = granted->base;
+    item->hal.gather.list_count = granted->count;
     if (UNLIKELY(request != &item->hal.gather.own)) {
         extra_remove(machine, item, (extra_list *)(void *)request);
     }
     program_dma_call(machine, item, item->hal.gather.list);
+    return DeallocateObjectKeepRegisters;
 }
 
-/* The request for the next list: the transaction's own, or one more where that one is still
- * waiting. */
-static list_request *request_take(wdfdma_machine *machine, transaction *item) {
-    list_request *own = &item->hal.gather.own;
-    if (LIKELY(own->request.waiting == WDFDMA_WAITING_NOT)) {
-        item->hal.gather.own_is_newer = item->hal.gather.extras != NULL;
-        return own;
-    }
+NO_INLINE static list_request *extra_add(wdfdma_machine *machine, transaction *item) {
     extra_list *extra = data_allocate(machine, sizeof *extra, NULL);
     if (extra == NULL) {
         return NULL;
@@ -166,6 +180,17 @@ static list_request *request_take(wdfdma_machine *machine, transaction *item) {
     return &extra->request;
 }
 
+/* The request for the next list: the transaction's own, or one more where that one is still
+ * waiting. */
+HOT_INLINE list_request *request_take(wdfdma_machine *machine, transaction *item) {
+    list_request *own = &item->hal.gather.own;
+    if (LIKELY(own->request.waiting == WDFDMA_WAITING_NOT)) {
+        item->hal.gather.own_is_newer = item->hal.gather.extras != NULL;
+        return own;
+    }
+    return extra_add(machine, item);
+}
+
 static void request_return(wdfdma_machine *machine, transaction *item, list_request *request) {
     if (request != &item->hal.gather.own) {
         extra_remove(machine, item, (extra_list *)(void *)request);
@@ -175,7 +200,8 @@ static void request_return(wdfdma_machine *machine, transaction *item, list_requ
 /* Stages */
 
 /* Cuts a fragment that needs too many registers to the end of the last whole MDL that fits. */
-static uint64_t fragment_cut(wdfdma_machine *machine, const transaction *item, uint64_t fragment) {
+NO_INLINE static uint64_t fragment_cut(wdfdma_machine *machine, const transaction *item,
+                                       uint64_t fragment) {
     mdl_walk part;
     uint64_t registers = 0;
     uint64_t fits = 0;
@@ -192,16 +218,13 @@ static uint64_t fragment_cut(wdfdma_machine *machine, const transaction *item, u
     return fits;
 }
 
-static NTSTATUS fragment_choose(wdfdma_machine *machine, transaction *item) {
-    uint64_t fragment =
-        item->remaining < item->maximum_fragment ? item->remaining : item->maximum_fragment;
-    item->fragment = fragment;
-    if (is_single_transfer(item)) {
-        return STATUS_SUCCESS;
-    }
+/* needed() of a fragment that several MDLs hold, or that the chain does not hold. */
+NO_INLINE static NTSTATUS fragment_need(wdfdma_machine *machine, const transaction *item,
+                                        uint64_t fragment, uint64_t *registers) {
     range_need need;
     NTSTATUS status =
         range_get_needed(machine, item->mdl, item->offset + item->transferred, fragment, &need);
+    *registers = need.registers;
     if (need.broken) {
         mdl_bugcheck(machine);
         return STATUS_UNSUCCESSFUL;
@@ -210,13 +233,27 @@ static NTSTATUS fragment_choose(wdfdma_machine *machine, transaction *item) {
         verifier_rule(machine, WDFDMA_RULE_LENGTH_PAST_BUFFER, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
-    if (!NT_SUCCESS(status)) {
-        return status;
+    return status;
+}
+
+static NTSTATUS fragment_choose(wdfdma_machine *machine, transaction *item) {
+    uint64_t fragment =
+        item->remaining < item->maximum_fragment ? item->remaining : item->maximum_fragment;
+    uint64_t registers;
+    item->fragment = fragment;
+    if (is_single_transfer(item)) {
+        return STATUS_SUCCESS;
     }
-    if (limit_is_exceeded(item, need.registers)) {
+    if (UNLIKELY(!range_is_plain(item, item->offset + item->transferred, fragment, &registers))) {
+        NTSTATUS status = fragment_need(machine, item, fragment, &registers);
+        if (!NT_SUCCESS(status)) {
+            return status;
+        }
+    }
+    if (limit_is_exceeded(item, registers)) {
         return STATUS_WDF_TOO_FRAGMENTED;
     }
-    if (need.registers > item->adapter->map_registers) {
+    if (UNLIKELY(registers > item->adapter->map_registers)) {
         item->fragment = fragment_cut(machine, item, fragment);
     }
     return STATUS_SUCCESS;
@@ -233,15 +270,17 @@ static NTSTATUS list_request_make(wdfdma_machine *machine, transaction *item) {
     request->offset = item->offset + item->transferred;
     request->length = item->fragment;
     request->to_device = item->direction == WdfDmaDirectionWriteToDevice;
-    request->place = list_place;
-    request->built = list_is_built;
     uint64_t registers;
-    NTSTATUS status = list_get_registers(machine, request, &registers);
+    NTSTATUS status = STATUS_SUCCESS;
+    if (UNLIKELY(!range_is_plain(item, request->offset, request->length, &registers))) {
+        status = list_get_registers(machine, request, &registers);
+    }
     bool too_many = !is_single_transfer(item) && registers > item->adapter->map_registers;
     if (NT_SUCCESS(status) && too_many) {
         status = STATUS_BUFFER_TOO_SMALL;
     }
-    if (NT_SUCCESS(status) && !list_buffer_ensure(machine, item, registers)) {
+    if (NT_SUCCESS(status) && UNLIKELY(registers > item->hal.gather.capacity) &&
+        !list_buffer_ensure(machine, item, registers)) {
         status = STATUS_INSUFFICIENT_RESOURCES;
     }
     if (!NT_SUCCESS(status)) {
@@ -251,8 +290,10 @@ static NTSTATUS list_request_make(wdfdma_machine *machine, transaction *item) {
     uint64_t handle = item->base.head.handle;
     uint64_t fragment = item->fragment;
     item->remaining -= fragment;
-    status =
-        list_build(machine, request, registers, item->immediate && item->enabler->version == 3);
+    request->request.count = (uint32_t)registers;
+    request->request.base = NO_REGISTER;
+    status = channel_allocate(machine, &request->request, list_is_granted,
+                              item->immediate && item->is_version_3);
     if (!NT_SUCCESS(status) && transaction_is_alive(machine, item, handle)) {
         item->remaining += fragment;
         request_return(machine, item, request);
@@ -260,7 +301,7 @@ static NTSTATUS list_request_make(wdfdma_machine *machine, transaction *item) {
     return status;
 }
 
-NTSTATUS gather_stage(wdfdma_machine *machine, transaction *item) {
+HOT_PATH NTSTATUS gather_stage(wdfdma_machine *machine, transaction *item) {
     if (UNLIKELY(item->adapter == NULL)) {
         verifier_rule(machine, WDFDMA_RULE_NO_ADAPTER, &item->base.head);
         return STATUS_UNSUCCESSFUL;
@@ -275,7 +316,7 @@ NTSTATUS gather_stage(wdfdma_machine *machine, transaction *item) {
 
 /* Lists given back */
 
-void gather_put(wdfdma_machine *machine, transaction *item) {
+HOT_PATH void gather_put(wdfdma_machine *machine, transaction *item) {
     uint64_t handle = item->base.head.handle;
     if (item->held_list == LIST_NONE) {
         return;
@@ -295,7 +336,7 @@ void gather_put(wdfdma_machine *machine, transaction *item) {
     }
 }
 
-void gather_give_back(wdfdma_machine *machine, transaction *item) {
+HOT_PATH void gather_give_back(wdfdma_machine *machine, transaction *item) {
     uint64_t handle = item->base.head.handle;
     if (item->held_list != LIST_NONE && item->adapter == NULL) {
         verifier_rule(machine, WDFDMA_RULE_COMPLETED_TWICE, &item->base.head);

@@ -80,7 +80,7 @@ void WdfDmaTransactionStopSystemTransfer(WDFDMATRANSACTION DmaTransaction) {
     }
     wdfdma_machine *machine = call.machine;
     uint32_t label = item->base.head.label;
-    if (!item->enabler->is_system) {
+    if (!item->is_system) {
         verifier_break(machine);
     } else if (item->adapter == NULL) {
         verifier_rule(machine, WDFDMA_RULE_NO_ADAPTER, &item->base.head);

@@ -47,14 +47,14 @@ void transaction_forget_hold(wdfdma_machine *machine, transaction *item) {
 }
 
 bool transaction_is_waiting(const transaction *item) {
-    if (item->enabler->is_scatter_gather) {
+    if (item->is_scatter_gather) {
         return gather_is_waiting(item);
     }
     return item->hal.packet.request.waiting != WDFDMA_WAITING_NOT;
 }
 
 static void buffer_free(wdfdma_machine *machine, transaction *item) {
-    if (item->enabler->is_scatter_gather) {
+    if (item->is_scatter_gather) {
         gather_buffer_free(machine, item);
     }
 }
@@ -109,6 +109,9 @@ static NTSTATUS transaction_create(wdfdma_machine *machine, enabler *of,
     }
     transaction *item = (transaction *)made;
     item->enabler = of;
+    item->is_system = of->is_system;
+    item->is_scatter_gather = of->is_scatter_gather;
+    item->is_version_3 = of->version == 3;
     item->base_register = NO_REGISTER;
     item->state = WDFDMA_STATE_CREATED;
     item->single_transfer = of->single_transfer;
@@ -152,7 +155,7 @@ void transaction_end(wdfdma_machine *machine, transaction *gone) {
     }
     gone->state = WDFDMA_STATE_DELETED;
     gone->request = 0;
-    if (gone->enabler->is_scatter_gather) {
+    if (gone->is_scatter_gather) {
         gather_buffer_free(machine, gone);
     } else if (!transaction_is_waiting(gone)) {
         data_free(machine, gone->hal.packet.system);
@@ -165,13 +168,13 @@ static transaction *transaction_enter(ddi_call *call, WDFDMATRANSACTION handle, 
 }
 
 static NTSTATUS transaction_start(wdfdma_machine *machine, transaction *item) {
-    if (item->enabler->is_scatter_gather) {
+    if (item->is_scatter_gather) {
         return gather_stage(machine, item);
     }
     return packet_start(machine, item);
 }
 
-NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDFCONTEXT Context) {
+HOT_PATH NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDFCONTEXT Context) {
     ddi_call call;
     transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_EXECUTE);
     if (item == NULL) {
@@ -195,7 +198,7 @@ NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDFCONTEXT C
     return ddi_leave_status(&call, label, status);
 }
 
-NTSTATUS WdfDmaTransactionRelease(WDFDMATRANSACTION DmaTransaction) {
+HOT_PATH NTSTATUS WdfDmaTransactionRelease(WDFDMATRANSACTION DmaTransaction) {
     ddi_call call;
     transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_RELEASE);
     if (item == NULL) {
@@ -241,7 +244,7 @@ void WdfDmaTransactionSetMaximumLength(WDFDMATRANSACTION DmaTransaction, size_t 
     }
     if (item->adapter == NULL) {
         verifier_rule(call.machine, WDFDMA_RULE_NO_ADAPTER, &item->base.head);
-    } else if (MaximumLength < adapter_get_fragment_length(item->enabler, item->adapter)) {
+    } else if (MaximumLength < item->adapter->fragment_length) {
         item->maximum_fragment = MaximumLength;
     }
     ddi_leave_values(&call, item->base.head.label, 0, 0);
@@ -263,7 +266,7 @@ void WdfDmaTransactionSetSingleTransferRequirement(WDFDMATRANSACTION DmaTransact
     if (item == NULL) {
         return;
     }
-    bool legal = item->enabler->version == 3 &&
+    bool legal = item->is_version_3 &&
                  (item->state == WDFDMA_STATE_CREATED || item->state == WDFDMA_STATE_RELEASED ||
                   item->state == WDFDMA_STATE_RESERVED);
     if (call_is_for(call.machine, legal)) {
@@ -279,7 +282,7 @@ void WdfDmaTransactionSetImmediateExecution(WDFDMATRANSACTION DmaTransaction,
     if (item == NULL) {
         return;
     }
-    if (call_is_for(call.machine, item->enabler->version == 3)) {
+    if (call_is_for(call.machine, item->is_version_3)) {
         bool legal = item->state == WDFDMA_STATE_CREATED ||
                      item->state == WDFDMA_STATE_INITIALIZED ||
                      item->state == WDFDMA_STATE_RELEASED;
@@ -296,7 +299,7 @@ void WdfDmaTransactionSetDeviceAddressOffset(WDFDMATRANSACTION DmaTransaction, U
     if (item == NULL) {
         return;
     }
-    if (call_is_for(call.machine, item->enabler->is_system)) {
+    if (call_is_for(call.machine, item->is_system)) {
         item->hal.packet.system->device_address_offset = Offset;
     }
     ddi_leave_values(&call, item->base.head.label, 0, 0);
@@ -310,7 +313,7 @@ void WdfDmaTransactionSetChannelConfigurationCallback(
     if (item == NULL) {
         return;
     }
-    if (call_is_for(call.machine, item->enabler->is_system)) {
+    if (call_is_for(call.machine, item->is_system)) {
         item->hal.packet.system->configure = ConfigureRoutine;
         item->hal.packet.system->configure_context = ConfigureContext;
     }
@@ -326,7 +329,7 @@ void WdfDmaTransactionSetTransferCompleteCallback(
     if (item == NULL) {
         return;
     }
-    if (call_is_for(call.machine, item->enabler->is_system)) {
+    if (call_is_for(call.machine, item->is_system)) {
         item->hal.packet.system->complete = DmaCompletionRoutine;
         item->hal.packet.system->complete_context = DmaCompletionContext;
     }
@@ -360,12 +363,12 @@ PVOID WdfDmaTransactionWdmGetTransferContext(WDFDMATRANSACTION DmaTransaction) {
     if (item == NULL) {
         return NULL;
     }
-    bool legal = item->enabler->version == 3 && item->state != WDFDMA_STATE_CREATED &&
+    bool legal = item->is_version_3 && item->state != WDFDMA_STATE_CREATED &&
                  item->state != WDFDMA_STATE_RELEASED;
     PVOID context = NULL;
     if (call_is_for(call.machine, legal)) {
-        context = item->enabler->is_system ? (PVOID)&item->hal.packet.system->context
-                                           : (PVOID)(uintptr_t)item->base.head.handle;
+        context = item->is_system ? (PVOID)&item->hal.packet.system->context
+                                  : (PVOID)(uintptr_t)item->base.head.handle;
     }
     ddi_leave(&call);
     return context;

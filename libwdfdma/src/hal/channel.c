@@ -32,7 +32,7 @@ static void queue_remove(request_queue *queue, hal_request *request) {
     request->previous = NULL;
 }
 
-static void wait_for_channel(wdfdma_machine *machine, hal_request *request) {
+NO_INLINE static void wait_for_channel(wdfdma_machine *machine, hal_request *request) {
     adapter *by = request->adapter;
     request->waiting = WDFDMA_WAITING_CHANNEL;
     queue_append(&by->queue, request);
@@ -40,7 +40,7 @@ static void wait_for_channel(wdfdma_machine *machine, hal_request *request) {
     machine->state.waiting_channel++;
 }
 
-static void wait_for_registers(wdfdma_machine *machine, hal_request *request) {
+NO_INLINE static void wait_for_registers(wdfdma_machine *machine, hal_request *request) {
     request->waiting = WDFDMA_WAITING_POOL;
     queue_append(&machine->hal->pool.queue, request);
     machine->state.waiting_pool++;
@@ -86,13 +86,14 @@ static void channel_disown(adapter *by) {
 
 static void channel_release(wdfdma_machine *machine, adapter *by);
 
-static void request_deliver(wdfdma_machine *machine, hal_request *request) {
+static inline void request_deliver(wdfdma_machine *machine, hal_request *request,
+                                   hal_routine routine) {
     adapter *by = request->adapter;
     uint32_t base = request->base;
     uint32_t count = base == NO_REGISTER ? 0 : request->count;
     by->channel_base = base;
     by->channel_count = count;
-    IO_ALLOCATION_ACTION action = request->routine(machine, request);
+    IO_ALLOCATION_ACTION action = routine(machine, request);
     if (UNLIKELY(machine->state.halted) || action == KeepObject) {
         return;
     }
@@ -102,7 +103,7 @@ static void request_deliver(wdfdma_machine *machine, hal_request *request) {
     channel_release(machine, by);
 }
 
-static void adapter_run_queue(wdfdma_machine *machine, adapter *by) {
+NO_INLINE static void adapter_run_queue(wdfdma_machine *machine, adapter *by) {
     if (by->running) {
         return;
     }
@@ -115,7 +116,7 @@ static void adapter_run_queue(wdfdma_machine *machine, adapter *by) {
             wait_for_registers(machine, request);
             break;
         }
-        request_deliver(machine, request);
+        request_deliver(machine, request, request->routine);
     }
     by->running = false;
 }
@@ -127,7 +128,7 @@ static void channel_release(wdfdma_machine *machine, adapter *by) {
     }
 }
 
-static void pool_drain(wdfdma_machine *machine) {
+NO_INLINE static void pool_drain(wdfdma_machine *machine) {
     pool *of = &machine->hal->pool;
     if (of->draining) {
         return;
@@ -139,13 +140,15 @@ static void pool_drain(wdfdma_machine *machine) {
             break;
         }
         wait_ends(machine, request);
-        request_deliver(machine, request);
+        request_deliver(machine, request, request->routine);
     }
     of->draining = false;
 }
 
-NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, bool synchronous) {
+NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, hal_routine routine,
+                          bool synchronous) {
     adapter *by = request->adapter;
+    request->routine = routine;
     if (by->needs_registers && request->count > by->map_registers) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
@@ -165,14 +168,14 @@ NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, bool sy
         wait_for_registers(machine, request);
         return STATUS_SUCCESS;
     }
-    request_deliver(machine, request);
+    request_deliver(machine, request, routine);
     return STATUS_SUCCESS;
 }
 
 /* A run that is not held, or not with this length: parameter 2 is how many registers too many
  * are freed. */
 static bool run_is_held(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count) {
-    uint32_t held = wdfdma_pool_get_run(machine, base);
+    uint32_t held = pool_get_run(machine, base);
     if (LIKELY(held == count && from->registers_held >= count)) {
         return true;
     }

@@ -68,7 +68,7 @@ static void mapped_page_remove(wdfdma_machine *machine, mapped_page *gone) {
     data_free(machine, gone);
 }
 
-static void mapping_unindex(wdfdma_machine *machine, mapping *gone) {
+NO_INLINE static void mapping_unindex(wdfdma_machine *machine, mapping *gone) {
     while (gone->pages != NULL) {
         mapped_page *first = gone->pages;
         gone->pages = first->next_of;

@@ -83,7 +83,8 @@ struct adapter {
     hal_request *channel;
     request_queue queue;
     uint64_t maximum_length;
-    uint64_t reach; /* the first PFN that it cannot reach */
+    uint64_t fragment_length; /* of its enabler's transfers */
+    uint64_t reach;           /* the first PFN that it cannot reach */
     uint32_t width;
     uint32_t map_registers;
     uint32_t version;
@@ -149,10 +150,16 @@ void pool_open(wdfdma_machine *machine, void *memory);
 bool pool_take(wdfdma_machine *machine, uint32_t count, uint32_t *base);
 /* Clears a run that pool_take made. */
 void pool_put(wdfdma_machine *machine, uint32_t base, uint32_t count);
+/* The length of the run that begins with register [base], or 0. */
+static inline uint32_t pool_get_run(const wdfdma_machine *machine, uint32_t base) {
+    return base < machine->config.map_registers ? machine->hal->pool.runs[base] : 0;
+}
 bool pool_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
 
 /* channel.c: allocate, free, cancel */
-NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, bool synchronous);
+/* [routine] is called inside where the channel and the registers are free. */
+NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, hal_routine routine,
+                          bool synchronous);
 void channel_free(wdfdma_machine *machine, adapter *from);
 void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count);
 bool channel_cancel(wdfdma_machine *machine, hal_request *request);
@@ -201,7 +208,7 @@ static inline mdl_object *mdl_find(const wdfdma_machine *machine, const MDL *mdl
     return LIKELY(found != NULL && mdl_fits(found)) ? found : NULL;
 }
 /* Halts the machine for a chain that is none. */
-void mdl_bugcheck(wdfdma_machine *machine);
+COLD void mdl_bugcheck(wdfdma_machine *machine);
 mdl_object *mdl_create_empty(wdfdma_machine *machine, uint32_t byte_offset, uint32_t byte_count);
 /* The pages that the MDL's counts span; 0 where they do not fit its capacity. */
 size_t mdl_count_pages(const mdl_object *of);
@@ -218,9 +225,9 @@ typedef struct mdl_walk {
     bool broken; /* a forged or dead MDL, or a circle, ended the walk */
 } mdl_walk;
 /* Stands on the part that holds the range's first byte; false where there is none (or [broken]). */
-bool mdl_walk_begin(const wdfdma_machine *machine, mdl_walk *walk, const MDL *chain,
-                    uint64_t offset, uint64_t length);
-bool mdl_walk_next(const wdfdma_machine *machine, mdl_walk *walk);
+NO_INLINE bool mdl_walk_begin(const wdfdma_machine *machine, mdl_walk *walk, const MDL *chain,
+                              uint64_t offset, uint64_t length);
+NO_INLINE bool mdl_walk_next(const wdfdma_machine *machine, mdl_walk *walk);
 
 /* Where byte [offset] of [mdl] lies in its page. */
 static inline uint32_t mdl_page_offset(const MDL *mdl, uint64_t offset) {
@@ -239,8 +246,8 @@ typedef struct range_shape {
 void range_measure(wdfdma_machine *machine, const adapter *by, PMDL chain, uint64_t offset,
                    uint64_t length, range_shape *out);
 bool range_bounces(const wdfdma_machine *machine, const adapter *by, const mdl_walk *part);
-uint64_t range_fill(const wdfdma_machine *machine, PMDL chain, uint64_t offset, uint64_t length,
-                    uint32_t first_register, SCATTER_GATHER_ELEMENT *elements, uint64_t capacity);
+uint64_t range_fill(const wdfdma_machine *machine, const mdl_walk *part, uint32_t first_register,
+                    SCATTER_GATHER_ELEMENT *elements, uint64_t capacity);
 /* The part of an MDL that is to be mapped, and the registers for it. */
 typedef struct map_part {
     const mdl_object *of;
@@ -255,8 +262,8 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
                       mapping *out, SCATTER_GATHER_ELEMENT *element);
 /* Ends [used]: copies [length] bytes of it out where it bounced and came from the device. */
 void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length);
-void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t length,
-                 bool to_registers);
+NO_INLINE void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t length,
+                           bool to_registers);
 
 /* device.c: live mappings, and the device's accesses */
 void mapping_begin(wdfdma_machine *machine, mapping *made);
@@ -271,19 +278,14 @@ typedef struct list_request {
     uint64_t offset;
     uint64_t length;
     bool to_device;
-    /* Where the list and its mapping go, asked when the registers are there; false: nowhere, and
-     * nothing is built. */
-    bool (*place)(wdfdma_machine *machine, struct list_request *request, mapping **map,
-                  PSCATTER_GATHER_LIST *list, uint64_t *capacity);
-    /* The list is built. [request] may be freed inside. */
-    void (*built)(wdfdma_machine *machine, struct list_request *request);
 } list_request;
 /* The registers that a list over the range needs. STATUS_BUFFER_TOO_SMALL past the chain's end. */
 NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request,
                             uint64_t *registers);
-/* Asks for [registers], and builds the list when they are there. */
-NTSTATUS list_build(wdfdma_machine *machine, list_request *request, uint64_t registers,
-                    bool synchronous);
+/* Builds the list of a request whose registers are granted, and its mapping. False, with the
+ * machine halted, where the chain is no more. */
+bool list_fill(wdfdma_machine *machine, const list_request *request, mapping *map,
+               PSCATTER_GATHER_LIST list, uint64_t capacity);
 /* Flushes the list and frees its registers. */
 void list_put(wdfdma_machine *machine, adapter *by, mapping *map, uint32_t base, uint32_t count);
 
@@ -313,7 +315,7 @@ extern const DMA_OPERATIONS adapter_operations;
 size_t hal_get_bytes(const wdfdma_machine_config *config);
 void hal_open(wdfdma_machine *machine, void *memory);
 bool hal_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
-void dma_bugcheck(wdfdma_machine *machine, dma_violation violation, uint64_t second, uint64_t third,
-                  uint64_t fourth, const object *concerned);
+COLD void dma_bugcheck(wdfdma_machine *machine, dma_violation violation, uint64_t second,
+                       uint64_t third, uint64_t fourth, const object *concerned);
 
 #endif

@@ -2,46 +2,35 @@
  * PutScatterGatherList. */
 #include "hal.h"
 
-static void list_fill(wdfdma_machine *machine, const list_request *request, const mdl_walk *part,
-                      mapping *map, PSCATTER_GATHER_LIST list, uint64_t capacity) {
+bool list_fill(wdfdma_machine *machine, const list_request *request, mapping *map,
+               PSCATTER_GATHER_LIST list, uint64_t capacity) {
+    adapter *by = request->request.adapter;
     uint32_t base = request->request.base;
-    bool bounces = base != NO_REGISTER && range_bounces(machine, request->request.adapter, part);
+    mdl_walk part;
+    if (UNLIKELY(!mdl_walk_begin(machine, &part, request->mdl, request->offset, request->length))) {
+        mdl_bugcheck(machine);
+        return false;
+    }
+    bool bounces = base != NO_REGISTER && range_bounces(machine, by, &part);
     uint32_t first_register = bounces ? base : NO_REGISTER;
-    uint64_t elements = range_fill(machine, request->mdl, request->offset, request->length,
-                                   first_register, list->Elements, capacity);
+    uint64_t elements = range_fill(machine, &part, first_register, list->Elements, capacity);
     list->NumberOfElements = (ULONG)elements;
     list->Reserved = 0;
-    *map = (mapping){.mdl = request->mdl,
-                     .elements = list->Elements,
-                     .offset = request->offset,
-                     .length = request->length,
-                     .element_count = (uint32_t)elements,
-                     .first_register = first_register,
-                     .device_reads = request->to_device,
-                     .device_writes = !request->to_device};
+    map->pages = NULL;
+    map->mdl = request->mdl;
+    map->elements = list->Elements;
+    map->offset = request->offset;
+    map->length = request->length;
+    map->element_count = (uint32_t)elements;
+    map->first_register = first_register;
+    map->device_reads = request->to_device;
+    map->device_writes = !request->to_device;
     mapping_begin(machine, map);
-    if (bounces && request->to_device) {
+    by->lists_held++;
+    if (UNLIKELY(bounces) && request->to_device) {
         bounce_copy(machine, map, request->length, true);
     }
-}
-
-static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request *granted) {
-    list_request *request = (list_request *)(void *)granted;
-    mapping *map;
-    PSCATTER_GATHER_LIST list;
-    uint64_t capacity;
-    mdl_walk part;
-    if (!request->place(machine, request, &map, &list, &capacity)) {
-        return DeallocateObjectKeepRegisters;
-    }
-    if (!mdl_walk_begin(machine, &part, request->mdl, request->offset, request->length)) {
-        mdl_bugcheck(machine);
-        return DeallocateObjectKeepRegisters;
-    }
-    granted->adapter->lists_held++;
-    list_fill(machine, request, &part, map, list, capacity);
-    request->built(machine, request);
-    return DeallocateObjectKeepRegisters;
+    return true;
 }
 
 NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request,
@@ -60,14 +49,6 @@ NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request
         return STATUS_UNSUCCESSFUL;
     }
     return past_end ? STATUS_BUFFER_TOO_SMALL : STATUS_SUCCESS;
-}
-
-NTSTATUS list_build(wdfdma_machine *machine, list_request *request, uint64_t registers,
-                    bool synchronous) {
-    request->request.count = (uint32_t)registers;
-    request->request.base = NO_REGISTER;
-    request->request.routine = list_is_granted;
-    return channel_allocate(machine, &request->request, synchronous);
 }
 
 void list_put(wdfdma_machine *machine, adapter *by, mapping *map, uint32_t base, uint32_t count) {

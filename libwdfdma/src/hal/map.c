@@ -40,7 +40,7 @@ bool range_bounces(const wdfdma_machine *machine, const adapter *by, const mdl_w
         if (part_bounces(by, &part, &next_pfn)) {
             return true;
         }
-    } while (mdl_walk_next(machine, &part));
+    } while (part.left != part.length && mdl_walk_next(machine, &part));
     return false;
 }
 
@@ -82,10 +82,11 @@ static void part_add_pages(element_fill *fill, const mdl_walk *part) {
     }
 }
 
-static uint64_t elements_make(const wdfdma_machine *machine, mdl_walk part, uint32_t first_register,
-                              SCATTER_GATHER_ELEMENT *elements, uint64_t capacity) {
+uint64_t range_fill(const wdfdma_machine *machine, const mdl_walk *first, uint32_t first_register,
+                    SCATTER_GATHER_ELEMENT *elements, uint64_t capacity) {
     element_fill fill = {.elements = elements, .capacity = capacity};
     uint64_t index = first_register;
+    mdl_walk part = *first;
     do {
         if (first_register == NO_REGISTER) {
             part_add_pages(&fill, &part);
@@ -94,17 +95,8 @@ static uint64_t elements_make(const wdfdma_machine *machine, mdl_walk part, uint
             element_add(&fill, REGISTERS_ADDRESS + index * PAGE_BYTES + in_page, part.length);
             index += part_get_pages(&part);
         }
-    } while (mdl_walk_next(machine, &part));
+    } while (part.left != part.length && mdl_walk_next(machine, &part));
     return elements == NULL || fill.count < capacity ? fill.count : capacity;
-}
-
-uint64_t range_fill(const wdfdma_machine *machine, PMDL chain, uint64_t offset, uint64_t length,
-                    uint32_t first_register, SCATTER_GATHER_ELEMENT *elements, uint64_t capacity) {
-    mdl_walk part;
-    if (!mdl_walk_begin(machine, &part, chain, offset, length)) {
-        return 0;
-    }
-    return elements_make(machine, part, first_register, elements, capacity);
 }
 
 void range_measure(wdfdma_machine *machine, const adapter *by, PMDL chain, uint64_t offset,
@@ -125,7 +117,7 @@ void range_measure(wdfdma_machine *machine, const adapter *by, PMDL chain, uint6
     out->broken = part.broken;
     if (!out->past_end) {
         out->bounces = range_bounces(machine, by, &first);
-        out->elements = elements_make(machine, first, out->bounces ? 0 : NO_REGISTER, NULL, 0);
+        out->elements = range_fill(machine, &first, out->bounces ? 0 : NO_REGISTER, NULL, 0);
     }
 }
 

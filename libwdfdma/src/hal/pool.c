@@ -14,32 +14,6 @@ enum {
 static const uint64_t FULL = UINT64_MAX;
 static const uint32_t NONE = UINT32_MAX;
 
-#if defined(__GNUC__)
-static uint32_t count_zeros_up(uint64_t word) {
-    return (uint32_t)__builtin_ctzll(word);
-}
-static uint32_t count_zeros_down(uint64_t word) {
-    return (uint32_t)__builtin_clzll(word);
-}
-#else
-static uint32_t count_zeros_up(uint64_t word) {
-    uint32_t count = 0;
-    while ((word & 1) == 0) {
-        word >>= 1;
-        count++;
-    }
-    return count;
-}
-static uint32_t count_zeros_down(uint64_t word) {
-    uint32_t count = 0;
-    while ((word >> (WORD_BITS - 1)) == 0) {
-        word <<= 1;
-        count++;
-    }
-    return count;
-}
-#endif
-
 static uint64_t bits_mask(uint32_t first, uint32_t count) {
     uint64_t ones = count == WORD_BITS ? FULL : (1ull << count) - 1;
     return ones << first;
@@ -69,7 +43,7 @@ static free_runs word_measure(uint64_t word) {
     if (word == 0) {
         return (free_runs){WORD_BITS, WORD_BITS, WORD_BITS};
     }
-    return (free_runs){count_zeros_up(word), count_zeros_down(word), word_find_longest(word)};
+    return (free_runs){bit_find_lowest(word), 63 - bit_find_highest(word), word_find_longest(word)};
 }
 
 static free_runs nodes_join(const free_runs *left, const free_runs *right, uint32_t half_bits) {
@@ -96,7 +70,7 @@ static void nodes_update(pool *of, uint32_t word) {
     }
 }
 
-static void nodes_settle(pool *of) {
+NO_INLINE static void nodes_settle(pool *of) {
     if (of->stale_word != NONE) {
         nodes_update(of, of->stale_word);
         of->stale_word = NONE;
@@ -125,11 +99,11 @@ static uint32_t nodes_find(const pool *of, uint32_t count) {
             first += bits;
         }
     }
-    return first + count_zeros_up(word_find_runs(of->held[node - of->leaf_count], count));
+    return first + bit_find_lowest(word_find_runs(of->held[node - of->leaf_count], count));
 }
 
 /* Flips the bits of a run of several words, which take their nodes along at once. */
-static void words_flip(pool *of, uint32_t word, uint32_t bit, uint32_t count) {
+COLD static void words_flip(pool *of, uint32_t word, uint32_t bit, uint32_t count) {
     nodes_settle(of);
     while (count > 0) {
         uint32_t part = WORD_BITS - bit < count ? WORD_BITS - bit : count;
@@ -156,7 +130,7 @@ static inline void bits_flip(pool *of, uint32_t first, uint32_t count) {
 }
 
 /* The lowest run where the low word does not hold it. */
-static uint32_t pool_find_slow(pool *of, uint32_t count) {
+NO_INLINE static uint32_t pool_find_slow(pool *of, uint32_t count) {
     nodes_settle(of);
     if (of->held[of->low_word] == FULL) {
         uint32_t free = nodes_find(of, 1);
@@ -169,7 +143,7 @@ static inline uint32_t pool_find(pool *of, uint32_t count) {
     if (LIKELY(count <= WORD_BITS)) {
         uint64_t starts = word_find_runs(of->held[of->low_word], count);
         if (LIKELY(starts != 0)) {
-            return of->low_word * WORD_BITS + count_zeros_up(starts);
+            return of->low_word * WORD_BITS + bit_find_lowest(starts);
         }
     }
     return pool_find_slow(of, count);
@@ -264,8 +238,7 @@ const uint64_t *wdfdma_pool_get_bitmap(const wdfdma_machine *machine, size_t *wo
 }
 
 uint32_t wdfdma_pool_get_run(const wdfdma_machine *machine, uint32_t index) {
-    bool inside = machine != NULL && index < machine->config.map_registers;
-    return inside ? machine->hal->pool.runs[index] : 0;
+    return machine == NULL ? 0 : pool_get_run(machine, index);
 }
 
 static bool bit_is_held(const pool *of, uint32_t index) {

@@ -40,7 +40,7 @@ bool base_from_wdm(wdfdma_machine *machine, PVOID given, uint32_t *base, uint32_
         return false;
     }
     *base = (uint32_t)index;
-    *count = wdfdma_pool_get_run(machine, *base);
+    *count = pool_get_run(machine, *base);
     return *count != 0;
 }
 
@@ -136,7 +136,8 @@ static IO_ALLOCATION_ACTION channel_is_granted(wdfdma_machine *machine, hal_requ
 }
 
 static NTSTATUS channel_ask(wdfdma_machine *machine, wdm_request *asked, bool synchronous) {
-    NTSTATUS status = channel_allocate(machine, &asked->list.request, synchronous);
+    NTSTATUS status =
+        channel_allocate(machine, &asked->list.request, channel_is_granted, synchronous);
     if (!NT_SUCCESS(status)) {
         request_forget(asked);
         data_free(machine, asked);
@@ -148,7 +149,6 @@ static wdm_request *channel_request_create(wdfdma_machine *machine, adapter *by,
     wdm_request *asked = data_allocate(machine, sizeof *asked, NULL);
     if (asked != NULL) {
         asked->list.request.adapter = by;
-        asked->list.request.routine = channel_is_granted;
         asked->list.request.context = asked;
         asked->list.request.count = registers;
     }

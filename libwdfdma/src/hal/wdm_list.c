@@ -21,36 +21,34 @@ static uint64_t list_get_bytes(uint64_t elements) {
     return sizeof(SCATTER_GATHER_LIST) + elements * sizeof(SCATTER_GATHER_ELEMENT);
 }
 
-static bool list_place(wdfdma_machine *machine, list_request *request, mapping **map,
-                       PSCATTER_GATHER_LIST *list, uint64_t *capacity) {
-    (void)machine;
-    wdm_list *target = ((wdm_request *)(void *)request)->target;
-    *map = &target->map;
-    *list = target->list;
-    *capacity = target->capacity;
-    return true;
+static void list_control_call(wdfdma_machine *machine, const wdm_request *asked,
+                              PSCATTER_GATHER_LIST given) {
+    callback_frame frame;
+    if (asked->list_control != NULL &&
+        callback_enter(machine, &frame, 0, WDFDMA_EVENT_COUNT, DISPATCH_LEVEL)) {
+        asked->list_control(asked->device, NULL, given, asked->context);
+        callback_leave(&frame);
+    }
 }
 
-static void list_is_built(wdfdma_machine *machine, list_request *request) {
-    wdm_request asked = *(wdm_request *)(void *)request;
+static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request *granted) {
+    const wdm_request asked = *(const wdm_request *)(void *)granted;
     wdm_list *target = asked.target;
-    callback_frame frame;
     if (asked.transfer != NULL) {
         asked.transfer->waiting = NULL;
     }
-    data_free(machine, request);
-    target->base = asked.list.request.base;
-    target->count = asked.list.request.count;
-    PSCATTER_GATHER_LIST given = target->list;
-    if (target->drivers != NULL) {
-        given = target->drivers;
-        memcpy(given, target->list, (size_t)list_get_bytes(target->list->NumberOfElements));
+    if (list_fill(machine, &asked.list, &target->map, target->list, target->capacity)) {
+        data_free(machine, granted);
+        target->base = asked.list.request.base;
+        target->count = asked.list.request.count;
+        PSCATTER_GATHER_LIST given = target->list;
+        if (target->drivers != NULL) {
+            given = target->drivers;
+            memcpy(given, target->list, (size_t)list_get_bytes(target->list->NumberOfElements));
+        }
+        list_control_call(machine, &asked, given);
     }
-    if (asked.list_control != NULL &&
-        callback_enter(machine, &frame, 0, WDFDMA_EVENT_COUNT, DISPATCH_LEVEL)) {
-        asked.list_control(asked.device, NULL, given, asked.context);
-        callback_leave(&frame);
-    }
+    return DeallocateObjectKeepRegisters;
 }
 
 static void list_discard(wdfdma_machine *machine, wdm_request *asked) {
@@ -90,8 +88,6 @@ static wdm_request *list_request_create(wdfdma_machine *machine, adapter *by, co
     asked->list.offset = ask->offset;
     asked->list.length = ask->length;
     asked->list.to_device = ask->to_device;
-    asked->list.place = list_place;
-    asked->list.built = list_is_built;
     asked->device = ask->device;
     asked->list_control = ask->control;
     asked->context = ask->context;
@@ -141,7 +137,9 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
     }
     PSCATTER_GATHER_LIST list =
         asked->target->drivers != NULL ? asked->target->drivers : asked->target->list;
-    status = list_build(machine, &asked->list, registers, ask->synchronous);
+    asked->list.request.count = (uint32_t)registers;
+    asked->list.request.base = NO_REGISTER;
+    status = channel_allocate(machine, &asked->list.request, list_is_granted, ask->synchronous);
     if (!NT_SUCCESS(status)) {
         if (transfer != NULL) {
             transfer->waiting = NULL;

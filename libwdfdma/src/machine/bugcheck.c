@@ -28,6 +28,7 @@ void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t par
         kept->object = concerned->label;
     }
     machine->state.halted = 1;
+    machine->attention |= ATTENTION_HALTED;
     wdfdma_log_record *record =
         log_append(machine, WDFDMA_RECORD_BUGCHECK, kept->object_type, kept->object);
     if (record != NULL) {

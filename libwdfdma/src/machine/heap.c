@@ -17,13 +17,13 @@ uint64_t size_class_get_units(uint32_t size_class) {
     return size_class == 0 || size_class % 2 == 1 ? power : power / 2 * 3;
 }
 
-/* Sizes come a few at a time and are small: the walk is short. */
 uint32_t size_class_find(uint64_t units) {
-    uint32_t size_class = 0;
-    while (size_class_get_units(size_class) < units) {
-        size_class++;
+    if (units <= 2) {
+        return units <= 1 ? 0 : 1;
     }
-    return size_class;
+    /* 2^power < units <= 2^(power + 1), and the class between the two may do. */
+    uint32_t power = bit_find_highest(units - 1);
+    return 2 * power + (units > (1ull << power) / 2 * 3);
 }
 
 static size_t class_get_bytes(uint32_t size_class) {

@@ -37,9 +37,19 @@
 #endif
 
 #if defined(__GNUC__)
+/* For the few functions that every cycle of a transaction goes through. */
+#define HOT_INLINE static inline __attribute__((always_inline))
+/* Everything that such a function calls is inlined into it, but for what is COLD. */
+#define HOT_PATH __attribute__((flatten))
+#define COLD __attribute__((noinline, cold))
+#define NO_INLINE __attribute__((noinline))
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #else
+#define HOT_INLINE static inline
+#define HOT_PATH
+#define COLD
+#define NO_INLINE
 #define LIKELY(condition) (condition)
 #define UNLIKELY(condition) (condition)
 #endif
@@ -105,9 +115,15 @@ typedef struct table {
     uint64_t count;
 } table;
 
+enum {
+    ATTENTION_HALTED = 1,
+    ATTENTION_LOG = 2
+};
+
 /* The floors above hang their state here. */
 struct wdfdma_machine {
     wdfdma_machine_state state; /* first: the control plane hands out a pointer to it */
+    uint32_t attention;         /* ATTENTION_...: what a call must look at before it returns */
     wdfdma_machine_config config;
     uint64_t id; /* the machine's bits of its handles */
     region regions[REGION_COUNT];
@@ -175,6 +191,30 @@ static inline data_head *data_get_head(const void *block) {
     return (data_head *)(uintptr_t)block - 1;
 }
 
+#if defined(__GNUC__)
+static inline uint32_t bit_find_lowest(uint64_t word) {
+    return (uint32_t)__builtin_ctzll(word);
+}
+static inline uint32_t bit_find_highest(uint64_t word) {
+    return 63 - (uint32_t)__builtin_clzll(word);
+}
+#else
+static inline uint32_t bit_find_lowest(uint64_t word) {
+    uint32_t bit = 0;
+    while ((word >> bit & 1) == 0) {
+        bit++;
+    }
+    return bit;
+}
+static inline uint32_t bit_find_highest(uint64_t word) {
+    uint32_t bit = 63;
+    while ((word >> bit & 1) == 0) {
+        bit--;
+    }
+    return bit;
+}
+#endif
+
 /* Size classes, of blocks and of page runs: 1, 2, 3, 4, 6, 8, 12, ... units. */
 uint64_t size_class_get_units(uint32_t size_class);
 uint32_t size_class_find(uint64_t units);
@@ -188,7 +228,7 @@ void table_remove(table *map, uint64_t key);
 object *object_create(wdfdma_machine *machine, wdfdma_object_type type, size_t bytes);
 void object_free(wdfdma_machine *machine, object *dead);
 /* The live object that [handle] names on [machine], of any type; NULL for all else. */
-static inline object *object_find(const wdfdma_machine *machine, uint64_t handle) {
+HOT_INLINE object *object_find(const wdfdma_machine *machine, uint64_t handle) {
     const region *objects = &machine->regions[REGION_OBJECTS];
     size_t offset = (size_t)(handle & ((1u << HANDLE_UNIT_BITS) - 1)) * OBJECT_UNIT_BYTES;
     if (UNLIKELY(offset >= objects->used_bytes)) {
@@ -198,15 +238,27 @@ static inline object *object_find(const wdfdma_machine *machine, uint64_t handle
     return LIKELY(found->handle == handle) ? found : NULL;
 }
 /* The object that begins at [unit], live, of [type]; NULL otherwise. */
-object *object_at(const wdfdma_machine *machine, uint32_t unit, wdfdma_object_type type);
+HOT_INLINE object *object_at(const wdfdma_machine *machine, uint32_t unit,
+                             wdfdma_object_type type) {
+    const region *objects = &machine->regions[REGION_OBJECTS];
+    size_t offset = (size_t)unit * OBJECT_UNIT_BYTES;
+    if (UNLIKELY(offset >= objects->used_bytes)) {
+        return NULL;
+    }
+    object *item = (object *)(void *)(objects->base + offset);
+    const uint64_t own_bits = (1u << HANDLE_UNIT_BITS) - 1;
+    bool names_itself = (item->handle & own_bits) == unit &&
+                        (item->handle ^ machine->id) >> HANDLE_MACHINE_SHIFT == 0;
+    return LIKELY(names_itself && item->type == (uint32_t)type) ? item : NULL;
+}
 static inline uint32_t object_get_unit(const wdfdma_machine *machine, const object *item) {
     size_t offset = (size_t)((const uint8_t *)item - machine->regions[REGION_OBJECTS].base);
     return (uint32_t)(offset / OBJECT_UNIT_BYTES);
 }
 
 /* log.c */
-wdfdma_log_record *log_append_slow(wdfdma_machine *machine, wdfdma_record_kind kind, uint32_t code,
-                                   uint32_t label);
+COLD wdfdma_log_record *log_append_slow(wdfdma_machine *machine, wdfdma_record_kind kind,
+                                        uint32_t code, uint32_t label);
 /* A record to be filled in, or NULL where the log is off. */
 static inline wdfdma_log_record *log_append(wdfdma_machine *machine, wdfdma_record_kind kind,
                                             uint32_t code, uint32_t label) {
@@ -223,34 +275,57 @@ typedef struct ddi_call {
 } ddi_call;
 
 /* A call begins: it is the innermost one, and a step where it is not inside another. */
-static inline void ddi_begin(ddi_call *call, wdfdma_machine *machine, wdfdma_op op) {
+HOT_INLINE void ddi_begin(ddi_call *call, wdfdma_machine *machine, wdfdma_op op) {
     call->machine = machine;
     call->outer_op = machine->state.op;
     machine->state.op = op;
-    machine->state.step += machine->counts_steps;
+    if (call->outer_op == WDFDMA_OP_NONE) {
+        machine->state.step += machine->counts_steps;
+    }
 }
-static inline void ddi_leave(const ddi_call *call) {
+HOT_INLINE void ddi_leave(const ddi_call *call) {
     call->machine->state.op = call->outer_op;
 }
 
 typedef struct callback_frame {
     wdfdma_machine *machine;
     uint32_t irql;
-    uint32_t counts_steps;
     uint32_t label;
     uint32_t event;
 } callback_frame;
 
+/* Halts the machine: the stack is used up. Returns false. */
+COLD bool callback_refuse(wdfdma_machine *machine);
+COLD void callback_record_leave(const callback_frame *frame);
+
 /* False, with the machine halted, when the stack is used up. An event below WDFDMA_EVENT_COUNT
  * is logged by its caller before the driver runs, and its end by callback_leave. */
-bool callback_enter(wdfdma_machine *machine, callback_frame *frame, uint32_t label, uint32_t event,
-                    uint32_t irql);
-void callback_leave(const callback_frame *frame);
+HOT_INLINE bool callback_enter(wdfdma_machine *machine, callback_frame *frame, uint32_t label,
+                               uint32_t event, uint32_t irql) {
+    if (UNLIKELY(machine->state.depth >= machine->config.maximum_depth)) {
+        return callback_refuse(machine);
+    }
+    frame->machine = machine;
+    frame->irql = machine->state.irql;
+    frame->label = label;
+    frame->event = event;
+    machine->state.depth++;
+    machine->state.irql = frame->irql < irql ? irql : frame->irql;
+    return true;
+}
+HOT_INLINE void callback_leave(const callback_frame *frame) {
+    wdfdma_machine *machine = frame->machine;
+    machine->state.depth--;
+    machine->state.irql = frame->irql;
+    if (UNLIKELY(machine->attention != 0)) {
+        callback_record_leave(frame);
+    }
+}
 
 /* bugcheck.c */
 /* Halts the machine; only the first one counts. [concerned] may be NULL. */
-void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t parameters[4],
-                      wdfdma_rule rule, const object *concerned);
+COLD void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t parameters[4],
+                           wdfdma_rule rule, const object *concerned);
 
 /* machine.c */
 NTSTATUS machine_config_validate(const wdfdma_machine_config *config, wdfdma_machine_config *out);

@@ -54,16 +54,3 @@ void object_free(wdfdma_machine *machine, object *dead) {
         slots->first_free = dead;
     }
 }
-
-object *object_at(const wdfdma_machine *machine, uint32_t unit, wdfdma_object_type type) {
-    const region *objects = &machine->regions[REGION_OBJECTS];
-    size_t offset = (size_t)unit * OBJECT_UNIT_BYTES;
-    if (offset >= objects->used_bytes) {
-        return NULL;
-    }
-    object *item = (object *)(void *)(objects->base + offset);
-    bool names_itself =
-        (item->handle & ((1u << HANDLE_UNIT_BITS) - 1)) == unit &&
-        (item->handle >> HANDLE_MACHINE_SHIFT) == (machine->id >> HANDLE_MACHINE_SHIFT);
-    return names_itself && item->type == (uint32_t)type ? item : NULL;
-}

@@ -7,13 +7,13 @@
 
 /* The framework's verifier reports an error of the call in progress, which goes on; nothing with
  * the verifier off. */
-void verifier_break(wdfdma_machine *machine);
+COLD void verifier_break(wdfdma_machine *machine);
 
 /* WDF_VIOLATION with [violation], [second] and [third]. */
-void verifier_wdf_violation(wdfdma_machine *machine, wdfdma_wdf_violation violation,
-                            uint64_t second, uint64_t third, const object *concerned);
+COLD void verifier_wdf_violation(wdfdma_machine *machine, wdfdma_wdf_violation violation,
+                                 uint64_t second, uint64_t third, const object *concerned);
 
 /* One of our rules: what follows is undefined on a real machine, so it does not follow. */
-void verifier_rule(wdfdma_machine *machine, wdfdma_rule rule, const object *concerned);
+COLD void verifier_rule(wdfdma_machine *machine, wdfdma_rule rule, const object *concerned);
 
 #endif

@@ -64,7 +64,7 @@ class PacketTransaction(Transaction):
         return needed(self.own_chain(), self.start, self.remaining)
 
     def allocate(self, adapter: Adapter, count: int) -> str:
-        if any(number == self.number for _, number in self.world.waiters()):
+        if self.world.waits(self):
             raise Undefined("registers asked for while others are waited for")
         request = Request(adapter, self, count, self.granted)
         return self.world.pool.allocate(request, self.version3 and self.immediate)

@@ -106,6 +106,11 @@ class Model:
         """Every adapter once, in the order in which the enablers made them."""
         return list(dict.fromkeys(a for e in self.enablers for a in e.adapters.values()))
 
+    def waits(self, owner: object) -> bool:
+        """Whether a request of [owner] stands in a queue."""
+        queues = [self.pool.waiting, *(adapter.queue for adapter in self.adapters())]
+        return any(request.owner is owner for queue in queues for request in queue)
+
     def waiters(self) -> list[tuple[str, int]]:
         """Who waits: for registers in the order of service, then for each adapter's channel."""
         found = [("registers", owner(request)) for request in self.pool.waiting]

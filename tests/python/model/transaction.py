@@ -44,8 +44,8 @@ class World(Protocol):
     def report_break(self) -> None:
         """The framework's verifier reports an error; the call goes on."""
 
-    def waiters(self) -> list[tuple[str, int]]:
-        """Who waits, in the order of service."""
+    def waits(self, owner: object) -> bool:
+        """Whether a request of [owner] stands in a queue."""
 
 
 class Transaction:
