@@ -24,24 +24,24 @@ static uint32_t count_zeros(uint64_t word) {
 #endif
 }
 
-static void call_nothing(uint32_t first) {
-    (void)first;
-}
-
-/* Volatile, so that the compiler cannot know what is called: the call stays, and the word is written before it and
- * read again after it, as it must be when anybody might look. */
-static void (*volatile driver)(uint32_t first) = call_nothing;
-
 typedef struct floor_pool {
     uint64_t held;
 } floor_pool;
 
-/* Not static: the word belongs to the world, so that stores to it stay too. */
-floor_pool floor_registers = {.held = 0x5};
+static void call_nothing(floor_pool *pool, uint32_t first) {
+    (void)pool;
+    (void)first;
+}
+
+/* Volatile, so that no compiler knows what is called, not even one that sees the whole program: the call stays, and as
+ * the called may look at the pool, its word is written before the call and read again after it. */
+static void (*volatile driver)(floor_pool *pool, uint32_t first) = call_nothing;
+
+static floor_pool floor_registers = {.held = 0x5};
 
 static double floor_measure(void) {
     floor_pool *pool = &floor_registers;
-    void (*called)(uint32_t) = driver;
+    void (*called)(floor_pool *, uint32_t) = driver;
     uint64_t start = bench_now_ns();
     for (uint32_t i = 0; i < FLOOR_REPEATS; i++) {
         uint64_t starts = ~pool->held;
@@ -51,7 +51,7 @@ static double floor_measure(void) {
         }
         uint32_t first = count_zeros(starts);
         pool->held |= 3ull << first;
-        called(first);
+        called(pool, first);
         pool->held &= ~(3ull << first);
     }
     return (double)(bench_now_ns() - start) / FLOOR_REPEATS;

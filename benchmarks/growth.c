@@ -140,7 +140,7 @@ static void open_to_cancel(lane *of, uint32_t size) {
 static const row rows[] = {
     {"transactions", cycle_run, open_with_transactions, 3, {10, 1000, 100000}},
     {"pool", cycle_run, open_with_pool, 5, {64, 1024, 16384, 262144, 1048576}},
-    {"pool_fragmented", cycle_run, open_fragmented, 5, {64, 1024, 16384, 262144, 1048576}},
+    {"pool_fragmented", cycle_run, open_fragmented, 4, {1024, 16384, 262144, 1048576}},
     {"waiters", cycle_run, open_with_channel_waiters, 3, {0, 1000, 100000}},
     {"waiters_reserved", cycle_run, open_with_pool_waiters, 3, {0, 1000, 100000}},
     {"waiters_cancel", cycle_run_cancel, open_to_cancel, 3, {1, 1000, 100000}},

@@ -1,4 +1,7 @@
-"""What Python adds: calls against bare CFFI, the import, scenarios replayed. Prints names and values, as the C programs do."""
+"""What Python adds: calls against bare CFFI, the import, scenarios replayed.
+
+Prints names and values, as the C programs do.
+"""
 
 import os
 import statistics
@@ -104,7 +107,9 @@ def compare_cycle(transaction: DmaTransaction, handle: Any, mdl: Mdl) -> None:
 
 
 def make_bare_callback() -> Any:
-    signature = "BOOLEAN(WDFDMATRANSACTION, WDFDEVICE, WDFCONTEXT, WDF_DMA_DIRECTION, PSCATTER_GATHER_LIST)"
+    signature = (
+        "BOOLEAN(WDFDMATRANSACTION, WDFDEVICE, WDFCONTEXT, WDF_DMA_DIRECTION, PSCATTER_GATHER_LIST)"
+    )
     return ffi.callback(signature, lambda *_transfer: 1)
 
 

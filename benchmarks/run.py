@@ -1,6 +1,6 @@
 """Runs the measuring programs and writes the table of README.md. Builds nothing.
 
-    PYTHONPATH=build/bench/site python benchmarks/run.py build/bench [--json FILE] [--no-readme]
+PYTHONPATH=build/bench/site python benchmarks/run.py build/bench [--json FILE] [--no-readme]
 """
 
 import argparse
@@ -84,7 +84,7 @@ def make_growth_rows() -> list[Row]:
     sizes = {
         "transactions": ("with {:,} other transactions", (1_000, 100_000), Target(2)),
         "pool": ("a pool of {:,}", (1_024, 16_384, 262_144, 1_048_576), Target(2)),
-        "pool_fragmented": ("a fragmented pool of {:,}", (1_024, 16_384, 262_144, 1_048_576), None),
+        "pool_fragmented": ("a fragmented pool of {:,}", (16_384, 262_144, 1_048_576), None),
         "waiters": ("{:,} waiting for another channel", (1_000, 100_000), Target(2)),
         "waiters_reserved": ("reserved, {:,} waiting for registers", (1_000, 100_000), Target(2)),
         "waiters_cancel": ("waits behind {:,}, is cancelled", (1_000, 100_000), Target(2)),
@@ -95,7 +95,7 @@ def make_growth_rows() -> list[Row]:
             f"{name}.{size}.ns",
             "ns",
             f"{name}.{size}.growth",
-            "× the smallest",
+            "of the smallest",
             target,
         )
         for name, (what, several, target) in sizes.items()
@@ -154,14 +154,19 @@ def make_python_rows() -> list[Row]:
             f"python_{name}.ns",
             "ns",
             f"python_{name}.of_bare",
-            "× bare CFFI",
+            "of bare CFFI",
             target,
         )
         for name, (what, target) in calls.items()
     ]
     return [
         *rows,
-        Row("`import wdfdma`, NumPy imported before", "import_beside_numpy.ms", "ms", target=Target(100)),
+        Row(
+            "`import wdfdma`, NumPy imported before",
+            "import_beside_numpy.ms",
+            "ms",
+            target=Target(100),
+        ),
         Row("`import wdfdma`", "import.ms", "ms"),
         Row("scenarios replayed", "replay.scenarios_per_s", "/s"),
         Row("steps replayed", "replay.steps_per_s", "/s"),
@@ -233,7 +238,9 @@ def find_compiler(build: Path) -> str:
     options = []
     for line in (build / "CMakeCache.txt").read_text().splitlines():
         if line.startswith(("CMAKE_BUILD_TYPE:", "WDFDMA_IPO:")):
-            options.append(line.partition(":")[0].removeprefix("CMAKE_") + " " + line.partition("=")[2])
+            options.append(
+                line.partition(":")[0].removeprefix("CMAKE_") + " " + line.partition("=")[2]
+            )
     return " ".join([kind, version, *(f"({option})" for option in sorted(options))])
 
 
@@ -262,7 +269,11 @@ def main() -> None:
     for line in lines:
         print(f"{line.what:58} {line.value:>16} {line.ratio:>24} {line.target:>8} {line.met}")
     if arguments.json is not None:
-        document = {"computer": computer, "values": values, "table": [asdict(line) for line in lines]}
+        document = {
+            "computer": computer,
+            "values": values,
+            "table": [asdict(line) for line in lines],
+        }
         arguments.json.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     if not arguments.no_readme:
         write_readme(lines, computer)

@@ -78,8 +78,11 @@ class ScatterGatherTransaction(Transaction):
         if runs_past(chain, offset, length):
             return BUFFER_TOO_SMALL
         count = spanned(chain, offset, length)
+        life = self.life
 
         def routine(run: Run | None) -> Action:
+            if life != self.life:
+                raise Undefined("a list granted to a transaction that was released meanwhile")
             self.listed(adapter, chain, offset, length, run)
             return Action.KEEP_REGISTERS
 
@@ -90,7 +93,7 @@ class ScatterGatherTransaction(Transaction):
         self, adapter: Adapter, chain: Chain, offset: int, length: int, run: Run | None
     ) -> None:
         """The list routine: the registers have come, and the list is built."""
-        if self.deleted or self.chain is None:
+        if self.deleted:
             raise Undefined("a list granted to a transaction that is over")
         if self.list is not None and not self.list.put:
             raise Undefined("a list built over one that is still mapped")

@@ -49,7 +49,10 @@ class World(Protocol):
 
 
 class Transaction:
-    """One transaction; [fragment] is the current transfer's length, [remaining] what follows it."""
+    """One transaction; [fragment] is the current transfer's length, [remaining] what follows it.
+
+    [life] counts how often it was reset: what was asked for in an earlier life comes too late.
+    """
 
     def __init__(self, world: World, number: int, enabler: Enabler) -> None:
         self.world = world
@@ -60,10 +63,12 @@ class Transaction:
         self.adapter: Adapter | None = None
         self.direction = "read"
         self.reserved = 0
+        self.life = 0
         self.bounces: bool | None = None
         self.reset()
 
     def reset(self) -> None:
+        self.life += 1
         self.chain: Chain | None = None
         self.start = self.length = self.remaining = 0
         self.transferred = self.fragment = self.maximum_fragment = 0
