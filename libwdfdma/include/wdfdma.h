@@ -239,7 +239,7 @@ typedef struct wdfdma_machine_config {
     uint64_t log_records;
     /* the n-th allocation fails, as out of memory; 0: none does [0] */
     uint64_t fail_allocation;
-    uint64_t reserve_bytes;          /* address space set aside, at least 16 MiB [16 GiB] */
+    uint64_t reserve_bytes;          /* address space set aside, at least 16 MiB [4 GiB] */
     wdfdma_bugcheck_handler handler; /* called when the machine halts, or NULL [NULL] */
     void *handler_context;           /* borrowed for the machine's life [NULL] */
 } wdfdma_machine_config;

@@ -87,7 +87,8 @@ def _make_step_models() -> list[Any]:
 _STEP_MODELS = _make_step_models()
 Step: Any = Annotated[Union[tuple(_STEP_MODELS)], Field(discriminator="op")]  # noqa: UP007
 for _model in _STEP_MODELS:
-    _model.model_rebuild(_types_namespace={"Step": Step})
+    if not _model.__pydantic_complete__:  # it has steps of its own
+        _model.model_rebuild(_types_namespace={"Step": Step})
 
 
 class Scenario(_Model):

@@ -52,4 +52,4 @@ def test_docstrings_hold(name: str) -> None:
 def test_there_are_docstring_examples() -> None:
     finder = doctest.DocTestFinder()
     tests = [test for name in MODULES for test in finder.find(importlib.import_module(name))]
-    assert sum(len(test.examples) for test in tests) > 50
+    assert sum(len(test.examples) for test in tests) >= 30

@@ -62,15 +62,15 @@ bool allocation_fails(wdfdma_machine *machine) {
 /* The shares of the reserved range. Handles reach 1 GiB of objects. */
 static void regions_size(size_t sizes[REGION_COUNT], const wdfdma_machine_config *config,
                          size_t machine_bytes) {
-    size_t reserve = (size_t)config->reserve_bytes / 16 / COMMIT_BYTES * COMMIT_BYTES;
+    size_t share = (size_t)config->reserve_bytes / 8 / COMMIT_BYTES * COMMIT_BYTES;
     size_t reach = (size_t)OBJECT_UNIT_BYTES << HANDLE_UNIT_BITS;
     sizes[REGION_MACHINE] = size_round_up(machine_bytes, COMMIT_BYTES);
-    sizes[REGION_OBJECTS] = reserve < reach ? reserve : reach;
-    sizes[REGION_DATA] = 3 * reserve;
-    sizes[REGION_PAGES] = 8 * reserve;
     sizes[REGION_REGISTERS] =
         size_round_up((size_t)config->map_registers * PAGE_BYTES, COMMIT_BYTES);
-    sizes[REGION_LOG] = 4 * reserve;
+    sizes[REGION_OBJECTS] = 2 * share < reach ? 2 * share : reach;
+    sizes[REGION_DATA] = 2 * share;
+    sizes[REGION_PAGES] = 3 * share;
+    sizes[REGION_LOG] = share;
 }
 
 void arena_destroy(wdfdma_machine *machine) {

@@ -17,7 +17,7 @@ void wdfdma_machine_config_init(wdfdma_machine_config *config) {
                                       .physical_address_bits = 36,
                                       .verifier = true,
                                       .maximum_depth = 256,
-                                      .reserve_bytes = 16ull << 30};
+                                      .reserve_bytes = 4ull << 30};
 }
 
 NTSTATUS machine_config_validate(const wdfdma_machine_config *config, wdfdma_machine_config *out) {

@@ -60,12 +60,13 @@ enum {
     DATA_CLASS_COUNT = 96
 };
 
+/* In the order of their addresses: what is committed from the start comes first, in one piece. */
 typedef enum region_id {
     REGION_MACHINE,   /* struct wdfdma_machine, then the pool's tables */
+    REGION_REGISTERS, /* the pages behind the map registers */
     REGION_OBJECTS,   /* what handles name; never driver-writable */
     REGION_DATA,      /* small blocks: contexts, lists, MDLs, tables */
     REGION_PAGES,     /* simulated physical memory */
-    REGION_REGISTERS, /* the pages behind the map registers */
     REGION_LOG,
     REGION_COUNT
 } region_id;
