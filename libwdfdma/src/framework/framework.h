@@ -104,6 +104,7 @@ struct transaction {
     PFN_WDF_PROGRAM_DMA program_dma;
     PFN_WDF_RESERVE_DMA reserve_dma;
     PVOID context; /* of whichever of the two comes next */
+    uint32_t life; /* counts releases: a list asked for before one is not for what comes after */
     uint32_t reserved;
     uint32_t base_register; /* of the run held, or NO_REGISTER */
     uint32_t base_count;
@@ -238,6 +239,10 @@ HOT_INLINE bool cursor_is_good(const transaction *item) {
     const mdl_object *at = item->cursor;
     return LIKELY(at != NULL && at->head.handle == item->cursor_handle && mdl_fits(at));
 }
+/* False where it was initialized by what its own release let through, and the release went on. */
+HOT_INLINE bool transaction_has_buffer(const transaction *item) {
+    return LIKELY(item->adapter != NULL && item->mdl != NULL);
+}
 COLD void transaction_bugcheck(wdfdma_machine *machine, const transaction *item);
 void transaction_reset(transaction *item);
 /* As WdfDmaTransactionRelease, state checks apart. */
@@ -277,13 +282,13 @@ void packet_flush(wdfdma_machine *machine, transaction *item);
 bool program_dma_call(wdfdma_machine *machine, transaction *item, PSCATTER_GATHER_LIST list);
 
 /* system.c */
+/* The controller starts; whether it tells of the end is decided now. */
+void system_transfer_start(transaction *item, uint64_t length);
 void system_context_initialize(wdfdma_machine *machine, transaction *item);
 NO_INLINE bool system_configure(wdfdma_machine *machine, transaction *item, uint64_t offset,
                                 uint64_t length);
 NO_INLINE void system_transfer_complete(wdfdma_machine *machine, transaction *item,
                                         DMA_COMPLETION_STATUS status);
-void system_context_complete(wdfdma_machine *machine, transfer_context *context,
-                             DMA_COMPLETION_STATUS status);
 
 /* scatter_gather.c */
 NO_INLINE NTSTATUS gather_initialize(wdfdma_machine *machine, transaction *item);

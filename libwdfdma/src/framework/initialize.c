@@ -75,10 +75,6 @@ static NTSTATUS transaction_prepare(wdfdma_machine *machine, transaction *item,
         verifier_rule(machine, WDFDMA_RULE_NOT_CONFIGURED, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
-    if (item->reserved != 0 && item->adapter != NULL && item->adapter != by) {
-        verifier_rule(machine, WDFDMA_RULE_RESERVED_OTHER_DIRECTION, &item->base.head);
-        return STATUS_UNSUCCESSFUL;
-    }
     item->adapter = by;
     item->direction = (uint8_t)range->direction;
     item->mdl = range->mdl;
@@ -101,6 +97,10 @@ static NTSTATUS transaction_prepare(wdfdma_machine *machine, transaction *item,
         return gather_initialize(machine, item);
     }
     if (of->is_system) {
+        if (item->reserved != 0 && item->hal.packet.request.adapter != by) {
+            verifier_rule(machine, WDFDMA_RULE_RESERVED_OTHER_DIRECTION, &item->base.head);
+            return STATUS_UNSUCCESSFUL;
+        }
         item->hal.packet.system->device_address_offset = 0;
         system_context_initialize(machine, item);
     }
@@ -231,6 +231,11 @@ void WdfDmaTransactionGetTransferInfo(WDFDMATRANSACTION DmaTransaction, ULONG *M
     uint64_t elements = 0;
     if (item->state != WDFDMA_STATE_INITIALIZED) {
         transaction_bugcheck(call.machine, item);
+        ddi_leave(&call);
+        return;
+    }
+    if (!transaction_has_buffer(item)) {
+        verifier_rule(call.machine, WDFDMA_RULE_NO_ADAPTER, &item->base.head);
         ddi_leave(&call);
         return;
     }

@@ -96,6 +96,10 @@ static uint32_t registers_of_transfer(const transaction *item) {
 }
 
 NTSTATUS packet_start(wdfdma_machine *machine, transaction *item) {
+    if (UNLIKELY(!transaction_has_buffer(item))) {
+        verifier_rule(machine, WDFDMA_RULE_NO_ADAPTER, &item->base.head);
+        return STATUS_UNSUCCESSFUL;
+    }
     if (is_version_2_packet(item)) {
         if (item->enabler->device->dma_busy) {
             verifier_break(machine);
@@ -255,7 +259,7 @@ static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t 
     item->remaining += length - mapped;
     item->fragment = mapped;
     if (item->is_system) {
-        transfer_start(item->adapter, &item->hal.packet.system->context, mapped);
+        system_transfer_start(item, mapped);
     }
     return STATUS_SUCCESS;
 }

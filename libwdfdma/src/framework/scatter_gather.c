@@ -128,8 +128,9 @@ static transaction *request_get_owner(const list_request *request) {
 }
 
 /* What a grant finds when its transaction has moved on while it waited. */
-static wdfdma_rule grant_rule(const transaction *item) {
-    if (UNLIKELY(item->mdl == NULL || item->state == WDFDMA_STATE_DELETED)) {
+static wdfdma_rule grant_rule(const transaction *item, const list_request *granted) {
+    if (UNLIKELY(item->mdl == NULL || item->state == WDFDMA_STATE_DELETED ||
+                 item->life != granted->life)) {
         return WDFDMA_RULE_PENDING_RESERVATION_DISTURBED;
     }
     return item->held_list == LIST_HELD ? WDFDMA_RULE_MAPPED_TWICE : WDFDMA_RULE_NONE;
@@ -148,7 +149,7 @@ NO_INLINE static void extra_remove(wdfdma_machine *machine, transaction *item, e
 static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request *granted) {
     list_request *request = (list_request *)(void *)granted;
     transaction *item = request_get_owner(request);
-    wdfdma_rule rule = grant_rule(item);
+    wdfdma_rule rule = grant_rule(item, request);
     if (UNLIKELY(rule != WDFDMA_RULE_NONE)) {
         verifier_rule(machine, rule, &item->base.head);
         return DeallocateObjectKeepRegisters;
@@ -229,7 +230,7 @@ NO_INLINE static NTSTATUS fragment_need(wdfdma_machine *machine, const transacti
         mdl_bugcheck(machine);
         return STATUS_UNSUCCESSFUL;
     }
-    if (fragment == 0 || need.starts_past_end) {
+    if (need.starts_past_end) {
         verifier_rule(machine, WDFDMA_RULE_LENGTH_PAST_BUFFER, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
@@ -241,6 +242,10 @@ static NTSTATUS fragment_choose(wdfdma_machine *machine, transaction *item) {
         item->remaining < item->maximum_fragment ? item->remaining : item->maximum_fragment;
     uint64_t registers;
     item->fragment = fragment;
+    if (UNLIKELY(fragment == 0)) {
+        verifier_rule(machine, WDFDMA_RULE_LENGTH_PAST_BUFFER, &item->base.head);
+        return STATUS_UNSUCCESSFUL;
+    }
     if (is_single_transfer(item)) {
         return STATUS_SUCCESS;
     }
@@ -267,6 +272,7 @@ static NTSTATUS list_request_make(wdfdma_machine *machine, transaction *item) {
     request->request.adapter = item->adapter;
     request->request.context = item;
     request->mdl = item->mdl;
+    request->life = item->life;
     request->offset = item->offset + item->transferred;
     request->length = item->fragment;
     request->to_device = item->direction == WdfDmaDirectionWriteToDevice;

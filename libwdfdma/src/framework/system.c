@@ -57,18 +57,21 @@ void system_transfer_complete(wdfdma_machine *machine, transaction *item,
 }
 
 /* The HAL's completion routine. Inside EvtProgramDma it is kept until that returns. */
-void system_context_complete(wdfdma_machine *machine, transfer_context *context,
+static void context_complete(wdfdma_machine *machine, transfer_context *context,
                              DMA_COMPLETION_STATUS status) {
     transaction *item = context->owner;
-    if (item->hal.packet.system->complete == NULL) {
-        return;
-    }
     if (item->programming) {
         item->completion_due = true;
         item->due_status = (uint8_t)status;
         return;
     }
     system_transfer_complete(machine, item, status);
+}
+
+void system_transfer_start(transaction *item, uint64_t length) {
+    system_part *part = item->hal.packet.system;
+    part->context.complete = part->complete == NULL ? NULL : context_complete;
+    transfer_start(item->adapter, &part->context, length);
 }
 
 void WdfDmaTransactionStopSystemTransfer(WDFDMATRANSACTION DmaTransaction) {

@@ -21,6 +21,7 @@ void transaction_reset(transaction *item) {
     item->program_dma = NULL;
     item->reserve_dma = NULL;
     item->context = NULL;
+    item->life++;
     item->immediate = false;
     item->single_transfer = item->enabler->single_transfer;
 }
@@ -80,7 +81,6 @@ static bool system_part_create(wdfdma_machine *machine, transaction *item) {
         return false;
     }
     part->context.owner = item;
-    part->context.complete = system_context_complete;
     item->hal.packet.system = part;
     return true;
 }

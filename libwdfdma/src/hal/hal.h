@@ -277,6 +277,7 @@ typedef struct list_request {
     PMDL mdl;
     uint64_t offset;
     uint64_t length;
+    uint32_t life; /* of who asks, for its own use */
     bool to_device;
 } list_request;
 /* The registers that a list over the range needs. STATUS_BUFFER_TOO_SMALL past the chain's end. */

@@ -175,8 +175,11 @@ static void actor_do(wdfdma_machine *machine, interpreter *run, actor *who,
     ULONG elements;
     switch (step->op) {
     case WDFDMA_OP_DELETE:
-        actor_remove(machine, run, who);
+        /* What the delete lets through may still name the transaction. */
         WdfObjectDelete((WDFOBJECT)handle);
+        if (!machine->state.halted) {
+            actor_remove(machine, run, who);
+        }
         break;
     case WDFDMA_OP_INITIALIZE:
         WdfDmaTransactionInitializeUsingOffset(handle, on_program_dma, direction_of(values[4]),
