@@ -8,7 +8,10 @@
 
 #include "wdfdma.h"
 
-enum { BENCH_PAGE_BYTES = 4096, BENCH_MAXIMUM_LANES = 8 };
+enum {
+    BENCH_PAGE_BYTES = 4096,
+    BENCH_MAXIMUM_LANES = 8
+};
 
 /* ---- Clock, numbers, output ---- */
 uint64_t bench_now_ns(void);

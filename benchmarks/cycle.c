@@ -8,7 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ROUNDS = 301, WARM_UP = 20, FLOOR_REPEATS = 20000, CYCLE_REPEATS = 2000 };
+enum {
+    ROUNDS = 301,
+    WARM_UP = 20,
+    FLOOR_REPEATS = 20000,
+    CYCLE_REPEATS = 2000
+};
 
 /* ---- The floor ---- */
 
@@ -136,8 +141,8 @@ static void cycle_open(const cycle *what, lane *of) {
     config.version = what->version;
     lane_open(of, &config);
     if (what->is_reserved) {
-        NTSTATUS status =
-            WdfDmaTransactionAllocateResources(of->transaction, of->direction, 2, reserve_nothing, NULL);
+        NTSTATUS status = WdfDmaTransactionAllocateResources(of->transaction, of->direction, 2,
+                                                             reserve_nothing, NULL);
         bench_require(status == STATUS_SUCCESS, "two registers are reserved");
     }
     if (what->completes_inside) {
@@ -198,7 +203,9 @@ static int run_one(const char *name, const char *rounds) {
 }
 
 int main(int argc, char **argv) {
-    enum { COUNT = sizeof cycles / sizeof *cycles };
+    enum {
+        COUNT = sizeof cycles / sizeof *cycles
+    };
     static samples taken[COUNT];
     lane lanes[COUNT];
     if (argc == 3) {

@@ -6,7 +6,11 @@
 
 #include <stdio.h>
 
-enum { ROUNDS = 101, WARM_UP = 10, REPEATS = 1000 };
+enum {
+    ROUNDS = 101,
+    WARM_UP = 10,
+    REPEATS = 1000
+};
 
 typedef struct row {
     const char *name;
@@ -46,7 +50,8 @@ static void reserve_nothing(WDFDMATRANSACTION transaction, PVOID context) {
     (void)context;
 }
 
-static WDFDMATRANSACTION reservation_add(const lane *of, WDFDMAENABLER enabler, uint32_t registers) {
+static WDFDMATRANSACTION reservation_add(const lane *of, WDFDMAENABLER enabler,
+                                         uint32_t registers) {
     WDFDMATRANSACTION made = lane_add_transaction(enabler);
     NTSTATUS status =
         WdfDmaTransactionAllocateResources(made, of->direction, registers, reserve_nothing, NULL);
@@ -56,7 +61,9 @@ static WDFDMATRANSACTION reservation_add(const lane *of, WDFDMAENABLER enabler, 
 
 /* Every word of the pool has one free register; only the last two words hold a run of two. */
 static void open_fragmented(lane *of, uint32_t size) {
-    enum { WORD = 64 };
+    enum {
+        WORD = 64
+    };
     static WDFDMATRANSACTION holes[1048576 / WORD];
     lane_config config;
     lane_config_init(&config);
@@ -92,7 +99,8 @@ static void open_with_channel_waiters(lane *of, uint32_t size) {
     config.profile = WdfDmaProfileSystem;
     WDFDMAENABLER busy = lane_add_enabler(of, &config);
     waiters_add(of, busy, size + 1);
-    bench_require(wdfdma_machine_get_state(of->machine)->waiting_channel == size, "all but one wait");
+    bench_require(wdfdma_machine_get_state(of->machine)->waiting_channel == size,
+                  "all but one wait");
 }
 
 /* The pool has no register left and the waiters stand behind it; the lane's transaction has a reservation. */
@@ -100,8 +108,8 @@ static void open_with_pool_waiters(lane *of, uint32_t size) {
     lane_config config;
     lane_config_init(&config);
     lane_open(of, &config);
-    NTSTATUS status =
-        WdfDmaTransactionAllocateResources(of->transaction, of->direction, 2, reserve_nothing, NULL);
+    NTSTATUS status = WdfDmaTransactionAllocateResources(of->transaction, of->direction, 2,
+                                                         reserve_nothing, NULL);
     bench_require(status == STATUS_SUCCESS, "two registers are reserved");
     config.length_bytes = 62 * BENCH_PAGE_BYTES;
     reservation_add(of, lane_add_enabler(of, &config), 62);

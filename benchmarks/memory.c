@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 51, WARM_UP = 3 };
+enum {
+    ROUNDS = 51,
+    WARM_UP = 3
+};
 static const double BLOCK_BYTES = 64e6; /* a block copies about so many, at least one repeat */
 
 static uint32_t repeats_for(size_t bytes) {
@@ -136,7 +139,9 @@ static void bounce_run(const char *name, WDF_DMA_PROFILE profile, WDF_DMA_DIRECT
 /* ---- Machines and idle transactions ---- */
 
 static void machine_run(uint32_t map_registers) {
-    enum { MACHINES = 100 };
+    enum {
+        MACHINES = 100
+    };
     static double costs[ROUNDS];
     wdfdma_machine_config config;
     wdfdma_machine_config_init(&config);
@@ -184,8 +189,10 @@ int main(void) {
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         bounce_run("packet", WdfDmaProfilePacket, WdfDmaDirectionReadFromDevice, sizes[i]);
         bounce_run("packet", WdfDmaProfilePacket, WdfDmaDirectionWriteToDevice, sizes[i]);
-        bounce_run("scatter_gather", WdfDmaProfileScatterGather, WdfDmaDirectionReadFromDevice, sizes[i]);
-        bounce_run("scatter_gather", WdfDmaProfileScatterGather, WdfDmaDirectionWriteToDevice, sizes[i]);
+        bounce_run("scatter_gather", WdfDmaProfileScatterGather, WdfDmaDirectionReadFromDevice,
+                   sizes[i]);
+        bounce_run("scatter_gather", WdfDmaProfileScatterGather, WdfDmaDirectionWriteToDevice,
+                   sizes[i]);
     }
     machine_run(64);
     machine_run(1048576);

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from wdfdma.enums import Direction, Event, Profile
 from wdfdma.operations import OPERATIONS, Operand, OperandKind
-from wdfdma.problems import Problem, ScenarioError, list_problems
+from wdfdma.problems import Problem, ScenarioError, list_problems, show
 
 _LARGEST_LENGTH = 2**32 - 1
 _LARGEST_POOL = 2**20
@@ -107,7 +107,7 @@ class Scenario(_Model):
     enablers: list[Enabler]
     buffers: list[Annotated[list[BufferPart], Field(min_length=1)]]
     steps: list[Step]
-    log: list[dict[str, Any]] | None = None
+    log: list[Any] | None = None
     undefined: str | None = None
 
     _where: str = PrivateAttr("")
@@ -130,7 +130,7 @@ class Scenario(_Model):
             scenario = cls.model_validate(source)
         except ValidationError as error:
             raise ScenarioError(list_problems(error), where) from None
-        problems = _check_pages(scenario)
+        problems = _check_pages(scenario) + _check_log(scenario)
         if problems:
             raise ScenarioError(problems, where)
         scenario._where = where
@@ -151,6 +151,15 @@ class Scenario(_Model):
         from wdfdma.files import read_values
 
         return [cls.parse(value, where) for where, value in read_values(Path(path))]
+
+
+def _check_log(scenario: Scenario) -> list[Problem]:
+    """Records are objects. They are many, and pydantic would copy each."""
+    return [
+        Problem(f"log[{index}]", f"{show(record)} is not an object")
+        for index, record in enumerate(scenario.log or ())
+        if not isinstance(record, dict)
+    ]
 
 
 def _check_pages(scenario: Scenario) -> list[Problem]:

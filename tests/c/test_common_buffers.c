@@ -117,14 +117,14 @@ TEST(a_wide_address_and_a_huge_length) {
     }
 }
 
-/* 4 GiB and a little: every byte of it is the device's. */
+/* 4 GiB and a little: every byte of it is the device's, if it is given at all. */
 TEST(a_buffer_beyond_4_gib) {
     world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket64});
     WDFCOMMONBUFFER buffer = NULL;
     size_t length = ((size_t)1 << 32) + 100;
     uint8_t byte = 0;
     if (WdfCommonBufferCreate(made.enabler, length, NULL, &buffer) != STATUS_SUCCESS) {
-        SKIP("there is no memory for it");
+        SKIP("such a buffer is refused here");
     }
     CHECK_STATUS(wdfdma_device_read(made.machine, buffer_address(buffer) + length - 1, &byte, 1),
                  STATUS_SUCCESS);

@@ -88,8 +88,9 @@ typedef struct extra_list {
 struct transaction {
     fx_object base;
     enabler *enabler;
-    adapter *adapter; /* NULL: none, until Initialize or AllocateResources */
-    uint64_t request; /* the handle of the request that it was initialized with, or 0 */
+    adapter *adapter;  /* NULL: none, until Initialize or AllocateResources */
+    void *wdm_context; /* the driver's DMA_TRANSFER_CONTEXT_SIZE_V1 bytes, once it asked for them */
+    uint64_t request;  /* the handle of the request that it was initialized with, or 0 */
     PMDL mdl;
     /* The MDL that holds, or ends at, the next byte; its handle, and where it begins in the chain. */
     const mdl_object *cursor;

@@ -154,6 +154,8 @@ void transaction_end(wdfdma_machine *machine, transaction *gone) {
         return;
     }
     gone->state = WDFDMA_STATE_DELETED;
+    data_free(machine, gone->wdm_context);
+    gone->wdm_context = NULL;
     gone->request = 0;
     if (gone->is_scatter_gather) {
         gather_buffer_free(machine, gone);
@@ -357,6 +359,17 @@ WDFDEVICE WdfDmaTransactionGetDevice(WDFDMATRANSACTION DmaTransaction) {
     return (WDFDEVICE)fx_get_handle(&item->enabler->device->base);
 }
 
+/* Memory of the driver's: what it writes there concerns nobody. */
+static PVOID wdm_context_get(wdfdma_machine *machine, transaction *item) {
+    if (item->wdm_context == NULL) {
+        item->wdm_context = data_allocate(machine, DMA_TRANSFER_CONTEXT_SIZE_V1, NULL);
+    }
+    if (item->is_system) {
+        item->hal.packet.system->context.given = item->wdm_context;
+    }
+    return item->wdm_context;
+}
+
 PVOID WdfDmaTransactionWdmGetTransferContext(WDFDMATRANSACTION DmaTransaction) {
     ddi_call call;
     transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_TRANSACTION_CALL);
@@ -365,11 +378,7 @@ PVOID WdfDmaTransactionWdmGetTransferContext(WDFDMATRANSACTION DmaTransaction) {
     }
     bool legal = item->is_version_3 && item->state != WDFDMA_STATE_CREATED &&
                  item->state != WDFDMA_STATE_RELEASED;
-    PVOID context = NULL;
-    if (call_is_for(call.machine, legal)) {
-        context = item->is_system ? (PVOID)&item->hal.packet.system->context
-                                  : (PVOID)(uintptr_t)item->base.head.handle;
-    }
+    PVOID context = call_is_for(call.machine, legal) ? wdm_context_get(call.machine, item) : NULL;
     ddi_leave(&call);
     return context;
 }

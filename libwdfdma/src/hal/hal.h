@@ -58,7 +58,8 @@ typedef struct transfer_context {
     void (*complete)(wdfdma_machine *machine, struct transfer_context *context,
                      DMA_COMPLETION_STATUS status);
     void *owner;
-    uint64_t length; /* bytes, while mapped */
+    uint64_t length;   /* bytes, while mapped */
+    const void *given; /* the address that a driver knows it by, or NULL */
 } transfer_context;
 
 /* A part of memory that a device may use now. Indexed by page only when a device first looks. */
