@@ -76,6 +76,16 @@ typedef enum list_state {
     LIST_PUT
 } list_state;
 
+/* What only a system transaction has. */
+typedef struct system_part {
+    transfer_context context;
+    PFN_WDF_DMA_TRANSACTION_CONFIGURE_DMA_CHANNEL configure;
+    PVOID configure_context;
+    PFN_WDF_DMA_TRANSACTION_DMA_TRANSFER_COMPLETE complete;
+    PVOID complete_context;
+    uint32_t device_address_offset;
+} system_part;
+
 typedef struct transaction transaction;
 
 /* A further list request of a transaction whose own is still waiting: a completion came while it
@@ -140,7 +150,7 @@ struct transaction {
             hal_request request;
             mapping map;
             uint64_t list[5]; /* a SCATTER_GATHER_LIST of one element */
-            struct system_part *system;
+            system_part system;
         } packet;
     } hal;
 };
@@ -158,16 +168,6 @@ _Static_assert(offsetof(transaction, context) % OBJECT_UNIT_BYTES != 0 &&
                    offsetof(transaction, length) % OBJECT_UNIT_BYTES != 0 &&
                    offsetof(transaction, maximum_fragment) % OBJECT_UNIT_BYTES != 0,
                "the numbers of a transaction");
-
-/* What only a system transaction has. */
-typedef struct system_part {
-    transfer_context context;
-    PFN_WDF_DMA_TRANSACTION_CONFIGURE_DMA_CHANNEL configure;
-    PVOID configure_context;
-    PFN_WDF_DMA_TRANSACTION_DMA_TRANSFER_COMPLETE complete;
-    PVOID complete_context;
-    uint32_t device_address_offset;
-} system_part;
 
 typedef struct framework {
     uint64_t devices;

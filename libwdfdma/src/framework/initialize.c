@@ -101,7 +101,7 @@ static NTSTATUS transaction_prepare(wdfdma_machine *machine, transaction *item,
             verifier_rule(machine, WDFDMA_RULE_RESERVED_OTHER_DIRECTION, &item->base.head);
             return STATUS_UNSUCCESSFUL;
         }
-        item->hal.packet.system->device_address_offset = 0;
+        item->hal.packet.system.device_address_offset = 0;
         system_context_initialize(machine, item);
     }
     item->stopped = false;

@@ -12,7 +12,7 @@ static bool is_version_2_packet(const transaction *item) {
 /* The way down */
 
 /* What a grant finds when its transaction has moved on while it waited. */
-static bool grant_is_welcome(wdfdma_machine *machine, const transaction *item) {
+NO_INLINE static bool grant_is_welcome(wdfdma_machine *machine, const transaction *item) {
     switch (item->state) {
     case WDFDMA_STATE_RESERVED:
         return true;
@@ -59,16 +59,23 @@ static void base_is_granted(wdfdma_machine *machine, transaction *item) {
     }
 }
 
-static IO_ALLOCATION_ACTION packet_is_granted(wdfdma_machine *machine, hal_request *granted) {
+/* The adapter routine where nothing was waited for. */
+static IO_ALLOCATION_ACTION packet_is_granted_now(wdfdma_machine *machine, hal_request *granted) {
     transaction *item = request_get_transaction(granted);
     IO_ALLOCATION_ACTION action = item->is_system ? KeepObject : DeallocateObjectKeepRegisters;
-    if (LIKELY(grant_is_welcome(machine, item))) {
-        item->base_register = granted->base;
-        item->base_count = granted->base == NO_REGISTER ? 0 : granted->count;
-        item->holds_base = true;
-        base_is_granted(machine, item);
-    }
+    item->base_register = granted->base;
+    item->base_count = granted->base == NO_REGISTER ? 0 : granted->count;
+    item->holds_base = true;
+    base_is_granted(machine, item);
     return action;
+}
+
+/* The same after a wait. */
+static IO_ALLOCATION_ACTION packet_is_granted(wdfdma_machine *machine, hal_request *granted) {
+    if (!grant_is_welcome(machine, request_get_transaction(granted))) {
+        return DeallocateObjectKeepRegisters;
+    }
+    return packet_is_granted_now(machine, granted);
 }
 
 NTSTATUS packet_allocate(wdfdma_machine *machine, transaction *item, uint32_t registers) {
@@ -81,7 +88,8 @@ NTSTATUS packet_allocate(wdfdma_machine *machine, transaction *item, uint32_t re
     asked->context = item;
     asked->count = registers;
     asked->base = NO_REGISTER;
-    return channel_allocate(machine, asked, packet_is_granted,
+    asked->routine = packet_is_granted;
+    return channel_allocate(machine, asked, packet_is_granted_now,
                             item->immediate && item->is_version_3);
 }
 
@@ -191,7 +199,7 @@ NO_INLINE static wdfdma_rule system_map_rule(const transaction *item) {
 
 static wdfdma_rule map_rule(const wdfdma_machine *machine, const transaction *item) {
     if (UNLIKELY(item->adapter == NULL)) {
-        return item->is_system && item->hal.packet.system->configure != NULL
+        return item->is_system && item->hal.packet.system.configure != NULL
                    ? WDFDMA_RULE_COMPLETED_WHILE_CONFIGURING
                    : WDFDMA_RULE_COMPLETED_TWICE;
     }
@@ -240,7 +248,7 @@ static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t 
         verifier_rule(machine, rule, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
-    if (item->is_system && item->hal.packet.system->context.cancelled) {
+    if (item->is_system && item->hal.packet.system.context.cancelled) {
         return STATUS_CANCELLED;
     }
     if (UNLIKELY(length == 0 || !part_find(machine, item, offset, &part))) {
@@ -318,7 +326,7 @@ static bool round_run(wdfdma_machine *machine, transaction *item, NTSTATUS *stat
         *status = STATUS_CANCELLED;
         return false;
     }
-    if (is_system && item->hal.packet.system->configure != NULL) {
+    if (is_system && item->hal.packet.system.configure != NULL) {
         bool go_on = system_configure(machine, item, item->offset + item->transferred, length);
         if (!transaction_is_alive(machine, item, handle)) {
             return false;
@@ -373,7 +381,7 @@ void packet_flush(wdfdma_machine *machine, transaction *item) {
     }
     map_flush(machine, &item->hal.packet.map, item->fragment);
     if (item->is_system) {
-        transfer_flush(&item->hal.packet.system->context);
+        transfer_flush(&item->hal.packet.system.context);
     }
 }
 

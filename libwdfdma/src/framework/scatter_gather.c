@@ -298,6 +298,7 @@ static NTSTATUS list_request_make(wdfdma_machine *machine, transaction *item) {
     item->remaining -= fragment;
     request->request.count = (uint32_t)registers;
     request->request.base = NO_REGISTER;
+    request->request.routine = list_is_granted;
     status = channel_allocate(machine, &request->request, list_is_granted,
                               item->immediate && item->is_version_3);
     if (!NT_SUCCESS(status) && transaction_is_alive(machine, item, handle)) {

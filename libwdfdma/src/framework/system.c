@@ -3,7 +3,7 @@
 #include "framework.h"
 
 void system_context_initialize(wdfdma_machine *machine, transaction *item) {
-    transfer_context *context = &item->hal.packet.system->context;
+    transfer_context *context = &item->hal.packet.system.context;
     if (context->mapped) {
         verifier_rule(machine, WDFDMA_RULE_MAPPED_TWICE, &item->base.head);
         return;
@@ -14,7 +14,7 @@ void system_context_initialize(wdfdma_machine *machine, transaction *item) {
 /* EvtDmaTransactionConfigureDmaChannel; what it returned. */
 bool system_configure(wdfdma_machine *machine, transaction *item, uint64_t offset,
                       uint64_t length) {
-    const system_part *part = item->hal.packet.system;
+    const system_part *part = &item->hal.packet.system;
     callback_frame frame;
     if (!callback_enter(machine, &frame, item->base.head.label, WDFDMA_EVENT_CONFIGURE_DMA_CHANNEL,
                         DISPATCH_LEVEL)) {
@@ -37,7 +37,7 @@ bool system_configure(wdfdma_machine *machine, transaction *item, uint64_t offse
 /* EvtDmaTransactionDmaTransferComplete, if it is set. */
 void system_transfer_complete(wdfdma_machine *machine, transaction *item,
                               DMA_COMPLETION_STATUS status) {
-    const system_part *part = item->hal.packet.system;
+    const system_part *part = &item->hal.packet.system;
     callback_frame frame;
     if (part->complete == NULL ||
         !callback_enter(machine, &frame, item->base.head.label, WDFDMA_EVENT_DMA_TRANSFER_COMPLETE,
@@ -59,7 +59,8 @@ void system_transfer_complete(wdfdma_machine *machine, transaction *item,
 /* The HAL's completion routine. Inside EvtProgramDma it is kept until that returns. */
 static void context_complete(wdfdma_machine *machine, transfer_context *context,
                              DMA_COMPLETION_STATUS status) {
-    transaction *item = context->owner;
+    transaction *item = (transaction *)(void *)((uint8_t *)context -
+                                                offsetof(transaction, hal.packet.system.context));
     if (item->programming) {
         item->completion_due = true;
         item->due_status = (uint8_t)status;
@@ -69,7 +70,7 @@ static void context_complete(wdfdma_machine *machine, transfer_context *context,
 }
 
 void system_transfer_start(transaction *item, uint64_t length) {
-    system_part *part = item->hal.packet.system;
+    system_part *part = &item->hal.packet.system;
     part->context.complete = part->complete == NULL ? NULL : context_complete;
     transfer_start(item->adapter, &part->context, length);
 }
@@ -90,7 +91,7 @@ void WdfDmaTransactionStopSystemTransfer(WDFDMATRANSACTION DmaTransaction) {
     } else {
         uint64_t handle = item->base.head.handle;
         item->stopped = true;
-        NTSTATUS status = transfer_cancel(machine, &item->hal.packet.system->context);
+        NTSTATUS status = transfer_cancel(machine, &item->hal.packet.system.context);
         if (!NT_SUCCESS(status) && machine->config.verifier &&
             transaction_is_alive(machine, item, handle)) {
             transaction_bugcheck(machine, item);

@@ -75,16 +75,6 @@ void transaction_release(wdfdma_machine *machine, transaction *item) {
     }
 }
 
-static bool system_part_create(wdfdma_machine *machine, transaction *item) {
-    system_part *part = data_allocate(machine, sizeof *part, NULL);
-    if (part == NULL) {
-        return false;
-    }
-    part->context.owner = item;
-    item->hal.packet.system = part;
-    return true;
-}
-
 static NTSTATUS transaction_create(wdfdma_machine *machine, enabler *of,
                                    PWDF_OBJECT_ATTRIBUTES attributes, WDFDMATRANSACTION *out) {
     fx_object *made = NULL;
@@ -115,10 +105,6 @@ static NTSTATUS transaction_create(wdfdma_machine *machine, enabler *of,
     item->base_register = NO_REGISTER;
     item->state = WDFDMA_STATE_CREATED;
     item->single_transfer = of->single_transfer;
-    if (of->is_system && !system_part_create(machine, item)) {
-        fx_discard(machine, made);
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
     *out = (WDFDMATRANSACTION)(uintptr_t)made->head.handle;
     return STATUS_SUCCESS;
 }
@@ -159,9 +145,6 @@ void transaction_end(wdfdma_machine *machine, transaction *gone) {
     gone->request = 0;
     if (gone->is_scatter_gather) {
         gather_buffer_free(machine, gone);
-    } else if (!transaction_is_waiting(gone)) {
-        data_free(machine, gone->hal.packet.system);
-        gone->hal.packet.system = NULL;
     }
 }
 
@@ -302,7 +285,7 @@ void WdfDmaTransactionSetDeviceAddressOffset(WDFDMATRANSACTION DmaTransaction, U
         return;
     }
     if (call_is_for(call.machine, item->is_system)) {
-        item->hal.packet.system->device_address_offset = Offset;
+        item->hal.packet.system.device_address_offset = Offset;
     }
     ddi_leave_values(&call, item->base.head.label, 0, 0);
 }
@@ -316,8 +299,8 @@ void WdfDmaTransactionSetChannelConfigurationCallback(
         return;
     }
     if (call_is_for(call.machine, item->is_system)) {
-        item->hal.packet.system->configure = ConfigureRoutine;
-        item->hal.packet.system->configure_context = ConfigureContext;
+        item->hal.packet.system.configure = ConfigureRoutine;
+        item->hal.packet.system.configure_context = ConfigureContext;
     }
     ddi_leave_values(&call, item->base.head.label, 0, 0);
 }
@@ -332,8 +315,8 @@ void WdfDmaTransactionSetTransferCompleteCallback(
         return;
     }
     if (call_is_for(call.machine, item->is_system)) {
-        item->hal.packet.system->complete = DmaCompletionRoutine;
-        item->hal.packet.system->complete_context = DmaCompletionContext;
+        item->hal.packet.system.complete = DmaCompletionRoutine;
+        item->hal.packet.system.complete_context = DmaCompletionContext;
     }
     ddi_leave_values(&call, item->base.head.label, 0, 0);
 }
@@ -365,7 +348,7 @@ static PVOID wdm_context_get(wdfdma_machine *machine, transaction *item) {
         item->wdm_context = data_allocate(machine, DMA_TRANSFER_CONTEXT_SIZE_V1, NULL);
     }
     if (item->is_system) {
-        item->hal.packet.system->context.given = item->wdm_context;
+        item->hal.packet.system.context.given = item->wdm_context;
     }
     return item->wdm_context;
 }

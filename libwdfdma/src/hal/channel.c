@@ -148,7 +148,6 @@ NO_INLINE static void pool_drain(wdfdma_machine *machine) {
 NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, hal_routine routine,
                           bool synchronous) {
     adapter *by = request->adapter;
-    request->routine = routine;
     if (by->needs_registers && request->count > by->map_registers) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }

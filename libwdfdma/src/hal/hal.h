@@ -57,7 +57,6 @@ typedef struct transfer_context {
     adapter *adapter; /* while mapped */
     void (*complete)(wdfdma_machine *machine, struct transfer_context *context,
                      DMA_COMPLETION_STATUS status);
-    void *owner;
     uint64_t length;   /* bytes, while mapped */
     const void *given; /* the address that a driver knows it by, or NULL */
 } transfer_context;
@@ -158,7 +157,8 @@ static inline uint32_t pool_get_run(const wdfdma_machine *machine, uint32_t base
 bool pool_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
 
 /* channel.c: allocate, free, cancel */
-/* [routine] is called inside where the channel and the registers are free. */
+/* [routine] is called inside where the channel and the registers are free; the request's own
+ * after a wait. */
 NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, hal_routine routine,
                           bool synchronous);
 void channel_free(wdfdma_machine *machine, adapter *from);
@@ -192,7 +192,9 @@ typedef struct mdl_object {
     uint64_t *pfns; /* the library's own; the MDL's array is for drivers to read */
     uint8_t *bytes; /* of the first page, where all pages lie one after another; else NULL */
     size_t capacity_pages;
-    size_t pages; /* that hold references; 0 until built */
+    size_t pages;         /* that hold references; 0 until built */
+    uint64_t highest_pfn; /* of its frames */
+    bool consecutive;     /* its frames follow one another */
 } mdl_object;
 
 /* The live MDL that [mdl] is; also one that is not built yet, or whose counts a driver has changed. */

@@ -15,6 +15,9 @@ static uint64_t part_get_pages(const mdl_walk *part) {
 /* True when the pages of a part must bounce for themselves, or do not follow on [next_pfn] (0:
  * the first). */
 static bool part_bounces(const adapter *by, const mdl_walk *part, uint64_t *next_pfn) {
+    if (by->scatter_gather && part->at->highest_pfn < by->reach) {
+        return false;
+    }
     const uint64_t *pfns = part->at->pfns + part_get_first_page(part);
     uint64_t pages = part_get_pages(part);
     for (uint64_t page = 0; page < pages; page++) {
@@ -163,7 +166,7 @@ void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t lengt
 }
 
 /* How many of [pages] pages follow one another from the first on. */
-static uint64_t frames_count_run(const uint64_t *pfns, uint64_t pages) {
+NO_INLINE static uint64_t frames_count_run(const uint64_t *pfns, uint64_t pages) {
     uint64_t run = 1;
     while (run < pages && pfns[run] == pfns[0] + run) {
         run++;
@@ -171,7 +174,8 @@ static uint64_t frames_count_run(const uint64_t *pfns, uint64_t pages) {
     return run;
 }
 
-static bool frames_bounce(const adapter *by, const uint64_t *pfns, uint64_t pages, uint64_t run) {
+NO_INLINE static bool frames_bounce(const adapter *by, const uint64_t *pfns, uint64_t pages,
+                                    uint64_t run) {
     if (by->bounces_always || (!by->scatter_gather && run < pages)) {
         return true;
     }
@@ -195,8 +199,9 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
     }
     const uint64_t *pfns = part->of->pfns + start / PAGE_BYTES;
     uint64_t pages = pages_spanned(in_page, length);
-    uint64_t run = frames_count_run(pfns, pages);
-    bool bounces = has_registers && frames_bounce(by, pfns, pages, run);
+    uint64_t run = part->of->consecutive ? pages : frames_count_run(pfns, pages);
+    bool within = run == pages && part->of->highest_pfn < by->reach && !by->bounces_always;
+    bool bounces = has_registers && !LIKELY(within) && frames_bounce(by, pfns, pages, run);
     if (!bounces && run < pages) {
         length = run * PAGE_BYTES - in_page;
     }

@@ -102,12 +102,24 @@ static void mdl_object_free(wdfdma_machine *machine, mdl_object *gone) {
     object_free(machine, &gone->head);
 }
 
+static void frames_summarize(mdl_object *made) {
+    made->consecutive = true;
+    made->highest_pfn = made->pfns[0];
+    for (size_t page = 1; page < made->pages; page++) {
+        made->consecutive &= made->pfns[page] == made->pfns[0] + page;
+        if (made->pfns[page] > made->highest_pfn) {
+            made->highest_pfn = made->pfns[page];
+        }
+    }
+}
+
 bool mdl_build(wdfdma_machine *machine, mdl_object *made, bool given) {
     size_t pages = (size_t)pages_spanned(made->mdl->ByteOffset, made->mdl->ByteCount);
     if (!memory_reference(machine, made->pfns, pages, given, &made->bytes)) {
         return false;
     }
     made->pages = pages;
+    frames_summarize(made);
     memcpy(made->mdl + 1, made->pfns, pages * sizeof(uint64_t));
     made->mdl->MdlFlags = (CSHORT)(made->mdl->MdlFlags | MDL_PAGES_LOCKED);
     if (made->bytes != NULL) {

@@ -224,11 +224,13 @@ static bool frames_search(const wdfdma_machine *machine, uint64_t from, uint64_t
 }
 
 /* From where the last search ended, then from the start. The first frames, and those whose
- * addresses are the map registers', are left to who asks for them by number, unless there are no
- * others. */
+ * addresses are the map registers', are left to who asks for them by number, unless the
+ * registers' addresses take up half of what 32 bits reach, or there are no others. */
 bool memory_find_frames(wdfdma_machine *machine, size_t count, uint64_t limit, uint64_t *first) {
+    const uint64_t half_of_32_bits = 1u << 19;
     hal *of = machine->hal;
     uint64_t start = REGISTERS_ADDRESS / PAGE_BYTES + machine->config.map_registers;
+    start = start < half_of_32_bits ? start : 1;
     bool found = frames_search(machine, of->next_frame > start ? of->next_frame : start, limit,
                                count, first) ||
                  frames_search(machine, start, limit, count, first) ||

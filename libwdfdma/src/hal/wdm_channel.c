@@ -51,7 +51,7 @@ wdm_context *wdm_context_find(wdfdma_machine *machine, PVOID given) {
 
 static void transfer_is_complete(wdfdma_machine *machine, transfer_context *transfer,
                                  DMA_COMPLETION_STATUS status) {
-    const wdm_context *context = transfer->owner;
+    const wdm_context *context = (const wdm_context *)(const void *)transfer;
     callback_frame frame;
     if (context->routine != NULL &&
         callback_enter(machine, &frame, 0, WDFDMA_EVENT_COUNT, DISPATCH_LEVEL)) {
@@ -71,7 +71,6 @@ wdm_context *wdm_context_get(wdfdma_machine *machine, PVOID given) {
         data_free(machine, made);
         return NULL;
     }
-    made->transfer.owner = made;
     made->transfer.complete = transfer_is_complete;
     return made;
 }
@@ -136,6 +135,7 @@ static IO_ALLOCATION_ACTION channel_is_granted(wdfdma_machine *machine, hal_requ
 }
 
 static NTSTATUS channel_ask(wdfdma_machine *machine, wdm_request *asked, bool synchronous) {
+    asked->list.request.routine = channel_is_granted;
     NTSTATUS status =
         channel_allocate(machine, &asked->list.request, channel_is_granted, synchronous);
     if (!NT_SUCCESS(status)) {
@@ -289,7 +289,8 @@ NTSTATUS wdm_cancel_mapped_transfer(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferCo
     wdfdma_machine *machine = entered.call.machine;
     wdm_context *given = wdm_context_find(machine, DmaTransferContext);
     transfer_context *transfer = given == NULL ? NULL : &given->transfer;
-    if (transfer == NULL && by->controller != NULL && (PVOID)by->controller == DmaTransferContext) {
+    if (transfer == NULL && by->controller != NULL && DmaTransferContext != NULL &&
+        by->controller->given == DmaTransferContext) {
         transfer = by->controller;
     }
     NTSTATUS status = STATUS_INVALID_PARAMETER;

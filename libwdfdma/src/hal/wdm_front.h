@@ -35,7 +35,7 @@ typedef struct wdm_request {
 
 /* A driver's transfer context. */
 typedef struct wdm_context {
-    transfer_context transfer;
+    transfer_context transfer; /* first */
     wdm_request *waiting;
     PDMA_COMPLETION_ROUTINE routine;
     PVOID routine_context;

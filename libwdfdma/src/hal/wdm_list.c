@@ -139,6 +139,7 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
         asked->target->drivers != NULL ? asked->target->drivers : asked->target->list;
     asked->list.request.count = (uint32_t)registers;
     asked->list.request.base = NO_REGISTER;
+    asked->list.request.routine = list_is_granted;
     status = channel_allocate(machine, &asked->list.request, list_is_granted, ask->synchronous);
     if (!NT_SUCCESS(status)) {
         if (transfer != NULL) {

@@ -59,6 +59,10 @@ bool allocation_fails(wdfdma_machine *machine) {
     return machine->fail_countdown != 0 && --machine->fail_countdown == 0;
 }
 
+enum {
+    REGION_SKEW_BYTES = 17 * 16 * PAGE_BYTES
+};
+
 /* The shares of the reserved range. Handles reach 1 GiB of objects. */
 static void regions_size(size_t sizes[REGION_COUNT], const wdfdma_machine_config *config,
                          size_t machine_bytes) {
@@ -71,6 +75,10 @@ static void regions_size(size_t sizes[REGION_COUNT], const wdfdma_machine_config
     sizes[REGION_DATA] = 2 * share;
     sizes[REGION_PAGES] = 3 * share;
     sizes[REGION_LOG] = share;
+    /* Regions that lie a large power of two apart evict one another from the processor's caches. */
+    for (int id = 0; id < REGION_COUNT; id++) {
+        sizes[id] += (size_t)(id + 1) * REGION_SKEW_BYTES;
+    }
 }
 
 void arena_destroy(wdfdma_machine *machine) {
@@ -79,10 +87,11 @@ void arena_destroy(wdfdma_machine *machine) {
 }
 
 /* The pages behind the registers are there from the start: a grant never lacks memory. */
-static bool registers_commit(wdfdma_machine *machine) {
+static bool registers_commit(wdfdma_machine *machine, const wdfdma_machine_config *config) {
     const region *part = &machine->regions[REGION_REGISTERS];
-    machine->arena.committed_bytes[REGION_REGISTERS] = part->limit_bytes;
-    return part->limit_bytes == 0 || platform_commit(part->base, part->limit_bytes);
+    size_t bytes = size_round_up((size_t)config->map_registers * PAGE_BYTES, COMMIT_BYTES);
+    machine->arena.committed_bytes[REGION_REGISTERS] = bytes;
+    return bytes == 0 || platform_commit(part->base, bytes);
 }
 
 wdfdma_machine *arena_create(const wdfdma_machine_config *config, size_t machine_bytes) {
@@ -96,14 +105,15 @@ wdfdma_machine *arena_create(const wdfdma_machine_config *config, size_t machine
     if (base == NULL) {
         return NULL;
     }
-    if (!platform_commit(base, sizes[REGION_MACHINE])) {
+    size_t machine_committed = size_round_up(machine_bytes, COMMIT_BYTES);
+    if (!platform_commit(base, machine_committed)) {
         platform_release(base, total);
         return NULL;
     }
     wdfdma_machine *machine = (wdfdma_machine *)(void *)base;
     machine->arena.base = base;
     machine->arena.reserved_bytes = total;
-    machine->arena.committed_bytes[REGION_MACHINE] = sizes[REGION_MACHINE];
+    machine->arena.committed_bytes[REGION_MACHINE] = machine_committed;
     machine->arena.dirty_bytes[REGION_MACHINE] = machine_bytes;
     for (int id = 0; id < REGION_COUNT; id++) {
         machine->regions[id].base = base;
@@ -111,7 +121,7 @@ wdfdma_machine *arena_create(const wdfdma_machine_config *config, size_t machine
         base += sizes[id];
     }
     machine->regions[REGION_MACHINE].used_bytes = sizeof *machine;
-    if (!registers_commit(machine)) {
+    if (!registers_commit(machine, config)) {
         arena_destroy(machine);
         return NULL;
     }

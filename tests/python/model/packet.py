@@ -167,6 +167,7 @@ class PacketTransaction(Transaction):
         self.remaining += length - mapping.length
         self.fragment = mapping.length
         self.bounces = mapping.bounced
+        self.mapped = (offset, mapping.length)
         found = [list(element) for element in mapping.elements]
         self.fire("program_dma", direction=self.direction, elements=found)
         return SUCCESS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from .enabler import Enabler
 from .hal import (
@@ -78,30 +79,28 @@ class ScatterGatherTransaction(Transaction):
         if runs_past(chain, offset, length):
             return BUFFER_TOO_SMALL
         count = spanned(chain, offset, length)
-        life = self.life
-
-        def routine(run: Run | None) -> Action:
-            if life != self.life:
-                raise Undefined("a list granted to a transaction that was released meanwhile")
-            self.listed(adapter, chain, offset, length, run)
-            return Action.KEEP_REGISTERS
-
+        # Not a closure, which a deep copy of the model would leave behind.
+        routine = partial(self.listed, self.life, adapter, chain, (offset, length))
         request = Request(adapter, self, count, routine)
         return self.world.pool.allocate(request, self.version3 and self.immediate)
 
     def listed(
-        self, adapter: Adapter, chain: Chain, offset: int, length: int, run: Run | None
-    ) -> None:
+        self, life: int, adapter: Adapter, chain: Chain, span: tuple[int, int], run: Run | None
+    ) -> Action:
         """The list routine: the registers have come, and the list is built."""
+        if life != self.life:
+            raise Undefined("a list granted to a transaction that was released meanwhile")
         if self.deleted:
             raise Undefined("a list granted to a transaction that is over")
         if self.list is not None and not self.list.put:
             raise Undefined("a list built over one that is still mapped")
         self.list = MappedList(run)
-        found = parts(chain, offset, length)
+        found = parts(chain, *span)
         self.bounces = bounces(adapter, found)
+        self.mapped = span
         pairs = [list(element) for element in elements(adapter, found, run)]
         self.fire("program_dma", direction=self.direction, elements=pairs)
+        return Action.KEEP_REGISTERS
 
     def end_mapping(self) -> None:
         """Puts the list and then forgets whatever list stands in its place."""

@@ -52,6 +52,7 @@ class Transaction:
     """One transaction; [fragment] is the current transfer's length, [remaining] what follows it.
 
     [life] counts how often it was reset: what was asked for in an earlier life comes too late.
+    [mapped] is where in its chain the last transfer programmed lies, and [bounces] how it goes.
     """
 
     def __init__(self, world: World, number: int, enabler: Enabler) -> None:
@@ -65,6 +66,7 @@ class Transaction:
         self.reserved = 0
         self.life = 0
         self.bounces: bool | None = None
+        self.mapped = (0, 0)
         self.reset()
 
     def reset(self) -> None:
