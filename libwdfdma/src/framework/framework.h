@@ -139,7 +139,7 @@ struct transaction {
         struct {
             list_request own;
             mapping map;
-            PSCATTER_GATHER_LIST list; /* of [capacity] elements; from Initialize to Release */
+            PSCATTER_GATHER_LIST list; /* of [capacity] elements; kept until it is deleted */
             extra_list *extras;        /* in the order of their making */
             uint32_t capacity;
             uint32_t list_base;

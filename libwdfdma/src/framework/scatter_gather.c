@@ -154,10 +154,17 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
         verifier_rule(machine, rule, &item->base.head);
         return DeallocateObjectKeepRegisters;
     }
-    if (UNLIKELY(!list_fill(machine, request, &item->hal.gather.map, item->hal.gather.list,
-                            item->hal.gather.capacity))) {
+    mdl_walk part = {.at = item->cursor,
+                     .offset = request->offset,
+                     .length = request->length,
+                     .left = request->length};
+    uint64_t registers;
+    if (UNLIKELY(!range_is_plain(item, request->offset, request->length, &registers)) &&
+        !list_find(machine, request, &part)) {
         return DeallocateObjectKeepRegisters;
     }
+    request->capacity = item->hal.gather.capacity;
+    list_fill(machine, request, &part, &item->hal.gather.map, item->hal.gather.list);
     item->held_list = LIST_HELD;
     item->hal.gather.list_base = granted->base;
     item->hal.gather.list_count = granted->count;
@@ -349,7 +356,9 @@ HOT_PATH void gather_give_back(wdfdma_machine *machine, transaction *item) {
         verifier_rule(machine, WDFDMA_RULE_COMPLETED_TWICE, &item->base.head);
         return;
     }
-    gather_put(machine, item);
+    if (UNLIKELY(item->held_list != LIST_NONE)) {
+        gather_put(machine, item);
+    }
     if (transaction_is_alive(machine, item, handle)) {
         item->adapter = NULL;
     }

@@ -54,12 +54,6 @@ bool transaction_is_waiting(const transaction *item) {
     return item->hal.packet.request.waiting != WDFDMA_WAITING_NOT;
 }
 
-static void buffer_free(wdfdma_machine *machine, transaction *item) {
-    if (item->is_scatter_gather) {
-        gather_buffer_free(machine, item);
-    }
-}
-
 void transaction_release(wdfdma_machine *machine, transaction *item) {
     if (item->state == WDFDMA_STATE_RELEASED) {
         return;
@@ -71,7 +65,6 @@ void transaction_release(wdfdma_machine *machine, transaction *item) {
     if (transaction_is_alive(machine, item, handle)) {
         item->request = 0;
         transaction_reset(item);
-        buffer_free(machine, item);
     }
 }
 

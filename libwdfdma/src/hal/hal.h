@@ -280,16 +280,19 @@ typedef struct list_request {
     PMDL mdl;
     uint64_t offset;
     uint64_t length;
-    uint32_t life; /* of who asks, for its own use */
+    uint32_t life;     /* of who asks, for its own use */
+    uint32_t capacity; /* elements that the list's buffer holds */
     bool to_device;
 } list_request;
 /* The registers that a list over the range needs. STATUS_BUFFER_TOO_SMALL past the chain's end. */
 NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request,
                             uint64_t *registers);
-/* Builds the list of a request whose registers are granted, and its mapping. False, with the
- * machine halted, where the chain is no more. */
-bool list_fill(wdfdma_machine *machine, const list_request *request, mapping *map,
-               PSCATTER_GATHER_LIST list, uint64_t capacity);
+/* Builds the list of a request whose registers are granted, and its mapping. [part] stands on the
+ * range's first byte. */
+void list_fill(wdfdma_machine *machine, const list_request *request, const mdl_walk *part,
+               mapping *map, PSCATTER_GATHER_LIST list);
+/* Stands on the range's first byte; false, with the machine halted, where the chain is no more. */
+bool list_find(wdfdma_machine *machine, const list_request *request, mdl_walk *part);
 /* Flushes the list and frees its registers. */
 void list_put(wdfdma_machine *machine, adapter *by, mapping *map, uint32_t base, uint32_t count);
 

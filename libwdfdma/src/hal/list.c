@@ -2,18 +2,22 @@
  * PutScatterGatherList. */
 #include "hal.h"
 
-bool list_fill(wdfdma_machine *machine, const list_request *request, mapping *map,
-               PSCATTER_GATHER_LIST list, uint64_t capacity) {
+bool list_find(wdfdma_machine *machine, const list_request *request, mdl_walk *part) {
+    if (mdl_walk_begin(machine, part, request->mdl, request->offset, request->length)) {
+        return true;
+    }
+    mdl_bugcheck(machine);
+    return false;
+}
+
+void list_fill(wdfdma_machine *machine, const list_request *request, const mdl_walk *part,
+               mapping *map, PSCATTER_GATHER_LIST list) {
     adapter *by = request->request.adapter;
     uint32_t base = request->request.base;
-    mdl_walk part;
-    if (UNLIKELY(!mdl_walk_begin(machine, &part, request->mdl, request->offset, request->length))) {
-        mdl_bugcheck(machine);
-        return false;
-    }
-    bool bounces = base != NO_REGISTER && range_bounces(machine, by, &part);
+    bool bounces = base != NO_REGISTER && range_bounces(machine, by, part);
     uint32_t first_register = bounces ? base : NO_REGISTER;
-    uint64_t elements = range_fill(machine, &part, first_register, list->Elements, capacity);
+    uint64_t elements =
+        range_fill(machine, part, first_register, list->Elements, request->capacity);
     list->NumberOfElements = (ULONG)elements;
     list->Reserved = 0;
     map->pages = NULL;
@@ -30,7 +34,6 @@ bool list_fill(wdfdma_machine *machine, const list_request *request, mapping *ma
     if (UNLIKELY(bounces) && request->to_device) {
         bounce_copy(machine, map, request->length, true);
     }
-    return true;
 }
 
 NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request,

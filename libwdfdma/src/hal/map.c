@@ -30,21 +30,27 @@ static bool part_bounces(const adapter *by, const mdl_walk *part, uint64_t *next
     return false;
 }
 
-bool range_bounces(const wdfdma_machine *machine, const adapter *by, const mdl_walk *first) {
-    if (!by->needs_registers) {
-        return false;
-    }
-    if (by->bounces_always) {
-        return true;
-    }
+/* The parts after the first. */
+NO_INLINE static bool parts_bounce(const wdfdma_machine *machine, const adapter *by,
+                                   const mdl_walk *first, uint64_t next_pfn) {
     mdl_walk part = *first;
-    uint64_t next_pfn = 0;
-    do {
+    while (mdl_walk_next(machine, &part)) {
         if (part_bounces(by, &part, &next_pfn)) {
             return true;
         }
-    } while (part.left != part.length && mdl_walk_next(machine, &part));
+    }
     return false;
+}
+
+bool range_bounces(const wdfdma_machine *machine, const adapter *by, const mdl_walk *first) {
+    uint64_t next_pfn = 0;
+    if (!by->needs_registers) {
+        return false;
+    }
+    if (by->bounces_always || part_bounces(by, first, &next_pfn)) {
+        return true;
+    }
+    return UNLIKELY(first->left != first->length) && parts_bounce(machine, by, first, next_pfn);
 }
 
 /* The elements of a range while they are filled in; [elements] NULL: they are only counted. */
@@ -85,20 +91,33 @@ static void part_add_pages(element_fill *fill, const mdl_walk *part) {
     }
 }
 
+/* Adds a part; the register after its last. */
+static uint64_t part_add(element_fill *fill, const mdl_walk *part, uint64_t index, bool bounces) {
+    if (!bounces) {
+        part_add_pages(fill, part);
+        return index;
+    }
+    uint64_t in_page = mdl_page_offset(part->at->mdl, part->offset);
+    element_add(fill, REGISTERS_ADDRESS + index * PAGE_BYTES + in_page, part->length);
+    return index + part_get_pages(part);
+}
+
+NO_INLINE static void parts_add(const wdfdma_machine *machine, element_fill *fill,
+                                const mdl_walk *first, uint64_t index, bool bounces) {
+    mdl_walk part = *first;
+    while (mdl_walk_next(machine, &part)) {
+        index = part_add(fill, &part, index, bounces);
+    }
+}
+
 uint64_t range_fill(const wdfdma_machine *machine, const mdl_walk *first, uint32_t first_register,
                     SCATTER_GATHER_ELEMENT *elements, uint64_t capacity) {
     element_fill fill = {.elements = elements, .capacity = capacity};
-    uint64_t index = first_register;
-    mdl_walk part = *first;
-    do {
-        if (first_register == NO_REGISTER) {
-            part_add_pages(&fill, &part);
-        } else {
-            uint64_t in_page = mdl_page_offset(part.at->mdl, part.offset);
-            element_add(&fill, REGISTERS_ADDRESS + index * PAGE_BYTES + in_page, part.length);
-            index += part_get_pages(&part);
-        }
-    } while (part.left != part.length && mdl_walk_next(machine, &part));
+    bool bounces = first_register != NO_REGISTER;
+    uint64_t index = part_add(&fill, first, first_register, bounces);
+    if (UNLIKELY(first->left != first->length)) {
+        parts_add(machine, &fill, first, index, bounces);
+    }
     return elements == NULL || fill.count < capacity ? fill.count : capacity;
 }
 

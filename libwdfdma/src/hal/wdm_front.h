@@ -15,7 +15,6 @@ typedef struct wdm_list {
     /* the copy in the driver's buffer, or NULL: it has [list] itself */
     PSCATTER_GATHER_LIST drivers;
     adapter *by;
-    uint64_t capacity;
     uint32_t base;
     uint32_t count;
 } wdm_list;

@@ -37,7 +37,9 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
     if (asked.transfer != NULL) {
         asked.transfer->waiting = NULL;
     }
-    if (list_fill(machine, &asked.list, &target->map, target->list, target->capacity)) {
+    mdl_walk part;
+    if (list_find(machine, &asked.list, &part)) {
+        list_fill(machine, &asked.list, &part, &target->map, target->list);
         data_free(machine, granted);
         target->base = asked.list.request.base;
         target->count = asked.list.request.count;
@@ -73,7 +75,6 @@ static wdm_request *list_request_create(wdfdma_machine *machine, adapter *by, co
     }
     asked->target = target;
     target->by = by;
-    target->capacity = registers;
     target->drivers = ask->buffer;
     target->list = data_allocate(machine, (size_t)list_get_bytes(registers), NULL);
     uint64_t key = (uint64_t)(uintptr_t)(ask->buffer != NULL ? ask->buffer : (PVOID)target->list);
@@ -83,6 +84,7 @@ static wdm_request *list_request_create(wdfdma_machine *machine, adapter *by, co
         return NULL;
     }
     asked->list.request.adapter = by;
+    asked->list.capacity = (uint32_t)registers;
     asked->list.request.context = asked;
     asked->list.mdl = ask->mdl;
     asked->list.offset = ask->offset;
