@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from model import Model, Record, Undefined
 from model import run_scenario as run_in_model
 from stateful.actions import Author, Step
 from stateful.worlds import worlds
-
 from wdfdma import first_difference, run_scenario
 
 REGRESSION = Path(__file__).parents[1] / "conformance" / "regression"

@@ -53,3 +53,12 @@ def test_there_are_docstring_examples() -> None:
     finder = doctest.DocTestFinder()
     tests = [test for name in MODULES for test in finder.find(importlib.import_module(name))]
     assert sum(len(test.examples) for test in tests) >= 30
+
+
+def test_readme_block_runs() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = text.split("```python\n")[1:]
+    assert blocks
+    for block in blocks:
+        done = run_python("-c", block.split("```")[0])
+        assert done.returncode == 0, done.stderr

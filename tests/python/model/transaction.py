@@ -62,8 +62,7 @@ class Transaction:
         self.state = "created"
         self.deleted = False
         self.adapter: Adapter | None = None
-        self.direction = "read"
-        self.reserved = 0
+        self.direction, self.reserved = "read", 0
         self.life = 0
         self.bounces: bool | None = None
         self.mapped = (0, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from hypothesis import strategies as st
 
@@ -10,6 +10,15 @@ from model import Model, Transaction
 from stateful.worlds import DIRECTIONS, Settings
 
 Step = dict[str, Any]
+T = TypeVar("T")
+
+
+class Draw(Protocol):
+    """What composite strategies and `st.data()` have in common."""
+
+    def __call__(self, strategy: st.SearchStrategy[T]) -> T:
+        """Draws one value."""
+
 
 COMPLETIONS = ["dma_completed", "dma_completed_with_length", "dma_completed_final"]
 EVENTS = ["program_dma", "reserve_dma", "dma_transfer_complete", "configure_dma_channel"]
@@ -32,9 +41,10 @@ SETTERS = [
     "set_device_address_offset",
     "set_callback",
 ]
+OTHERS = ["complete", "initialize", "allocate_resources", "setter", "on", "enabler", "create"]
 USUAL: dict[str, list[str]] = {
     "created": ["initialize", "initialize", "allocate_resources", "setter", "on"],
-    "released": ["initialize", "initialize", "allocate_resources", "setter", "free_resources", "on"],
+    "released": ["initialize", "initialize", "allocate_resources", "setter", "free_resources"],
     "reserved": ["initialize", "initialize", "cancel", "free_resources", "release", "on"],
     "initialized": ["execute", "execute", "execute", "setter", "get_transfer_info", "cancel", "on"],
     "transfer": ["complete", "complete", "complete", "cancel", "stop_system_transfer", "on"],
@@ -44,7 +54,7 @@ USUAL: dict[str, list[str]] = {
 DEPTH = 2
 
 
-def rarely(draw: st.DrawFn, one_in: int = 10) -> bool:
+def rarely(draw: Draw, one_in: int = 10) -> bool:
     return draw(st.integers(0, one_in - 1)) == one_in - 1
 
 
@@ -59,7 +69,7 @@ class Author:
     def live(self) -> list[int]:
         return list(self.model.transactions)
 
-    def step(self, draw: st.DrawFn) -> Step:
+    def step(self, draw: Draw) -> Step:
         """A step of the scenario itself."""
         live = self.live()
         if not live or (len(live) < 5 and draw(st.integers(0, 5)) == 5):
@@ -72,7 +82,7 @@ class Author:
         op = draw(st.sampled_from(USUAL[self.model.transactions[number].state]))
         return self.make(draw, op, number)
 
-    def create(self, draw: st.DrawFn) -> Step:
+    def create(self, draw: Draw) -> Step:
         number = max(self.live(), default=-1) + 1
         return {
             "op": "create",
@@ -80,25 +90,24 @@ class Author:
             "enabler": draw(st.sampled_from(self.enablers)),
         }
 
-    def on_enabler(self, draw: st.DrawFn) -> Step:
+    def on_enabler(self, draw: Draw) -> Step:
         return {
             "op": draw(st.sampled_from(["complete_transfer", "get_fragment_length"])),
             "enabler": draw(st.sampled_from(self.enablers)),
             "direction": draw(DIRECTIONS),
         }
 
-    def any_step(self, draw: st.DrawFn, number: int, depth: int = 0) -> Step:
+    def any_step(self, draw: Draw, number: int, depth: int = 0) -> Step:
         """Whatever a driver may get wrong."""
-        kinds = ["complete", "initialize", "allocate_resources", "setter", "on", "enabler", "create"]
-        op = draw(st.sampled_from([*PLAIN, *kinds]))
+        op = draw(st.sampled_from([*PLAIN, *OTHERS]))
         if op == "create":
             return self.create(draw)
         return self.on_enabler(draw) if op == "enabler" else self.make(draw, op, number, depth)
 
-    def make(self, draw: st.DrawFn, op: str, number: int, depth: int = 0) -> Step:
+    def make(self, draw: Draw, op: str, number: int, depth: int = 0) -> Step:
         """The step [op], or one of the kind [op], with arguments."""
         if op == "setter":
-            op = draw(st.sampled_from(SETTERS))
+            op = draw(st.sampled_from(self.setters(draw, number)))
         if op == "complete":
             return self.complete(draw, number)
         if op == "on":
@@ -119,7 +128,18 @@ class Author:
                 step["event"] = draw(st.sampled_from(SYSTEM_EVENTS))
         return step
 
-    def range(self, draw: st.DrawFn, number: int) -> Step:
+    def setters(self, draw: Draw, number: int) -> list[str]:
+        """What the transaction takes in its state; anything once in a while."""
+        transaction = self.model.transactions.get(number)
+        if transaction is None or rarely(draw, 12):
+            return SETTERS
+        if transaction.state == "initialized":
+            return ["set_maximum_length", "set_maximum_length", "set_immediate_execution"]
+        if is_system(transaction):
+            return ["set_callback", "set_callback", "set_device_address_offset", *SETTERS[::2]]
+        return ["set_immediate_execution", "set_single_transfer_requirement"]
+
+    def range(self, draw: Draw, number: int) -> Step:
         """The arguments of an Initialize, most of them within a buffer."""
         buffer = draw(st.integers(0, len(self.world["buffers"]) - 1))
         lengths = [mdl["length"] for mdl in self.world["buffers"][buffer]]
@@ -138,14 +158,14 @@ class Author:
             direction = transaction.direction
         return {"buffer": buffer, "offset": offset, "length": length, "direction": direction}
 
-    def complete(self, draw: st.DrawFn, number: int) -> Step:
+    def complete(self, draw: Draw, number: int) -> Step:
         step: Step = {"op": draw(st.sampled_from(COMPLETIONS)), "transaction": number}
         if step["op"] != "dma_completed":
             transaction = self.model.transactions.get(number)
             step["length"] = draw(completed_lengths(transaction))
         return step
 
-    def reaction(self, draw: st.DrawFn, number: int, depth: int = 0) -> Step:
+    def reaction(self, draw: Draw, number: int, depth: int = 0) -> Step:
         """A reaction of [number], which may concern others as well."""
         events = EVENTS if is_system(self.model.transactions.get(number)) else EVENTS[:2]
         event = draw(st.sampled_from(events))
@@ -162,7 +182,7 @@ class Author:
             step["returns"] = False
         return step
 
-    def nested(self, draw: st.DrawFn, number: int, depth: int) -> Step:
+    def nested(self, draw: Draw, number: int, depth: int) -> Step:
         if rarely(draw, 6) and depth >= DEPTH:
             return {"op": "get_bytes_transferred", "transaction": number}
         usual = ["complete", "release", "execute", "initialize", "cancel", "free_resources"]
