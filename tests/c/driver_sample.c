@@ -29,8 +29,8 @@ static NTSTATUS SampleCreateDescriptors(PSAMPLE_DEVICE_CONTEXT Context) {
     if (!NT_SUCCESS(status)) {
         return status;
     }
-    Context->DescriptorsBase = (PSAMPLE_DESCRIPTOR)WdfCommonBufferGetAlignedVirtualAddress(
-        Context->Descriptors);
+    Context->DescriptorsBase =
+        (PSAMPLE_DESCRIPTOR)WdfCommonBufferGetAlignedVirtualAddress(Context->Descriptors);
     Context->DescriptorsLogical = WdfCommonBufferGetAlignedLogicalAddress(Context->Descriptors);
     RtlZeroMemory(Context->DescriptorsBase, WdfCommonBufferGetLength(Context->Descriptors));
     return STATUS_SUCCESS;
@@ -106,9 +106,8 @@ VOID SampleStartReservedRequest(_In_ WDFDEVICE Device, _In_ WDFREQUEST Request,
 
     context->Request = Request;
     context->Transfers = 0;
-    status = WdfDmaTransactionAllocateResources(device->Transaction, Direction,
-                                                SAMPLE_RESERVED_REGISTERS, SampleEvtReserveDma,
-                                                device);
+    status = WdfDmaTransactionAllocateResources(
+        device->Transaction, Direction, SAMPLE_RESERVED_REGISTERS, SampleEvtReserveDma, device);
     if (!NT_SUCCESS(status)) {
         SampleCompleteRequest(device->Transaction, status);
     }

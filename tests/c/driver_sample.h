@@ -1,5 +1,5 @@
-/* A small driver, as its own sources would be: it includes the WDK's headers and nothing else. Its device reads
- * descriptors from a common buffer and moves the data that they name. */
+/* A small driver, as its own sources would be: it includes the WDK's headers and nothing else. Its
+ * device reads descriptors from a common buffer and moves the data that they name. */
 #ifndef DRIVER_SAMPLE_H
 #define DRIVER_SAMPLE_H
 
@@ -19,8 +19,8 @@ typedef struct _SAMPLE_DESCRIPTOR {
 
 /* The device's registers. */
 typedef struct _SAMPLE_REGISTERS {
-    volatile ULONG Doorbell;      /* descriptors to be worked on */
-    volatile ULONG BytesMoved;    /* of the last doorbell */
+    volatile ULONG Doorbell;   /* descriptors to be worked on */
+    volatile ULONG BytesMoved; /* of the last doorbell */
     volatile ULONG Error;
 } SAMPLE_REGISTERS, *PSAMPLE_REGISTERS;
 

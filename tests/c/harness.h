@@ -1,4 +1,5 @@
-/* The frame of a C test program: checks that tell place and value, a table of tests, machines that are checked.
+/* The frame of a C test program: checks that tell place and value, a table of tests, machines that
+ * are checked.
  *
  *     TEST(registers_come_back) {
  *         wdfdma_machine *machine = harness_machine(NULL);
@@ -6,9 +7,9 @@
  *     }
  *     HARNESS_MAIN(ENTRY(registers_come_back))
  *
- * After each test every machine made by harness_machine() is checked (wdfdma_machine_check) and destroyed.
- * The program runs all tests, or those whose names contain its first argument, and exits 0 when all passed,
- * 1 when one failed, 77 when none failed and all were skipped. */
+ * After each test every machine made by harness_machine() is checked (wdfdma_machine_check) and
+ * destroyed. The program runs all tests, or those whose names contain its first argument, and exits
+ * 0 when all passed, 1 when one failed, 77 when none failed and all were skipped. */
 #ifndef WDFDMA_TESTS_HARNESS_H
 #define WDFDMA_TESTS_HARNESS_H
 
@@ -136,7 +137,8 @@ static inline bool harness_bugcheck(const char *file, int line, const wdfdma_mac
     return harness_equal(file, line, "the bug check's code", bugcheck->code, code);
 }
 
-/* A machine of the running test; [config] NULL: the defaults. It ends the program when there is none to be had. */
+/* A machine of the running test; [config] NULL: the defaults. It ends the program when there is
+ * none to be had. */
 static inline wdfdma_machine *harness_machine(const wdfdma_machine_config *config) {
     wdfdma_machine *machine = NULL;
     NTSTATUS status = wdfdma_machine_create(config, &machine);

@@ -1,9 +1,11 @@
-/* Common buffers: driver and device see the same bytes, aligned, within reach, for as long as they live. */
+/* Common buffers: driver and device see the same bytes, aligned, within reach, for as long as they
+ * live. */
 #include "world.h"
 
 static WDFCOMMONBUFFER buffer_make(WDFDMAENABLER enabler, size_t length) {
     WDFCOMMONBUFFER buffer = NULL;
-    CHECK_STATUS(WdfCommonBufferCreate(enabler, length, WDF_NO_OBJECT_ATTRIBUTES, &buffer), STATUS_SUCCESS);
+    CHECK_STATUS(WdfCommonBufferCreate(enabler, length, WDF_NO_OBJECT_ATTRIBUTES, &buffer),
+                 STATUS_SUCCESS);
     return buffer;
 }
 
@@ -12,8 +14,8 @@ static uint64_t buffer_address(WDFCOMMONBUFFER buffer) {
 }
 
 TEST(driver_and_device_see_the_same) {
-    static const WDF_DMA_PROFILE profiles[] = {WdfDmaProfilePacket, WdfDmaProfileScatterGather64Duplex,
-                                               WdfDmaProfileSystem};
+    static const WDF_DMA_PROFILE profiles[] = {
+        WdfDmaProfilePacket, WdfDmaProfileScatterGather64Duplex, WdfDmaProfileSystem};
     for (int i = 0; i < 3; i++) {
         world made = world_open(NULL, (world_profile){.profile = profiles[i]});
         WDFCOMMONBUFFER buffer = buffer_make(made.enabler, 10000);
@@ -60,7 +62,8 @@ TEST(a_buffer_goes_with_its_enabler) {
     CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
 }
 
-static NTSTATUS aligned_try(WDFDMAENABLER enabler, size_t length, ULONG mask, WDFCOMMONBUFFER *out) {
+static NTSTATUS aligned_try(WDFDMAENABLER enabler, size_t length, ULONG mask,
+                            WDFCOMMONBUFFER *out) {
     WDF_COMMON_BUFFER_CONFIG config;
     WDF_COMMON_BUFFER_CONFIG_INIT(&config, mask);
     return WdfCommonBufferCreateWithConfig(enabler, length, &config, WDF_NO_OBJECT_ATTRIBUTES, out);
@@ -119,7 +122,9 @@ TEST(a_wide_address_and_a_huge_length) {
 
 /* 4 GiB and a little: every byte of it is the device's, if it is given at all. */
 TEST(a_buffer_beyond_4_gib) {
-    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket64});
+    wdfdma_machine_config config = world_config(64);
+    config.reserve_bytes = UINT64_C(16) << 30;
+    world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket64});
     WDFCOMMONBUFFER buffer = NULL;
     size_t length = ((size_t)1 << 32) + 100;
     uint8_t byte = 0;
@@ -128,7 +133,8 @@ TEST(a_buffer_beyond_4_gib) {
     }
     CHECK_STATUS(wdfdma_device_read(made.machine, buffer_address(buffer) + length - 1, &byte, 1),
                  STATUS_SUCCESS);
-    CHECK_STATUS(wdfdma_device_read(made.machine, buffer_address(buffer) + 5000, &byte, 1), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_device_read(made.machine, buffer_address(buffer) + 5000, &byte, 1),
+                 STATUS_SUCCESS);
 }
 
 TEST(a_scatter_gather_enabler_aligns_as_its_device) {
@@ -138,7 +144,8 @@ TEST(a_scatter_gather_enabler_aligns_as_its_device) {
     for (int i = 0; i < 3; i++) {
         CHECK_EQUAL(buffer_address(buffer_make(made.enabler, 1)) & 0xFFFF, 0);
     }
-    WDFDMAENABLER packet = world_enabler(made.device, &(world_profile){.profile = WdfDmaProfilePacket});
+    WDFDMAENABLER packet =
+        world_enabler(made.device, &(world_profile){.profile = WdfDmaProfilePacket});
     uint64_t misaligned = 0;
     for (int i = 0; i < 3; i++) {
         misaligned |= buffer_address(buffer_make(packet, 1)) & 0xFFFF;
@@ -192,7 +199,8 @@ TEST(buffers_are_within_reach) {
         REQUIRE(pages <= 1024);
     }
     CHECK(pages >= 900);
-    CHECK_STATUS(WdfCommonBufferCreate(enabler, 1u << 22, NULL, &buffer), STATUS_INSUFFICIENT_RESOURCES);
+    CHECK_STATUS(WdfCommonBufferCreate(enabler, 1u << 22, NULL, &buffer),
+                 STATUS_INSUFFICIENT_RESOURCES);
     CHECK_MACHINE(machine);
 }
 

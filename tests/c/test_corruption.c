@@ -1,9 +1,13 @@
-/* What a driver may write where it must not: MDLs and lists changed behind the framework's back, at any moment.
- * The machine goes on with what is still true, or halts by the rule InvalidMdl; it never crashes, and no one else's
- * bytes change. */
+/* What a driver may write where it must not: MDLs and lists changed behind the framework's back,
+ * at any moment. The machine goes on with what is still true, or halts by the rule InvalidMdl; it
+ * never crashes, and no one else's bytes change. */
 #include "world.h"
 
-enum { MDL_BYTES = 3 * WORLD_PAGE, CHAIN = 3, VICTIM_BYTES = 2 * WORLD_PAGE };
+enum {
+    MDL_BYTES = 3 * WORLD_PAGE,
+    CHAIN = 3,
+    VICTIM_BYTES = 2 * WORLD_PAGE
+};
 
 typedef struct scene {
     world world;
@@ -96,10 +100,10 @@ static void header_forged(scene *of) {
 }
 
 static void (*const corruptions[])(scene *) = {
-    next_to_itself, next_in_a_circle, next_is_garbage, last_next_is_garbage, next_is_inside,
-    next_is_freed,  first_is_freed,   next_is_gone,    next_is_another,      count_too_big,
-    count_huge,     count_zero,       second_count_zero, count_small,        offset_huge,
-    offset_past_page, offset_shifted, frames_forged,   header_forged};
+    next_to_itself,   next_in_a_circle, next_is_garbage,   last_next_is_garbage, next_is_inside,
+    next_is_freed,    first_is_freed,   next_is_gone,      next_is_another,      count_too_big,
+    count_huge,       count_zero,       second_count_zero, count_small,          offset_huge,
+    offset_past_page, offset_shifted,   frames_forged,     header_forged};
 
 /* ---- A scene ---- */
 
@@ -172,8 +176,8 @@ static bool scene_lasts(const scene *of) {
 
 static void scene_execute(scene *of, moment when, void (*corrupt)(scene *)) {
     if (when == WHILE_WAITING) {
-        CHECK_STATUS(WdfDmaTransactionAllocateResources(of->holder, WdfDmaDirectionReadFromDevice, 16,
-                                                        world_reserve_dma, NULL),
+        CHECK_STATUS(WdfDmaTransactionAllocateResources(of->holder, WdfDmaDirectionReadFromDevice,
+                                                        16, world_reserve_dma, NULL),
                      STATUS_SUCCESS);
     }
     NTSTATUS status = WdfDmaTransactionExecute(of->transaction, &of->seen);
@@ -188,8 +192,9 @@ static void scene_execute(scene *of, moment when, void (*corrupt)(scene *)) {
         device_use(of);
         corrupt(of);
     }
-    for (int i = 0; i < 20 && scene_lasts(of) && world_state(of->transaction) == WDFDMA_STATE_TRANSFER &&
-                    world_info(of->transaction).waiting == WDFDMA_WAITING_NOT;
+    for (int i = 0;
+         i < 20 && scene_lasts(of) && world_state(of->transaction) == WDFDMA_STATE_TRANSFER &&
+         world_info(of->transaction).waiting == WDFDMA_WAITING_NOT;
          i++) {
         device_use(of);
         if (scene_lasts(of)) {
@@ -199,13 +204,13 @@ static void scene_execute(scene *of, moment when, void (*corrupt)(scene *)) {
     victim_check(of);
 }
 
-static void scene_play(scene *of, moment when, void (*corrupt)(scene *), WDF_DMA_DIRECTION direction) {
+static void scene_play(scene *of, moment when, void (*corrupt)(scene *),
+                       WDF_DMA_DIRECTION direction) {
     if (when == BEFORE_INITIALIZE) {
         corrupt(of);
     }
-    NTSTATUS status =
-        WdfDmaTransactionInitializeUsingOffset(of->transaction, world_program_dma, direction,
-                                               of->chain[0], 0, CHAIN * MDL_BYTES - 100);
+    NTSTATUS status = WdfDmaTransactionInitializeUsingOffset(
+        of->transaction, world_program_dma, direction, of->chain[0], 0, CHAIN * MDL_BYTES - 100);
     if (NT_SUCCESS(status)) {
         if (when == BEFORE_EXECUTE) {
             corrupt(of);
@@ -214,8 +219,8 @@ static void scene_play(scene *of, moment when, void (*corrupt)(scene *), WDF_DMA
     }
 }
 
-/* A halt is by the rule that concerns MDLs or, where the chain has become too short, the one for lengths. A device
- * that uses what is no longer there is a bug check of its own. */
+/* A halt is by the rule that concerns MDLs or, where the chain has become too short, the one for
+ * lengths. A device that uses what is no longer there is a bug check of its own. */
 static void scene_judge(const scene *of) {
     const wdfdma_bugcheck *bugcheck = wdfdma_machine_get_bugcheck(of->world.machine);
     CHECK_MACHINE(of->world.machine);
@@ -223,12 +228,14 @@ static void scene_judge(const scene *of) {
         return;
     }
     CHECK_EQUAL(bugcheck->code, WDFDMA_BUGCHECK_WDFDMA_VIOLATION);
-    CHECK(bugcheck->rule == WDFDMA_RULE_INVALID_MDL || bugcheck->rule == WDFDMA_RULE_LENGTH_PAST_BUFFER);
+    CHECK(bugcheck->rule == WDFDMA_RULE_INVALID_MDL ||
+          bugcheck->rule == WDFDMA_RULE_LENGTH_PAST_BUFFER);
 }
 
 static void scenes_play(WDF_DMA_PROFILE profile, ULONG version, bool force, moment when) {
     static scene made;
-    const world_profile asked = {.profile = profile, .version = version, .maximum_length = 7 * WORLD_PAGE};
+    const world_profile asked = {
+        .profile = profile, .version = version, .maximum_length = 7 * WORLD_PAGE};
     for (size_t i = 0; i < sizeof corruptions / sizeof corruptions[0]; i++) {
         for (int direction = 0; direction < 2; direction++) {
             size_t before = harness.failures;
@@ -237,8 +244,9 @@ static void scenes_play(WDF_DMA_PROFILE profile, ULONG version, bool force, mome
             scene_judge(&made);
             harness_machine_end(made.world.machine);
             if (harness.failures != before) {
-                printf("    profile %d version %u forced %d moment %d corruption %zu direction %d\n",
-                       (int)profile, (unsigned)version, force, (int)when, i, direction);
+                printf(
+                    "    profile %d version %u forced %d moment %d corruption %zu direction %d\n",
+                    (int)profile, (unsigned)version, force, (int)when, i, direction);
             }
         }
     }
@@ -248,8 +256,8 @@ static void all_profiles_play(moment when) {
     static const struct {
         WDF_DMA_PROFILE profile;
         ULONG version;
-    } rows[] = {{WdfDmaProfilePacket, 2},        {WdfDmaProfilePacket, 3},
-                {WdfDmaProfileScatterGather, 2}, {WdfDmaProfileScatterGather, 3},
+    } rows[] = {{WdfDmaProfilePacket, 2},          {WdfDmaProfilePacket, 3},
+                {WdfDmaProfileScatterGather, 2},   {WdfDmaProfileScatterGather, 3},
                 {WdfDmaProfileScatterGather64, 3}, {WdfDmaProfileSystem, 3}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         scenes_play(rows[i].profile, rows[i].version, false, when);
@@ -283,11 +291,13 @@ TEST(garbage_behind_the_buffer_is_not_followed) {
     CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
 }
 
-/* The list needs more elements, once its registers come, than there was room for when they were asked for. */
+/* The list needs more elements, once its registers come, than there was room for when they were
+ * asked for. */
 TEST(a_list_that_grew_while_waiting) {
     static const uint64_t scattered[4] = {900, 800, 700, 600};
     wdfdma_machine_config config = world_config(16);
-    world made = world_open(&config, (world_profile){.profile = WdfDmaProfileScatterGather, .version = 3});
+    world made =
+        world_open(&config, (world_profile){.profile = WdfDmaProfileScatterGather, .version = 3});
     WDFDMAENABLER other =
         world_enabler(made.device, &(world_profile){.profile = WdfDmaProfilePacket, .version = 3});
     PMDL mdl = world_mdl(made.machine, 0, 4 * WORLD_PAGE, scattered);
@@ -306,7 +316,8 @@ TEST(a_list_that_grew_while_waiting) {
     CHECK_EQUAL(world_rule(made.machine), WDFDMA_RULE_INVALID_MDL);
 }
 
-/* The bytes would come out of one more register than the transfer holds: the last of the pool, at that. */
+/* The bytes would come out of one more register than the transfer holds: the last of the pool, at
+ * that. */
 TEST(a_bounced_buffer_that_shifted) {
     wdfdma_machine_config config = world_config(2);
     config.force_map_registers = true;
@@ -328,13 +339,14 @@ TEST(a_bounced_buffer_that_shifted) {
     CHECK_EQUAL(world_rule(made.machine), WDFDMA_RULE_INVALID_MDL);
 }
 
-/* A list that bounces is granted one register, and its chain touches two pages by then: the second one's bytes must
- * not end in the register of someone else. */
+/* A list that bounces is granted one register, and its chain touches two pages by then: the second
+ * one's bytes must not end in the register of someone else. */
 TEST(a_neighbours_register_is_left_alone) {
     static uint8_t data[WORLD_PAGE], back[WORLD_PAGE];
     wdfdma_machine_config config = world_config(3);
     config.force_map_registers = true;
-    world made = world_open(&config, (world_profile){.profile = WdfDmaProfileScatterGather, .version = 3});
+    world made =
+        world_open(&config, (world_profile){.profile = WdfDmaProfileScatterGather, .version = 3});
     const world_profile packet = {.profile = WdfDmaProfilePacket, .version = 3};
     WDFDMATRANSACTION holder = world_transaction(world_enabler(made.device, &packet));
     WDFDMATRANSACTION victim = world_transaction(world_enabler(made.device, &packet));
@@ -350,8 +362,9 @@ TEST(a_neighbours_register_is_left_alone) {
     CHECK_STATUS(world_initialize(victim, WdfDmaDirectionWriteToDevice, victim_mdl, 0, WORLD_PAGE),
                  STATUS_SUCCESS);
     CHECK_STATUS(WdfDmaTransactionExecute(victim, &seen), STATUS_SUCCESS);
-    CHECK_STATUS(world_initialize(transaction, WdfDmaDirectionWriteToDevice, mdl, 0, 2 * WORLD_PAGE),
-                 STATUS_SUCCESS);
+    CHECK_STATUS(
+        world_initialize(transaction, WdfDmaDirectionWriteToDevice, mdl, 0, 2 * WORLD_PAGE),
+        STATUS_SUCCESS);
     CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
     PMDL longer = world_mdl(made.machine, 0, 2 * WORLD_PAGE, NULL);
     mdl->ByteCount = 100;
@@ -388,14 +401,15 @@ static void list_forge(WDF_DMA_PROFILE profile, uint64_t address, ULONG length, 
     PMDL secret = world_mdl(made.machine, 0, WORLD_PAGE, (const uint64_t[]){0x55});
     uint8_t bytes[16] = {0};
     CHECK(secret != NULL);
-    CHECK_STATUS(WdfDmaTransactionInitializeUsingOffset(transaction, keep_list,
-                                                        WdfDmaDirectionReadFromDevice, mdl, 0, 4096),
+    CHECK_STATUS(WdfDmaTransactionInitializeUsingOffset(
+                     transaction, keep_list, WdfDmaDirectionReadFromDevice, mdl, 0, 4096),
                  STATUS_SUCCESS);
     CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
     kept_list->NumberOfElements = UINT32_MAX;
     kept_list->Elements[0].Address.QuadPart = (LONGLONG)address;
     kept_list->Elements[0].Length = length;
-    CHECK_STATUS(wdfdma_device_write(made.machine, address, bytes, sizeof bytes), STATUS_UNSUCCESSFUL);
+    CHECK_STATUS(wdfdma_device_write(made.machine, address, bytes, sizeof bytes),
+                 STATUS_UNSUCCESSFUL);
     CHECK_BUGCHECK(made.machine, WDFDMA_BUGCHECK_DRIVER_VERIFIER_DMA_VIOLATION);
     CHECK_MACHINE(made.machine);
     harness_machine_end(made.machine);
@@ -409,19 +423,21 @@ TEST(a_forged_list_opens_nothing) {
             list_forge(profiles[i], 0x55 * WORLD_PAGE, 4096, force != 0);
             list_forge(profiles[i], WORLD_REGISTERS_ADDRESS + 7 * WORLD_PAGE, 4096, force != 0);
             list_forge(profiles[i], 0, 4096, force != 0);
-            list_forge(profiles[i], WORLD_REGISTERS_ADDRESS + (UINT64_C(1) << 40), UINT32_MAX, force != 0);
+            list_forge(profiles[i], WORLD_REGISTERS_ADDRESS + (UINT64_C(1) << 40), UINT32_MAX,
+                       force != 0);
         }
     }
 }
 
-/* Offsets are taken from an address that is never null, whatever the object's place in the machine. */
+/* Offsets are taken from an address that is never null, whatever the object's place in the
+ * machine. */
 TEST(a_scattered_mdl_has_an_address) {
     wdfdma_machine *machine = harness_machine(NULL);
     static const uint64_t twice[2] = {5, 5};
     PMDL mdl = world_mdl(machine, 16, WORLD_PAGE, twice);
     CHECK(MmGetMdlBaseVa(mdl) != NULL);
-    WDFDMAENABLER enabler =
-        world_enabler(world_device(machine), &(world_profile){.profile = WdfDmaProfileScatterGather});
+    WDFDMAENABLER enabler = world_enabler(world_device(machine),
+                                          &(world_profile){.profile = WdfDmaProfileScatterGather});
     WDFDMATRANSACTION transaction = world_transaction(enabler);
     CHECK_STATUS(WdfDmaTransactionInitialize(transaction, world_program_dma,
                                              WdfDmaDirectionReadFromDevice, mdl,
@@ -432,4 +448,5 @@ TEST(a_scattered_mdl_has_an_address) {
 HARNESS_MAIN(ENTRY(before_initialize), ENTRY(before_execute), ENTRY(while_waiting),
              ENTRY(before_complete), ENTRY(garbage_behind_the_buffer_is_not_followed),
              ENTRY(a_list_that_grew_while_waiting), ENTRY(a_bounced_buffer_that_shifted),
-             ENTRY(a_neighbours_register_is_left_alone), ENTRY(a_forged_list_opens_nothing), ENTRY(a_scattered_mdl_has_an_address))
+             ENTRY(a_neighbours_register_is_left_alone), ENTRY(a_forged_list_opens_nothing),
+             ENTRY(a_scattered_mdl_has_an_address))

@@ -1,14 +1,24 @@
-/* The device's side: data really moves, and only where a live mapping or a common buffer allows it. */
+/* The device's side: data really moves, and only where a live mapping or a common buffer allows
+ * it. */
 #include "world.h"
 
-enum { GUARD = 300, MOST_BYTES = 16 * WORLD_PAGE };
+enum {
+    GUARD = 300,
+    MOST_BYTES = 16 * WORLD_PAGE
+};
 
 /* How a buffer is laid out in physical memory. */
-typedef enum layout { CONSECUTIVE, SCATTERED, HIGH, CHAINED, LAYOUT_COUNT } layout;
+typedef enum layout {
+    CONSECUTIVE,
+    SCATTERED,
+    HIGH,
+    CHAINED,
+    LAYOUT_COUNT
+} layout;
 
 typedef struct transfer {
     world world;
-    PMDL whole;  /* the buffer and the guard bytes around it: its bytes must not change but where meant */
+    PMDL whole;  /* the buffer with guard bytes around it, which must not change */
     PMDL buffer; /* what the transaction is given */
     WDFDMATRANSACTION transaction;
     world_seen seen;
@@ -68,10 +78,12 @@ static void device_move(transfer *of, size_t bytes, bool to_device) {
     size_t done = 0;
     for (uint32_t i = 0; i < of->seen.elements && i < WORLD_ELEMENTS && done < bytes; i++) {
         uint64_t address = (uint64_t)of->seen.list[i].Address.QuadPart;
-        size_t part = of->seen.list[i].Length < bytes - done ? of->seen.list[i].Length : bytes - done;
+        size_t part =
+            of->seen.list[i].Length < bytes - done ? of->seen.list[i].Length : bytes - done;
         size_t at = of->moved + done;
         if (to_device) {
-            CHECK_STATUS(wdfdma_device_read(of->world.machine, address, back, part), STATUS_SUCCESS);
+            CHECK_STATUS(wdfdma_device_read(of->world.machine, address, back, part),
+                         STATUS_SUCCESS);
             CHECK_BYTES(back, of->before + GUARD + at, part);
         } else {
             CHECK_STATUS(wdfdma_device_write(of->world.machine, address, of->data + at, part),
@@ -92,7 +104,8 @@ static void system_complete(const transfer *of, WDF_DMA_DIRECTION direction) {
 /* Moves the whole buffer, [step] bytes (0: all) of each transfer at a time. */
 static void transfer_run(transfer *of, WDF_DMA_DIRECTION direction, size_t step) {
     bool to_device = direction == WdfDmaDirectionWriteToDevice;
-    CHECK_STATUS(world_initialize(of->transaction, direction, of->buffer, 0, of->length), STATUS_SUCCESS);
+    CHECK_STATUS(world_initialize(of->transaction, direction, of->buffer, 0, of->length),
+                 STATUS_SUCCESS);
     REQUIRE(CHECK_STATUS(WdfDmaTransactionExecute(of->transaction, &of->seen), STATUS_SUCCESS));
     BOOLEAN over = FALSE;
     for (int rounds = 0; !over && rounds < 1000 && harness.failures == 0; rounds++) {
@@ -112,7 +125,8 @@ static void transfer_run(transfer *of, WDF_DMA_DIRECTION direction, size_t step)
 
 static void transfer_check(transfer *of, bool to_device) {
     static uint8_t after[MOST_BYTES];
-    CHECK_STATUS(wdfdma_mdl_read(of->world.machine, of->whole, 0, after, MOST_BYTES), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_mdl_read(of->world.machine, of->whole, 0, after, MOST_BYTES),
+                 STATUS_SUCCESS);
     CHECK_BYTES(after, of->before, GUARD);
     CHECK_BYTES(after + GUARD + of->length, of->before + GUARD + of->length, GUARD);
     CHECK_BYTES(after + GUARD, to_device ? of->before + GUARD : of->data, of->length);
@@ -123,11 +137,16 @@ static void transfer_check(transfer *of, bool to_device) {
 static const struct {
     WDF_DMA_PROFILE profile;
     ULONG version;
-} movers[] = {{WdfDmaProfilePacket, 3},          {WdfDmaProfilePacket64, 3},
-              {WdfDmaProfileScatterGather, 2},   {WdfDmaProfileScatterGather, 3},
-              {WdfDmaProfileScatterGather64, 2}, {WdfDmaProfileScatterGather64, 3},
-              {WdfDmaProfileScatterGatherDuplex, 3}, {WdfDmaProfileScatterGather64Duplex, 3},
-              {WdfDmaProfileSystem, 3},          {WdfDmaProfileSystemDuplex, 3},
+} movers[] = {{WdfDmaProfilePacket, 3},
+              {WdfDmaProfilePacket64, 3},
+              {WdfDmaProfileScatterGather, 2},
+              {WdfDmaProfileScatterGather, 3},
+              {WdfDmaProfileScatterGather64, 2},
+              {WdfDmaProfileScatterGather64, 3},
+              {WdfDmaProfileScatterGatherDuplex, 3},
+              {WdfDmaProfileScatterGather64Duplex, 3},
+              {WdfDmaProfileSystem, 3},
+              {WdfDmaProfileSystemDuplex, 3},
               {WdfDmaProfilePacket, 2}};
 
 static void all_movers(bool force, size_t step) {
@@ -135,19 +154,21 @@ static void all_movers(bool force, size_t step) {
     for (size_t i = 0; i < sizeof movers / sizeof movers[0]; i++) {
         for (int kind = 0; kind < LAYOUT_COUNT; kind++) {
             for (int direction = 0; direction < 2; direction++) {
-                if (movers[i].version == 2 && movers[i].profile == WdfDmaProfilePacket && kind == CHAINED) {
+                if (movers[i].version == 2 && movers[i].profile == WdfDmaProfilePacket &&
+                    kind == CHAINED) {
                     continue; /* refused: past the first MDL */
                 }
                 size_t failures = harness.failures;
-                transfer_open(&made,
-                              (world_profile){.profile = movers[i].profile, .version = movers[i].version},
-                              (layout)kind, force);
+                transfer_open(
+                    &made,
+                    (world_profile){.profile = movers[i].profile, .version = movers[i].version},
+                    (layout)kind, force);
                 transfer_run(&made, (WDF_DMA_DIRECTION)direction, step);
                 transfer_check(&made, direction == WdfDmaDirectionWriteToDevice);
                 harness_machine_end(made.world.machine);
                 if (harness.failures != failures) {
-                    printf("    profile %d version %u layout %d direction %d\n", (int)movers[i].profile,
-                           (unsigned)movers[i].version, kind, direction);
+                    printf("    profile %d version %u layout %d direction %d\n",
+                           (int)movers[i].profile, (unsigned)movers[i].version, kind, direction);
                 }
             }
         }
@@ -172,14 +193,17 @@ TEST(only_completed_bytes_come_out) {
     static transfer made;
     static uint8_t after[MOST_BYTES];
     NTSTATUS status;
-    transfer_open(&made, (world_profile){.profile = WdfDmaProfilePacket, .version = 3}, CONSECUTIVE, true);
-    CHECK_STATUS(world_initialize(made.transaction, WdfDmaDirectionReadFromDevice, made.buffer, 0, 8000),
-                 STATUS_SUCCESS);
+    transfer_open(&made, (world_profile){.profile = WdfDmaProfilePacket, .version = 3}, CONSECUTIVE,
+                  true);
+    CHECK_STATUS(
+        world_initialize(made.transaction, WdfDmaDirectionReadFromDevice, made.buffer, 0, 8000),
+        STATUS_SUCCESS);
     CHECK_STATUS(WdfDmaTransactionExecute(made.transaction, &made.seen), STATUS_SUCCESS);
     device_move(&made, 8000, false);
     CHECK(WdfDmaTransactionDmaCompletedFinal(made.transaction, 4500, &status));
     CHECK_STATUS(status, STATUS_SUCCESS);
-    CHECK_STATUS(wdfdma_mdl_read(made.world.machine, made.whole, 0, after, MOST_BYTES), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_mdl_read(made.world.machine, made.whole, 0, after, MOST_BYTES),
+                 STATUS_SUCCESS);
     CHECK_BYTES(after + GUARD, made.data, 4500);
     CHECK_BYTES(after + GUARD + 4500, made.before + GUARD + 4500, MOST_BYTES - GUARD - 4500);
 }
@@ -188,7 +212,8 @@ TEST(only_completed_bytes_come_out) {
 
 /* A packet transfer of two pages, through registers or not. */
 static uint64_t open_transfer(transfer *out, bool force, WDF_DMA_DIRECTION direction) {
-    transfer_open(out, (world_profile){.profile = WdfDmaProfilePacket, .version = 3}, CONSECUTIVE, force);
+    transfer_open(out, (world_profile){.profile = WdfDmaProfilePacket, .version = 3}, CONSECUTIVE,
+                  force);
     CHECK_STATUS(world_initialize(out->transaction, direction, out->buffer, 0, 2 * WORLD_PAGE),
                  STATUS_SUCCESS);
     CHECK_STATUS(WdfDmaTransactionExecute(out->transaction, &out->seen), STATUS_SUCCESS);
@@ -220,15 +245,15 @@ TEST(the_ends_of_a_mapping_hold) {
     static const struct {
         int64_t offset;
         size_t bytes;
-    } rows[] = {{-1, 1},     {-1, 2},      {8192, 1},    {8191, 2},     {8192 - 64, 65},
-                {0, 8193},   {-4096, 64},  {16384, 1},   {1 << 20, 1},  {0, SIZE_MAX},
-                {1, SIZE_MAX}, {8000, SIZE_MAX / 2}};
+    } rows[] = {{-1, 1},         {-1, 2},       {8192, 1},     {8191, 2},
+                {8192 - 64, 65}, {0, 8193},     {-4096, 64},   {16384, 1},
+                {1 << 20, 1},    {0, SIZE_MAX}, {1, SIZE_MAX}, {8000, SIZE_MAX / 2}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (int flags = 0; flags < 4; flags++) {
             bool write = (flags & 1) != 0;
-            uint64_t address = open_transfer(&made, (flags & 2) != 0,
-                                             write ? WdfDmaDirectionReadFromDevice
-                                                   : WdfDmaDirectionWriteToDevice);
+            uint64_t address =
+                open_transfer(&made, (flags & 2) != 0,
+                              write ? WdfDmaDirectionReadFromDevice : WdfDmaDirectionWriteToDevice);
             check_refused(&made, address + (uint64_t)rows[i].offset, rows[i].bytes, write);
         }
     }
@@ -248,8 +273,13 @@ TEST(a_direction_is_one_way) {
 
 TEST(addresses_do_not_wrap) {
     static transfer made;
-    static const uint64_t addresses[] = {UINT64_MAX, UINT64_MAX - 1, UINT64_MAX - 4095, 0, 1,
-                                         UINT64_C(1) << 63, (UINT64_C(1) << 63) + 0x100000};
+    static const uint64_t addresses[] = {UINT64_MAX,
+                                         UINT64_MAX - 1,
+                                         UINT64_MAX - 4095,
+                                         0,
+                                         1,
+                                         UINT64_C(1) << 63,
+                                         (UINT64_C(1) << 63) + 0x100000};
     for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
         open_transfer(&made, i % 2 == 0, WdfDmaDirectionReadFromDevice);
         check_refused(&made, addresses[i], 64, true);
@@ -290,18 +320,22 @@ TEST(nothing_is_mapped_after_the_end) {
 
 TEST(nothing_is_mapped_before_the_start) {
     static transfer made;
-    transfer_open(&made, (world_profile){.profile = WdfDmaProfilePacket, .version = 3}, CONSECUTIVE, true);
-    CHECK_STATUS(world_initialize(made.transaction, WdfDmaDirectionReadFromDevice, made.buffer, 0, 100),
-                 STATUS_SUCCESS);
+    transfer_open(&made, (world_profile){.profile = WdfDmaProfilePacket, .version = 3}, CONSECUTIVE,
+                  true);
+    CHECK_STATUS(
+        world_initialize(made.transaction, WdfDmaDirectionReadFromDevice, made.buffer, 0, 100),
+        STATUS_SUCCESS);
     check_refused(&made, 6000 * WORLD_PAGE + GUARD, 1, true);
-    transfer_open(&made, (world_profile){.profile = WdfDmaProfilePacket, .version = 3}, CONSECUTIVE, true);
-    CHECK_STATUS(WdfDmaTransactionAllocateResources(made.transaction, WdfDmaDirectionReadFromDevice, 2,
-                                                    world_reserve_dma, NULL),
+    transfer_open(&made, (world_profile){.profile = WdfDmaProfilePacket, .version = 3}, CONSECUTIVE,
+                  true);
+    CHECK_STATUS(WdfDmaTransactionAllocateResources(made.transaction, WdfDmaDirectionReadFromDevice,
+                                                    2, world_reserve_dma, NULL),
                  STATUS_SUCCESS);
     check_refused(&made, WORLD_REGISTERS_ADDRESS, 1, true);
 }
 
-/* With map registers in between, the buffer's own pages are not the device's to touch, nor other registers. */
+/* With map registers in between, the buffer's own pages are not the device's to touch, nor other
+ * registers. */
 TEST(other_registers_are_closed) {
     static transfer made;
     uint64_t address = open_transfer(&made, true, WdfDmaDirectionReadFromDevice);
@@ -366,7 +400,8 @@ TEST(mappings_of_one_page_overlap) {
     uint8_t byte = 7;
     NTSTATUS status;
     CHECK_STATUS(world_initialize(in, WdfDmaDirectionReadFromDevice, mdl, 0, 2000), STATUS_SUCCESS);
-    CHECK_STATUS(world_initialize(out, WdfDmaDirectionWriteToDevice, mdl, 1000, 2000), STATUS_SUCCESS);
+    CHECK_STATUS(world_initialize(out, WdfDmaDirectionWriteToDevice, mdl, 1000, 2000),
+                 STATUS_SUCCESS);
     CHECK_STATUS(WdfDmaTransactionExecute(in, NULL), STATUS_SUCCESS);
     CHECK_STATUS(WdfDmaTransactionExecute(out, NULL), STATUS_SUCCESS);
     CHECK_STATUS(wdfdma_device_write(made.machine, 0x55000 + 1500, &byte, 1), STATUS_SUCCESS);
@@ -378,10 +413,10 @@ TEST(mappings_of_one_page_overlap) {
     CHECK_STATUS(wdfdma_device_write(made.machine, 0x55000 + 1500, &byte, 1), STATUS_UNSUCCESSFUL);
 }
 
-HARNESS_MAIN(ENTRY(data_arrives), ENTRY(data_arrives_through_registers), ENTRY(data_arrives_piecemeal),
-             ENTRY(data_arrives_piecemeal_through_registers), ENTRY(only_completed_bytes_come_out),
-             ENTRY(the_ends_of_a_mapping_hold), ENTRY(a_direction_is_one_way),
-             ENTRY(addresses_do_not_wrap), ENTRY(nothing_is_mapped_after_the_end),
-             ENTRY(nothing_is_mapped_before_the_start), ENTRY(other_registers_are_closed),
-             ENTRY(no_bytes_are_always_allowed), ENTRY(a_register_answers_first),
-             ENTRY(mappings_of_one_page_overlap))
+HARNESS_MAIN(ENTRY(data_arrives), ENTRY(data_arrives_through_registers),
+             ENTRY(data_arrives_piecemeal), ENTRY(data_arrives_piecemeal_through_registers),
+             ENTRY(only_completed_bytes_come_out), ENTRY(the_ends_of_a_mapping_hold),
+             ENTRY(a_direction_is_one_way), ENTRY(addresses_do_not_wrap),
+             ENTRY(nothing_is_mapped_after_the_end), ENTRY(nothing_is_mapped_before_the_start),
+             ENTRY(other_registers_are_closed), ENTRY(no_bytes_are_always_allowed),
+             ENTRY(a_register_answers_first), ENTRY(mappings_of_one_page_overlap))

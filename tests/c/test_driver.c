@@ -1,9 +1,13 @@
-/* A driver that includes only the WDK's headers, and the world around it: its device, its requests. */
+/* A driver that includes only the WDK's headers, and the world around it: its device, its
+ * requests. */
 #include "driver_sample.h"
 
 #include "world.h"
 
-enum { BUFFER_BYTES = 20000, BUFFER_OFFSET = 100 };
+enum {
+    BUFFER_BYTES = 20000,
+    BUFFER_OFFSET = 100
+};
 
 /* The hardware: what it holds, and how much of a transfer it moves at most. */
 typedef struct hardware {
@@ -36,8 +40,9 @@ static bool hardware_move(hardware *of, const SAMPLE_DESCRIPTOR *descriptor, siz
 /* Fetches a descriptor as the device does, over the bus. */
 static bool hardware_fetch(hardware *of, ULONG index, SAMPLE_DESCRIPTOR *out) {
     uint64_t base = (uint64_t)SampleGetDeviceContext(of->device)->DescriptorsLogical.QuadPart;
-    return CHECK_STATUS(wdfdma_device_read(of->machine, base + index * sizeof *out, out, sizeof *out),
-                        STATUS_SUCCESS);
+    return CHECK_STATUS(
+        wdfdma_device_read(of->machine, base + index * sizeof *out, out, sizeof *out),
+        STATUS_SUCCESS);
 }
 
 /* Works on what the doorbell says, then interrupts; true if there was something to do. */

@@ -1,10 +1,15 @@
-/* Enablers: which settings are accepted, what version and width come of them, and what an adapter is granted. */
+/* Enablers: which settings are accepted, what version and width come of them, and what an adapter
+ * is granted. */
 #include "world.h"
 
-static const WDF_DMA_PROFILE profiles[] = {
-    WdfDmaProfilePacket,          WdfDmaProfileScatterGather,       WdfDmaProfilePacket64,
-    WdfDmaProfileScatterGather64, WdfDmaProfileScatterGatherDuplex, WdfDmaProfileScatterGather64Duplex,
-    WdfDmaProfileSystem,          WdfDmaProfileSystemDuplex};
+static const WDF_DMA_PROFILE profiles[] = {WdfDmaProfilePacket,
+                                           WdfDmaProfileScatterGather,
+                                           WdfDmaProfilePacket64,
+                                           WdfDmaProfileScatterGather64,
+                                           WdfDmaProfileScatterGatherDuplex,
+                                           WdfDmaProfileScatterGather64Duplex,
+                                           WdfDmaProfileSystem,
+                                           WdfDmaProfileSystemDuplex};
 
 static bool is_64(WDF_DMA_PROFILE profile) {
     return profile == WdfDmaProfilePacket64 || profile == WdfDmaProfileScatterGather64 ||
@@ -20,8 +25,8 @@ static bool is_packet(WDF_DMA_PROFILE profile) {
 }
 
 static bool is_duplex(WDF_DMA_PROFILE profile) {
-    return profile == WdfDmaProfileScatterGatherDuplex || profile == WdfDmaProfileScatterGather64Duplex ||
-           profile == WdfDmaProfileSystemDuplex;
+    return profile == WdfDmaProfileScatterGatherDuplex ||
+           profile == WdfDmaProfileScatterGather64Duplex || profile == WdfDmaProfileSystemDuplex;
 }
 
 /* What the framework's own checks say, in their order; the version is what comes out. */
@@ -63,15 +68,16 @@ static void check_made(WDFDMAENABLER enabler, WDF_DMA_ENABLER_CONFIG *config, UL
     }
     wdfdma_enabler_info info[2] = {{0}, {0}};
     for (int direction = 0; direction < 2; direction++) {
-        CHECK_STATUS(wdfdma_enabler_get_info(enabler, (WDF_DMA_DIRECTION)direction, &info[direction]),
-                     STATUS_SUCCESS);
+        CHECK_STATUS(
+            wdfdma_enabler_get_info(enabler, (WDF_DMA_DIRECTION)direction, &info[direction]),
+            STATUS_SUCCESS);
         CHECK(info[direction].configured);
         CHECK_EQUAL(info[direction].version, version);
         CHECK_EQUAL(info[direction].address_width, expect_width(config));
         CHECK_EQUAL(info[direction].profile, config->Profile);
-        CHECK_EQUAL(info[direction].needs_map_registers,
-                    is_packet(config->Profile) || is_system(config->Profile) ||
-                        expect_width(config) < 36);
+        CHECK_EQUAL(info[direction].needs_map_registers, is_packet(config->Profile) ||
+                                                             is_system(config->Profile) ||
+                                                             expect_width(config) < 36);
         CHECK_EQUAL(info[direction].maximum_length, config->MaximumLength);
         CHECK_EQUAL(WdfDmaEnablerGetFragmentLength(enabler, (WDF_DMA_DIRECTION)direction),
                     info[direction].fragment_length);
@@ -118,8 +124,9 @@ TEST(the_matrix) {
                     config.Flags = flags;
                     combination_try(&made, &config);
                     if (harness.failures != failures) {
-                        printf("    profile %d width %u version %u flags %u\n", (int)profiles[profile],
-                               (unsigned)widths[width], (unsigned)version, (unsigned)flags);
+                        printf("    profile %d width %u version %u flags %u\n",
+                               (int)profiles[profile], (unsigned)widths[width], (unsigned)version,
+                               (unsigned)flags);
                     }
                 }
             }
@@ -127,7 +134,8 @@ TEST(the_matrix) {
     }
 }
 
-static NTSTATUS create_with(world *of, WDF_DMA_PROFILE profile, size_t length, ULONG size, uint64_t breaks) {
+static NTSTATUS create_with(world *of, WDF_DMA_PROFILE profile, size_t length, ULONG size,
+                            uint64_t breaks) {
     WDF_DMA_ENABLER_CONFIG config;
     WDFDMAENABLER enabler = NULL;
     uint64_t before = wdfdma_machine_get_state(of->machine)->breaks;
@@ -142,7 +150,8 @@ static NTSTATUS create_with(world *of, WDF_DMA_PROFILE profile, size_t length, U
 TEST(settings_are_checked_in_order) {
     world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket});
     const ULONG size = sizeof(WDF_DMA_ENABLER_CONFIG);
-    CHECK_STATUS(create_with(&made, WdfDmaProfileInvalid, 0, size - 1, 0), STATUS_INFO_LENGTH_MISMATCH);
+    CHECK_STATUS(create_with(&made, WdfDmaProfileInvalid, 0, size - 1, 0),
+                 STATUS_INFO_LENGTH_MISMATCH);
     CHECK_STATUS(create_with(&made, WdfDmaProfileInvalid, 1, size, 0), STATUS_INVALID_PARAMETER);
     CHECK_STATUS(create_with(&made, (WDF_DMA_PROFILE)9, 1, size, 0), STATUS_INVALID_PARAMETER);
     CHECK_STATUS(create_with(&made, (WDF_DMA_PROFILE)-1, 1, size, 0), STATUS_INVALID_PARAMETER);
@@ -150,7 +159,8 @@ TEST(settings_are_checked_in_order) {
     CHECK_STATUS(wdfdma_machine_set_irql(made.machine, APC_LEVEL), STATUS_SUCCESS);
     CHECK_STATUS(create_with(&made, WdfDmaProfilePacket, 0, 0, 1), STATUS_INVALID_DEVICE_REQUEST);
     WDFDMAENABLER enabler = NULL;
-    CHECK_STATUS(WdfDmaEnablerCreate(made.device, NULL, NULL, &enabler), STATUS_INVALID_DEVICE_REQUEST);
+    CHECK_STATUS(WdfDmaEnablerCreate(made.device, NULL, NULL, &enabler),
+                 STATUS_INVALID_DEVICE_REQUEST);
     CHECK_STATUS(wdfdma_machine_set_irql(made.machine, PASSIVE_LEVEL), STATUS_SUCCESS);
     CHECK_STATUS(WdfDmaEnablerCreate(made.device, NULL, NULL, &enabler), STATUS_UNSUCCESSFUL);
     CHECK_EQUAL(world_parameter(made.machine, 0), WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL);
@@ -165,7 +175,8 @@ TEST(breaks_need_the_verifier) {
                  STATUS_INVALID_DEVICE_REQUEST);
 }
 
-/* The registers granted: those that the maximum length takes at the worst alignment, within two bounds. */
+/* The registers granted: those that the maximum length takes at the worst alignment, within two
+ * bounds. */
 TEST(registers_are_granted_by_length) {
     static const struct {
         size_t length;
@@ -188,7 +199,8 @@ TEST(registers_are_granted_by_length) {
         WDFDEVICE device = world_device(harness_machine(&config));
         WDFDMAENABLER enabler = NULL;
         wdfdma_enabler_info info = {0};
-        const world_profile asked = {.profile = WdfDmaProfilePacket, .maximum_length = rows[i].length};
+        const world_profile asked = {.profile = WdfDmaProfilePacket,
+                                     .maximum_length = rows[i].length};
         CHECK_STATUS(world_enabler_try(device, &asked, &enabler),
                      rows[i].granted == 0 ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS);
         if (enabler != NULL) {
@@ -211,8 +223,9 @@ TEST(elements_are_limited) {
     CHECK_EQUAL(WdfDmaEnablerGetMaximumScatterGatherElements(made.enabler), 2);
     PMDL mdl = world_mdl(made.machine, 100, 2 * WORLD_PAGE, NULL);
     WDFDMATRANSACTION transaction = world_transaction(made.enabler);
-    CHECK_STATUS(world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, 2 * WORLD_PAGE),
-                 STATUS_WDF_TOO_FRAGMENTED);
+    CHECK_STATUS(
+        world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, 2 * WORLD_PAGE),
+        STATUS_WDF_TOO_FRAGMENTED);
     CHECK_EQUAL(world_state(transaction), WDFDMA_STATE_RELEASED);
     CHECK_STATUS(world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, WORLD_PAGE),
                  STATUS_SUCCESS);
@@ -232,19 +245,23 @@ TEST(a_system_profile_is_configured_once) {
     WDF_DMA_SYSTEM_PROFILE_CONFIG config;
     WDF_DMA_SYSTEM_PROFILE_CONFIG_INIT(&config, port, Width8Bits, NULL);
     const WDF_DMA_DIRECTION read = WdfDmaDirectionReadFromDevice;
-    CHECK_STATUS(WdfDmaEnablerConfigureSystemProfile(enabler, NULL, read), STATUS_INVALID_PARAMETER);
-    CHECK_STATUS(WdfDmaEnablerConfigureSystemProfile(enabler, &config, read), STATUS_INVALID_PARAMETER);
+    CHECK_STATUS(WdfDmaEnablerConfigureSystemProfile(enabler, NULL, read),
+                 STATUS_INVALID_PARAMETER);
+    CHECK_STATUS(WdfDmaEnablerConfigureSystemProfile(enabler, &config, read),
+                 STATUS_INVALID_PARAMETER);
     CHECK_EQUAL(state->breaks, 2);
     config.DmaDescriptor = &descriptor;
     config.Size--;
-    CHECK_STATUS(WdfDmaEnablerConfigureSystemProfile(enabler, &config, read), STATUS_INFO_LENGTH_MISMATCH);
+    CHECK_STATUS(WdfDmaEnablerConfigureSystemProfile(enabler, &config, read),
+                 STATUS_INFO_LENGTH_MISMATCH);
     CHECK_EQUAL(state->breaks, 3);
     config.Size++;
     CHECK_STATUS(WdfDmaEnablerConfigureSystemProfile(enabler, &config, (WDF_DMA_DIRECTION)7),
                  STATUS_INVALID_PARAMETER);
     CHECK_EQUAL(state->breaks, 3);
     CHECK_STATUS(WdfDmaEnablerConfigureSystemProfile(enabler, &config, read), STATUS_SUCCESS);
-    CHECK_STATUS(WdfDmaEnablerConfigureSystemProfile(enabler, &config, read), STATUS_INVALID_PARAMETER);
+    CHECK_STATUS(WdfDmaEnablerConfigureSystemProfile(enabler, &config, read),
+                 STATUS_INVALID_PARAMETER);
     CHECK_EQUAL(state->breaks, 4);
     CHECK_EQUAL(WdfDmaEnablerGetFragmentLength(enabler, WdfDmaDirectionWriteToDevice), 0);
     CHECK_EQUAL(WdfDmaEnablerGetFragmentLength(enabler, (WDF_DMA_DIRECTION)5), 0);
@@ -256,11 +273,12 @@ TEST(information_is_only_read) {
     wdfdma_enabler_info info;
     CHECK_STATUS(wdfdma_enabler_get_info(made.enabler, WdfDmaDirectionReadFromDevice, NULL),
                  STATUS_INVALID_PARAMETER);
-    CHECK_STATUS(wdfdma_enabler_get_info(NULL, WdfDmaDirectionReadFromDevice, &info), STATUS_INVALID_HANDLE);
+    CHECK_STATUS(wdfdma_enabler_get_info(NULL, WdfDmaDirectionReadFromDevice, &info),
+                 STATUS_INVALID_HANDLE);
     CHECK_STATUS(wdfdma_enabler_get_info(made.enabler, (WDF_DMA_DIRECTION)2, &info),
                  STATUS_INVALID_PARAMETER);
-    CHECK_STATUS(wdfdma_enabler_get_info((WDFDMAENABLER)(void *)made.device, WdfDmaDirectionReadFromDevice,
-                                         &info),
+    CHECK_STATUS(wdfdma_enabler_get_info((WDFDMAENABLER)(void *)made.device,
+                                         WdfDmaDirectionReadFromDevice, &info),
                  STATUS_INVALID_HANDLE);
     WDFDMATRANSACTION transaction = world_transaction(made.enabler);
     CHECK(WdfDmaTransactionGetDevice(transaction) == made.device);
@@ -270,6 +288,7 @@ TEST(information_is_only_read) {
     CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
 }
 
-HARNESS_MAIN(ENTRY(the_matrix), ENTRY(settings_are_checked_in_order), ENTRY(breaks_need_the_verifier),
-             ENTRY(registers_are_granted_by_length), ENTRY(elements_are_limited),
-             ENTRY(a_system_profile_is_configured_once), ENTRY(information_is_only_read))
+HARNESS_MAIN(ENTRY(the_matrix), ENTRY(settings_are_checked_in_order),
+             ENTRY(breaks_need_the_verifier), ENTRY(registers_are_granted_by_length),
+             ENTRY(elements_are_limited), ENTRY(a_system_profile_is_configured_once),
+             ENTRY(information_is_only_read))

@@ -1,7 +1,11 @@
-/* How far things go: a million idle transactions, callbacks in callbacks, chains of many MDLs, the largest numbers. */
+/* How far things go: a million idle transactions, callbacks in callbacks, chains of many MDLs, the
+ * largest numbers. */
 #include "world.h"
 
-enum { MILLION = 1000000, LINKS = 20000 };
+enum {
+    MILLION = 1000000,
+    LINKS = 20000
+};
 
 TEST(a_million_idle_transactions) {
     static const WDF_DMA_PROFILE profiles[] = {WdfDmaProfilePacket, WdfDmaProfileScatterGather};
@@ -32,7 +36,8 @@ TEST(a_small_machine_says_no) {
     world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket});
     WDFDMATRANSACTION transaction = NULL, last = NULL;
     uint32_t count = 0;
-    while (WdfDmaTransactionCreate(made.enabler, NULL, &transaction) == STATUS_SUCCESS && count < MILLION) {
+    while (WdfDmaTransactionCreate(made.enabler, NULL, &transaction) == STATUS_SUCCESS &&
+           count < MILLION) {
         last = transaction;
         count++;
     }
@@ -53,7 +58,8 @@ static void reserve_deeper(WDFDMATRANSACTION transaction, PVOID context) {
     ++*depth;
     if (wdfdma_transaction_get_info(transaction, &info) == STATUS_SUCCESS &&
         WdfDmaTransactionCreate(info.enabler, NULL, &next) == STATUS_SUCCESS) {
-        WdfDmaTransactionAllocateResources(next, WdfDmaDirectionReadFromDevice, 1, reserve_deeper, depth);
+        WdfDmaTransactionAllocateResources(next, WdfDmaDirectionReadFromDevice, 1, reserve_deeper,
+                                           depth);
     }
 }
 
@@ -81,7 +87,8 @@ static void nest(uint32_t maximum_depth) {
     config.maximum_depth = maximum_depth;
     world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
     uint32_t depth = 0;
-    WdfDmaTransactionAllocateResources(world_transaction(made.enabler), WdfDmaDirectionReadFromDevice, 1,
+    WdfDmaTransactionAllocateResources(world_transaction(made.enabler),
+                                       WdfDmaDirectionReadFromDevice, 1,
                                        reserve_deeper_with_enablers, &depth);
     CHECK_EQUAL(depth, maximum_depth);
     CHECK_BUGCHECK(made.machine, WDFDMA_BUGCHECK_UNEXPECTED_KERNEL_MODE_TRAP);
@@ -101,16 +108,17 @@ TEST(the_stack_is_used_up) {
     nest(1024);
 }
 
-/* On one adapter the channel is taken until the callback has returned: the next waits, and nothing nests. */
+/* On one adapter the channel is taken until the callback has returned: the next waits, and nothing
+ * nests. */
 TEST(one_adapter_does_not_nest) {
     wdfdma_machine_config config = world_config(4096);
     config.maximum_depth = 2;
-    world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket,
-                                                     .version = 3,
-                                                     .maximum_length = 65536});
+    world made = world_open(
+        &config,
+        (world_profile){.profile = WdfDmaProfilePacket, .version = 3, .maximum_length = 65536});
     uint32_t depth = 0;
-    WdfDmaTransactionAllocateResources(world_transaction(made.enabler), WdfDmaDirectionReadFromDevice, 1,
-                                       reserve_deeper, &depth);
+    WdfDmaTransactionAllocateResources(world_transaction(made.enabler),
+                                       WdfDmaDirectionReadFromDevice, 1, reserve_deeper, &depth);
     CHECK_EQUAL(depth, 4096);
     CHECK_EQUAL(world_free_registers(made.machine), 0);
     CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
@@ -163,9 +171,9 @@ TEST(lists_completed_inside_nest) {
                                                         100 * WORLD_PAGE),
                  STATUS_SUCCESS);
     WdfDmaTransactionExecute(transaction, &rounds);
-    CHECK(rounds == 100 ||
-          (rounds == 50 && wdfdma_machine_get_bugcheck(made.machine) != NULL &&
-           wdfdma_machine_get_bugcheck(made.machine)->code == WDFDMA_BUGCHECK_UNEXPECTED_KERNEL_MODE_TRAP));
+    CHECK(rounds == 100 || (rounds == 50 && wdfdma_machine_get_bugcheck(made.machine) != NULL &&
+                            wdfdma_machine_get_bugcheck(made.machine)->code ==
+                                WDFDMA_BUGCHECK_UNEXPECTED_KERNEL_MODE_TRAP));
     CHECK_MACHINE(made.machine);
 }
 
@@ -225,21 +233,25 @@ TEST(transfer_information_of_a_long_chain) {
 
 /* ---- Numbers ---- */
 
-/* Lengths far past the chain: a packet transaction takes them at first, and what follows says no. */
+/* Lengths far past the chain: a packet transaction takes them at first, and what follows says no.
+ */
 TEST(lengths_past_all_bounds) {
     static const size_t lengths[] = {SIZE_MAX,     SIZE_MAX - 1,    SIZE_MAX - 4095,
                                      SIZE_MAX / 2, (size_t)1 << 32, ((size_t)1 << 44) + 1};
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         for (uint32_t offset = 0; offset < 4096; offset += 4095) {
-            world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+            world made =
+                world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
             PMDL mdl = world_mdl(made.machine, offset, WORLD_PAGE, NULL);
             WDFDMATRANSACTION transaction = world_transaction(made.enabler);
             ULONG registers = 9, elements = 9;
-            CHECK_STATUS(world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, lengths[i]),
-                         STATUS_SUCCESS);
+            CHECK_STATUS(
+                world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, lengths[i]),
+                STATUS_SUCCESS);
             WdfDmaTransactionGetTransferInfo(transaction, &registers, &elements);
             CHECK_EQUAL(registers + elements, 0);
-            CHECK_STATUS(WdfDmaTransactionAllocateResources(transaction, WdfDmaDirectionReadFromDevice, 0,
+            CHECK_STATUS(WdfDmaTransactionAllocateResources(transaction,
+                                                            WdfDmaDirectionReadFromDevice, 0,
                                                             world_reserve_dma, NULL),
                          STATUS_BUFFER_TOO_SMALL);
             CHECK_EQUAL(world_free_registers(made.machine), 64);

@@ -1,7 +1,12 @@
-/* A machine is a value: made, ended, copied, put back; its clock, its generator, its IRQL, its log, its halt. */
+/* A machine is a value: made, ended, copied, put back; its clock, its generator, its IRQL, its
+ * log, its halt. */
 #include "world.h"
 
-enum { SHORT_LIVES = 10000, AT_ONCE = 1000, BUFFER_BYTES = 3 * WORLD_PAGE };
+enum {
+    SHORT_LIVES = 10000,
+    AT_ONCE = 1000,
+    BUFFER_BYTES = 3 * WORLD_PAGE
+};
 
 static NTSTATUS create_and_end(const wdfdma_machine_config *config) {
     wdfdma_machine *machine = NULL;
@@ -24,7 +29,7 @@ TEST(defaults_are_what_the_header_says) {
     CHECK(!config.force_map_registers && config.verifier);
     CHECK_EQUAL(config.maximum_depth, 256);
     CHECK_EQUAL(config.seed + config.log_records + config.fail_allocation, 0);
-    CHECK_EQUAL(config.reserve_bytes, UINT64_C(16) << 30);
+    CHECK_EQUAL(config.reserve_bytes, UINT64_C(4) << 30);
     CHECK(config.handler == NULL && config.handler_context == NULL);
     const wdfdma_machine_config *filled = wdfdma_machine_get_config(harness_machine(NULL));
     CHECK_EQUAL(filled->map_registers, 64);
@@ -37,14 +42,22 @@ TEST(settings_have_ranges) {
         uint64_t reserve;
         bool valid;
     } rows[] = {
-        {0, 36, 256, 16u << 20, true},       {1u << 20, 36, 256, 64u << 20, true},
-        {(1u << 20) + 1, 36, 256, 64u << 20, false}, {UINT32_MAX, 36, 256, 64u << 20, false},
-        {64, 13, 256, 16u << 20, true},      {64, 52, 256, 16u << 20, true},
-        {64, 53, 256, 16u << 20, false},     {64, 0, 256, 16u << 20, false},
-        {64, 11, 256, 16u << 20, false},     {64, 36, 0, 16u << 20, false},
-        {64, 36, 1, 16u << 20, true},        {64, 36, 1024, 16u << 20, true},
-        {64, 36, 1025, 16u << 20, false},    {64, 36, 256, (16u << 20) - 1, false},
-        {64, 36, 256, 0, false},             {64, 36, 256, UINT64_MAX, false},
+        {0, 36, 256, 16u << 20, true},
+        {1u << 20, 36, 256, 64u << 20, true},
+        {(1u << 20) + 1, 36, 256, 64u << 20, false},
+        {UINT32_MAX, 36, 256, 64u << 20, false},
+        {64, 13, 256, 16u << 20, true},
+        {64, 52, 256, 16u << 20, true},
+        {64, 53, 256, 16u << 20, false},
+        {64, 0, 256, 16u << 20, false},
+        {64, 11, 256, 16u << 20, false},
+        {64, 36, 0, 16u << 20, false},
+        {64, 36, 1, 16u << 20, true},
+        {64, 36, 1024, 16u << 20, true},
+        {64, 36, 1025, 16u << 20, false},
+        {64, 36, 256, (16u << 20) - 1, false},
+        {64, 36, 256, 0, false},
+        {64, 36, 256, UINT64_MAX, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         wdfdma_machine_config config = world_config(rows[i].registers);
@@ -400,7 +413,8 @@ TEST(a_bugcheck_tells_where) {
     const wdfdma_log_record *last = log_at(&view, count - 1);
     CHECK_EQUAL(last->kind, WDFDMA_RECORD_BUGCHECK);
     CHECK_EQUAL(last->status, WDFDMA_BUGCHECK_WDF_VIOLATION);
-    CHECK_EQUAL(last->values[1], (uintptr_t)transaction);
+    /* A log has no handle of one machine in it: only what any machine would have given. */
+    CHECK_EQUAL(last->values[1], (uintptr_t)transaction & ((UINT64_C(1) << 36) - 1));
 }
 
 TEST(a_halted_machine_does_nothing) {
@@ -444,7 +458,8 @@ TEST(a_halted_machine_cannot_be_changed) {
     CHECK_STATUS(wdfdma_machine_fail_allocation(machine, 1), STATUS_UNSUCCESSFUL);
 }
 
-static void on_halt_destroy(wdfdma_machine *machine, const wdfdma_bugcheck *bugcheck, void *context) {
+static void on_halt_destroy(wdfdma_machine *machine, const wdfdma_bugcheck *bugcheck,
+                            void *context) {
     halt_seen *seen = context;
     (void)bugcheck;
     seen->calls++;
@@ -459,7 +474,8 @@ TEST(the_handler_cannot_end_the_machine) {
     config.handler = on_halt_destroy;
     config.handler_context = &seen;
     world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket});
-    CHECK_STATUS(WdfDmaTransactionExecute(world_transaction(made.enabler), NULL), STATUS_UNSUCCESSFUL);
+    CHECK_STATUS(WdfDmaTransactionExecute(world_transaction(made.enabler), NULL),
+                 STATUS_UNSUCCESSFUL);
     CHECK_EQUAL(seen.calls, 1);
     CHECK_STATUS(seen.destroyed, STATUS_INVALID_DEVICE_STATE);
     wdfdma_machine *machine = NULL;

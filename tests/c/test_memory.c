@@ -1,7 +1,10 @@
-/* Physical pages and MDLs: what they hold, how they share, and what the kernel's own calls make of them. */
+/* Physical pages and MDLs: what they hold, how they share, and what the kernel's own calls make of
+ * them. */
 #include "world.h"
 
-enum { PAGES = 5 };
+enum {
+    PAGES = 5
+};
 
 static NTSTATUS mdl_try(wdfdma_machine *machine, uint32_t offset, uint32_t count,
                         const uint64_t *pfns, size_t pfn_count) {
@@ -184,12 +187,16 @@ TEST(a_dead_mdl_is_known) {
     CHECK(wdfdma_mdl_get_bytes(machine, mdl) == NULL);
     CHECK(wdfdma_mdl_get_bytes(NULL, mdl) == NULL);
     PMDL again = world_mdl(machine, 0, 10, NULL);
-    CHECK_STATUS(wdfdma_mdl_destroy(machine, (PMDL)(void *)((char *)again + 16)), STATUS_INVALID_PARAMETER);
-    CHECK_STATUS(wdfdma_mdl_destroy(machine, (PMDL)(uintptr_t)UINT64_MAX), STATUS_INVALID_PARAMETER);
+    CHECK_STATUS(wdfdma_mdl_destroy(machine, (PMDL)(void *)((char *)again + 16)),
+                 STATUS_INVALID_PARAMETER);
+    CHECK_STATUS(wdfdma_mdl_destroy(machine, (PMDL)(uintptr_t)UINT64_MAX),
+                 STATUS_INVALID_PARAMETER);
 }
 
 TEST(the_longest_mdl) {
-    wdfdma_machine *machine = harness_machine(NULL);
+    wdfdma_machine_config config = world_config(64);
+    config.reserve_bytes = UINT64_C(16) << 30;
+    wdfdma_machine *machine = harness_machine(&config);
     PMDL mdl = world_mdl(machine, 4095, UINT32_MAX, NULL);
     uint8_t byte = 0x77, back = 0;
     CHECK_STATUS(wdfdma_mdl_write(machine, mdl, UINT32_MAX - 1, &byte, 1), STATUS_SUCCESS);
@@ -200,7 +207,9 @@ TEST(the_longest_mdl) {
 }
 
 TEST(many_come_and_go) {
-    enum { LIVE = 64 };
+    enum {
+        LIVE = 64
+    };
     wdfdma_machine *machine = harness_machine(NULL);
     static PMDL live[LIVE];
     uint64_t random = 5;
@@ -213,7 +222,8 @@ TEST(many_come_and_go) {
             pfns[page] = 1 + world_random_below(&random, 50);
         }
         bool given = world_random_below(&random, 2) == 0;
-        live[at] = world_mdl(machine, world_random_below(&random, 4096), bytes, given ? pfns : NULL);
+        live[at] =
+            world_mdl(machine, world_random_below(&random, 4096), bytes, given ? pfns : NULL);
     }
     CHECK_MACHINE(machine);
     size_t used = wdfdma_machine_get_used_bytes(machine);
@@ -222,6 +232,7 @@ TEST(many_come_and_go) {
         CHECK_STATUS(wdfdma_mdl_destroy(machine, live[at]), STATUS_SUCCESS);
     }
     CHECK_EQUAL(wdfdma_machine_get_state(machine)->objects[WDFDMA_OBJECT_MDL], 0);
+    CHECK_EQUAL(wdfdma_machine_get_state(machine)->objects[WDFDMA_OBJECT_MEMORY], 0);
 }
 
 /* ---- The kernel's own calls ---- */
@@ -319,7 +330,8 @@ static void unlock_unbuilt(PMDL mdl, PMDL built) {
     MmUnlockPages(mdl);
 }
 static void partial_outside(PMDL mdl, PMDL built) {
-    IoBuildPartialMdl(built, mdl, (char *)MmGetMdlVirtualAddress(built) + 1, MmGetMdlByteCount(built));
+    IoBuildPartialMdl(built, mdl, (char *)MmGetMdlVirtualAddress(built) + 1,
+                      MmGetMdlByteCount(built));
 }
 static void partial_before(PMDL mdl, PMDL built) {
     IoBuildPartialMdl(built, mdl, (char *)MmGetMdlVirtualAddress(built) - 1, 1);
@@ -341,10 +353,17 @@ static void unmap_forged(PMDL mdl, PMDL built) {
 }
 
 TEST(misuse_of_the_kernels_calls_is_an_invalid_mdl) {
-    static void (*const misuses[])(PMDL, PMDL) = {
-        free_twice,      free_forged,    build_over_foreign_memory,   build_twice,
-        unlock_unbuilt,  partial_outside, partial_before,             partial_too_long_for_target,
-        partial_of_unbuilt, partial_into_itself, unmap_forged};
+    static void (*const misuses[])(PMDL, PMDL) = {free_twice,
+                                                  free_forged,
+                                                  build_over_foreign_memory,
+                                                  build_twice,
+                                                  unlock_unbuilt,
+                                                  partial_outside,
+                                                  partial_before,
+                                                  partial_too_long_for_target,
+                                                  partial_of_unbuilt,
+                                                  partial_into_itself,
+                                                  unmap_forged};
     for (size_t i = 0; i < sizeof misuses / sizeof misuses[0]; i++) {
         wdfdma_machine *machine = harness_machine(NULL);
         uint64_t memory[16];
@@ -381,9 +400,10 @@ TEST(without_a_machine_nothing_happens) {
 
 HARNESS_MAIN(ENTRY(bad_buffers_are_refused), ENTRY(frames_end_with_the_physical_address),
              ENTRY(physical_memory_runs_out), ENTRY(an_mdl_tells_its_frames),
-             ENTRY(bytes_are_read_as_written), ENTRY(a_chain_is_one_buffer), ENTRY(pages_are_shared),
-             ENTRY(pages_go_with_their_last_mdl), ENTRY(a_dead_mdl_is_known), ENTRY(the_longest_mdl),
-             ENTRY(many_come_and_go), ENTRY(a_driver_makes_its_own_mdl),
-             ENTRY(locked_pages_are_unlocked), ENTRY(a_partial_mdl_shares_its_pages),
+             ENTRY(bytes_are_read_as_written), ENTRY(a_chain_is_one_buffer),
+             ENTRY(pages_are_shared), ENTRY(pages_go_with_their_last_mdl),
+             ENTRY(a_dead_mdl_is_known), ENTRY(the_longest_mdl), ENTRY(many_come_and_go),
+             ENTRY(a_driver_makes_its_own_mdl), ENTRY(locked_pages_are_unlocked),
+             ENTRY(a_partial_mdl_shares_its_pages),
              ENTRY(misuse_of_the_kernels_calls_is_an_invalid_mdl),
              ENTRY(without_a_machine_nothing_happens))

@@ -1,8 +1,11 @@
-/* Out of memory: each allocation of a long sequence fails once. The call that meets it says so, leaves everything as
- * it was, and succeeds when it is tried again. */
+/* Out of memory: each allocation of a long sequence fails once. The call that meets it says so,
+ * leaves everything as it was, and succeeds when it is tried again. */
 #include "world.h"
 
-enum { BUFFER_BYTES = 3 * WORLD_PAGE, SWEEP_MOST = 5000 };
+enum {
+    BUFFER_BYTES = 3 * WORLD_PAGE,
+    SWEEP_MOST = 5000
+};
 
 typedef struct OOM_CONTEXT {
     uint64_t Value[20];
@@ -90,7 +93,8 @@ static void common_buffers_play(WDFDMAENABLER enabler) {
     TRY(WdfCommonBufferCreate(enabler, 9000, &attributes, &first));
     TRY(WdfCommonBufferCreateWithConfig(enabler, 100, &config, NULL, &second));
     TRY(wdfdma_device_read(sweep.machine,
-                           (uint64_t)WdfCommonBufferGetAlignedLogicalAddress(first).QuadPart, &byte, 1));
+                           (uint64_t)WdfCommonBufferGetAlignedLogicalAddress(first).QuadPart, &byte,
+                           1));
     WdfObjectDelete(first);
 }
 
@@ -118,7 +122,8 @@ static void transaction_play(WDFDMAENABLER enabler, PMDL mdl, WDF_DMA_DIRECTION 
         CHECK_MACHINE(sweep.machine);
         CHECK_EQUAL(world_state(transaction), WDFDMA_STATE_TRANSFER_FAILED);
         CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
-        CHECK_STATUS(world_initialize(transaction, direction, mdl, 10, BUFFER_BYTES - 10), STATUS_SUCCESS);
+        CHECK_STATUS(world_initialize(transaction, direction, mdl, 10, BUFFER_BYTES - 10),
+                     STATUS_SUCCESS);
         status = WdfDmaTransactionExecute(transaction, &seen);
     }
     REQUIRE(CHECK_STATUS(status, STATUS_SUCCESS));
@@ -247,13 +252,70 @@ TEST(the_setting_fails_one_too) {
 
 /* A program: its machine is made of nothing but what the program needs. */
 TEST(programs_run_out_of_memory) {
-    static const uint8_t program[] = {
-        'W', 'D', 'P', 1, 8, 8, 36, 2,
-        2, WdfDmaProfilePacket, 0x80, 0x40, 3, 0, 0, 0, WdfDmaProfileScatterGather, 0x80, 0x40, 3, 0, 0, 0,
-        1, 2, 0, 0x80, 0x20, 77, 0, 0x80, 0x20, 99,
-        WDFDMA_OP_CREATE, 0, 0, WDFDMA_OP_CREATE, 1, 1, WDFDMA_OP_INITIALIZE, 0, 0, 0, 100, 1,
-        WDFDMA_OP_INITIALIZE, 1, 0, 0, 100, 1, WDFDMA_OP_ON, 0, 0, 1, 2, WDFDMA_OP_GET_BYTES_TRANSFERRED, 0,
-        WDFDMA_OP_EXECUTE, 0, WDFDMA_OP_DMA_COMPLETED, 0, WDFDMA_OP_DELETE, 0};
+    static const uint8_t program[] = {'W',
+                                      'D',
+                                      'P',
+                                      1,
+                                      8,
+                                      8,
+                                      36,
+                                      2,
+                                      2,
+                                      WdfDmaProfilePacket,
+                                      0x80,
+                                      0x40,
+                                      3,
+                                      0,
+                                      0,
+                                      0,
+                                      WdfDmaProfileScatterGather,
+                                      0x80,
+                                      0x40,
+                                      3,
+                                      0,
+                                      0,
+                                      0,
+                                      1,
+                                      2,
+                                      0,
+                                      0x80,
+                                      0x20,
+                                      77,
+                                      0,
+                                      0x80,
+                                      0x20,
+                                      99,
+                                      WDFDMA_OP_CREATE,
+                                      0,
+                                      0,
+                                      WDFDMA_OP_CREATE,
+                                      1,
+                                      1,
+                                      WDFDMA_OP_INITIALIZE,
+                                      0,
+                                      0,
+                                      0,
+                                      100,
+                                      1,
+                                      WDFDMA_OP_INITIALIZE,
+                                      1,
+                                      0,
+                                      0,
+                                      100,
+                                      1,
+                                      WDFDMA_OP_ON,
+                                      0,
+                                      0,
+                                      1,
+                                      2,
+                                      WDFDMA_OP_GET_BYTES_TRANSFERRED,
+                                      0,
+                                      WDFDMA_OP_EXECUTE,
+                                      0,
+                                      WDFDMA_OP_DMA_COMPLETED,
+                                      0,
+                                      WDFDMA_OP_DELETE,
+                                      0};
     wdfdma_program_result result = {0};
     wdfdma_machine *machine = harness_machine(NULL);
     wdfdma_snapshot *fresh = world_snapshot(machine);
@@ -267,7 +329,8 @@ TEST(programs_run_out_of_memory) {
         bool ran = wdfdma_program_run(machine, program, sizeof program, UINT64_MAX, &result);
         CHECK_MACHINE(machine);
         /* A refusal inside the set-up is the program's; one of a step is the step's own status. */
-        CHECK(ran || result.rule == WDFDMA_PROGRAM_NO_MEMORY || result.rule == WDFDMA_PROGRAM_NOT_CREATED ||
+        CHECK(ran || result.rule == WDFDMA_PROGRAM_NO_MEMORY ||
+              result.rule == WDFDMA_PROGRAM_NOT_CREATED ||
               result.rule == WDFDMA_PROGRAM_ENABLER_REFUSED);
         refused += !ran;
         CHECK_STATUS(wdfdma_machine_fail_allocation(machine, 0), STATUS_SUCCESS);

@@ -1,7 +1,10 @@
 /* The pool of map registers, through reservations: against a naive bitmap, and its queues. */
 #include "world.h"
 
-enum { HELD_MOST = 300, WAITERS = 100000 };
+enum {
+    HELD_MOST = 300,
+    WAITERS = 100000
+};
 
 /* ---- Against a naive bitmap ---- */
 
@@ -69,8 +72,8 @@ static void naive_take(naive_pool *of) {
     uint32_t expected = naive_find(of, count);
     WDFDMATRANSACTION transaction = world_transaction(of->world.enabler);
     WdfDmaTransactionSetImmediateExecution(transaction, TRUE);
-    NTSTATUS status = WdfDmaTransactionAllocateResources(
-        transaction, WdfDmaDirectionReadFromDevice, count, world_reserve_dma, NULL);
+    NTSTATUS status = WdfDmaTransactionAllocateResources(transaction, WdfDmaDirectionReadFromDevice,
+                                                         count, world_reserve_dma, NULL);
     if (expected == of->registers) {
         CHECK_STATUS(status, STATUS_INSUFFICIENT_RESOURCES);
         WdfObjectDelete(transaction);
@@ -117,8 +120,8 @@ static void naive_play(uint32_t registers, uint32_t steps, uint64_t seed) {
     for (uint32_t i = 0; i < steps && harness.failures == 0; i++) {
         /* Tides, so that the pool is full at times and nearly empty at others. */
         bool rising = (i / 200) % 2 == 0;
-        bool take = of.run_count == 0 ||
-                    (of.run_count < HELD_MOST && world_random_below(&of.random, 4) < (rising ? 3u : 1u));
+        bool take = of.run_count == 0 || (of.run_count < HELD_MOST &&
+                                          world_random_below(&of.random, 4) < (rising ? 3u : 1u));
         if (take) {
             naive_take(&of);
         } else {
@@ -161,7 +164,9 @@ TEST(the_largest_pool_gives_the_lowest_run) {
 
 /* Every second register is free, then some pairs: what the tree must look through. */
 TEST(a_comb_is_searched) {
-    enum { REGISTERS = 4096 };
+    enum {
+        REGISTERS = 4096
+    };
     wdfdma_machine_config config = world_config(REGISTERS);
     world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket,
                                                      .version = 3,
@@ -219,8 +224,9 @@ static void line_stand(line *of, ticket *tickets, WDFDMAENABLER enabler, uint32_
     uint32_t number = of->next++;
     tickets[number] = (ticket){of, number};
     of->waiters[number] = world_transaction(enabler);
-    CHECK_STATUS(WdfDmaTransactionAllocateResources(of->waiters[number], WdfDmaDirectionReadFromDevice,
-                                                    registers, line_reserve_dma, &tickets[number]),
+    CHECK_STATUS(WdfDmaTransactionAllocateResources(of->waiters[number],
+                                                    WdfDmaDirectionReadFromDevice, registers,
+                                                    line_reserve_dma, &tickets[number]),
                  STATUS_SUCCESS);
 }
 
@@ -254,7 +260,8 @@ static void line_check_order(const line *of) {
 
 static void line_play(bool one_adapter, uint32_t waiters) {
     wdfdma_machine_config config = world_config(64);
-    world_profile profile = {.profile = WdfDmaProfilePacket, .version = 3, .maximum_length = 64 * 4096};
+    world_profile profile = {
+        .profile = WdfDmaProfilePacket, .version = 3, .maximum_length = 64 * 4096};
     world made = world_open(&config, profile);
     const wdfdma_machine_state *state = wdfdma_machine_get_state(made.machine);
     line of = {.machine = made.machine};

@@ -1,8 +1,9 @@
-/* Power: what enablers are told when their device enters and leaves D0, and what comes of failures. */
+/* Power: what enablers are told when their device enters and leaves D0, and what comes of
+ * failures. */
 #include "world.h"
 
-/* The callbacks in the order of their calls: Fill, Enable, selfmanaged io Start, sTop, Disable, fLush; each followed
- * by its enabler's label. */
+/* The callbacks in the order of their calls: Fill, Enable, selfmanaged io Start, sTop, Disable,
+ * fLush; each followed by its enabler's label. */
 static char told[64];
 static char failing[8]; /* the calls that fail, as they are told, without a label */
 static uint32_t failing_label;
@@ -172,8 +173,8 @@ static NTSTATUS on_fill_delete(WDFDMAENABLER enabler) {
     return STATUS_SUCCESS;
 }
 
-/* An enabler that deletes itself on the way in: the way goes on, or the machine halts; nothing is touched that is
- * gone. */
+/* An enabler that deletes itself on the way in: the way goes on, or the machine halts; nothing is
+ * touched that is gone. */
 TEST(an_enabler_goes_on_the_way_in) {
     wdfdma_machine *machine = harness_machine(NULL);
     WDFDEVICE device = world_device(machine);

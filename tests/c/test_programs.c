@@ -1,7 +1,12 @@
-/* Programs: what is read, what is refused and where, and that whatever runs runs the same each time. */
+/* Programs: what is read, what is refused and where, and that whatever runs runs the same each
+ * time. */
 #include "world.h"
 
-enum { PROGRAM_MOST = 4096, RANDOM_PROGRAMS = 20000, STEPS_MOST = 2000 };
+enum {
+    PROGRAM_MOST = 4096,
+    RANDOM_PROGRAMS = 20000,
+    STEPS_MOST = 2000
+};
 
 typedef struct program {
     uint8_t bytes[PROGRAM_MOST];
@@ -344,7 +349,8 @@ TEST(random_steps) {
 
 /* ---- Errors and their places ---- */
 
-static void check_error(const program *made, wdfdma_program_rule rule, uint64_t offset, int64_t value) {
+static void check_error(const program *made, wdfdma_program_rule rule, uint64_t offset,
+                        int64_t value) {
     wdfdma_program_result result = run(made->bytes, made->size, UINT64_MAX);
     CHECK_EQUAL(result.rule, rule);
     CHECK_EQUAL(result.offset, offset);

@@ -1,7 +1,10 @@
 /* Requests: what they offer a driver, who may take their buffer, and how they end. */
 #include "world.h"
 
-enum { INPUT_BYTES = 5000, OUTPUT_BYTES = 3000 };
+enum {
+    INPUT_BYTES = 5000,
+    OUTPUT_BYTES = 3000
+};
 
 typedef struct desk {
     world world;
@@ -68,13 +71,16 @@ TEST(bad_requests_are_not_made) {
     desk_open(&made);
     wdfdma_request_config config = {.type = WdfRequestTypeCreate};
     WDFREQUEST request = NULL;
-    CHECK_STATUS(wdfdma_request_create(made.world.device, &config, &request), STATUS_INVALID_PARAMETER);
+    CHECK_STATUS(wdfdma_request_create(made.world.device, &config, &request),
+                 STATUS_INVALID_PARAMETER);
     config.type = WdfRequestTypeRead;
     CHECK_STATUS(wdfdma_request_create(made.world.device, &config, NULL), STATUS_INVALID_PARAMETER);
-    CHECK_STATUS(wdfdma_request_create(made.world.device, NULL, &request), STATUS_INVALID_PARAMETER);
+    CHECK_STATUS(wdfdma_request_create(made.world.device, NULL, &request),
+                 STATUS_INVALID_PARAMETER);
     MDL forged = *made.output;
     config.output = &forged;
-    CHECK_STATUS(wdfdma_request_create(made.world.device, &config, &request), STATUS_INVALID_PARAMETER);
+    CHECK_STATUS(wdfdma_request_create(made.world.device, &config, &request),
+                 STATUS_INVALID_PARAMETER);
     CHECK(request == NULL);
     CHECK(wdfdma_machine_get_bugcheck(made.world.machine) == NULL);
     CHECK_STATUS(wdfdma_request_get_info(NULL, &(wdfdma_request_info){0}), STATUS_INVALID_HANDLE);
@@ -141,7 +147,8 @@ TEST(a_request_is_completed) {
     CHECK_EQUAL(request_info(request).information, INPUT_BYTES);
     CHECK(wdfdma_machine_get_bugcheck(made.world.machine) == NULL);
     wdfdma_request_destroy(request);
-    CHECK_STATUS(wdfdma_request_get_info(request, &(wdfdma_request_info){0}), STATUS_INVALID_HANDLE);
+    CHECK_STATUS(wdfdma_request_get_info(request, &(wdfdma_request_info){0}),
+                 STATUS_INVALID_HANDLE);
 }
 
 TEST(a_request_is_not_completed_twice) {
@@ -171,8 +178,9 @@ static void initialize(WDF_REQUEST_TYPE type, ULONG method, WDF_DMA_DIRECTION di
     WDFREQUEST request = request_make(&made, type, method);
     WDFDMATRANSACTION transaction = world_transaction(made.world.enabler);
     uint64_t breaks = wdfdma_machine_get_state(made.world.machine)->breaks;
-    CHECK_STATUS(WdfDmaTransactionInitializeUsingRequest(transaction, request, world_program_dma, direction),
-                 expected);
+    CHECK_STATUS(
+        WdfDmaTransactionInitializeUsingRequest(transaction, request, world_program_dma, direction),
+        expected);
     CHECK(WdfDmaTransactionGetRequest(transaction) == (NT_SUCCESS(expected) ? request : NULL));
     CHECK_EQUAL(world_info(transaction).length, NT_SUCCESS(expected) ? length : 0);
     CHECK_EQUAL(wdfdma_machine_get_state(made.world.machine)->breaks - breaks,
@@ -185,7 +193,8 @@ static void initialize(WDF_REQUEST_TYPE type, ULONG method, WDF_DMA_DIRECTION di
 }
 
 TEST(types_go_with_directions) {
-    const WDF_DMA_DIRECTION read = WdfDmaDirectionReadFromDevice, write = WdfDmaDirectionWriteToDevice;
+    const WDF_DMA_DIRECTION read = WdfDmaDirectionReadFromDevice,
+                            write = WdfDmaDirectionWriteToDevice;
     const NTSTATUS bad = STATUS_INVALID_DEVICE_REQUEST;
     const WDF_REQUEST_TYPE control = WdfRequestTypeDeviceControl;
     initialize(WdfRequestTypeRead, 0, read, STATUS_SUCCESS, OUTPUT_BYTES);
@@ -217,7 +226,8 @@ TEST(a_version_2_packet_takes_one_mdl) {
     world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket});
     PMDL first = world_mdl(made.machine, 0, 100, NULL);
     first->Next = world_mdl(made.machine, 0, 100, NULL);
-    wdfdma_request_config config = {.type = WdfRequestTypeRead, .output = first, .output_length = 101};
+    wdfdma_request_config config = {
+        .type = WdfRequestTypeRead, .output = first, .output_length = 101};
     WDFREQUEST request = NULL;
     WDFDMATRANSACTION transaction = world_transaction(made.enabler);
     CHECK_STATUS(wdfdma_request_create(made.device, &config, &request), STATUS_SUCCESS);
@@ -233,15 +243,23 @@ TEST(a_version_2_packet_takes_one_mdl) {
 
 /* ---- References ---- */
 
-typedef enum ending { ENDS_COMPLETED, ENDS_FINAL, ENDS_BAD_LENGTH, ENDS_CANCELLED, ENDING_COUNT } ending;
+typedef enum ending {
+    ENDS_COMPLETED,
+    ENDS_FINAL,
+    ENDS_BAD_LENGTH,
+    ENDS_CANCELLED,
+    ENDING_COUNT
+} ending;
 
 /* Registers are all held by another, so that a cancel has something to do. */
 static void hold_registers(const desk *of, uint32_t count) {
-    WDFDMAENABLER other = world_enabler(
-        of->world.device,
-        &(world_profile){.profile = WdfDmaProfilePacket, .version = 3, .maximum_length = 64 * WORLD_PAGE});
-    CHECK_STATUS(WdfDmaTransactionAllocateResources(world_transaction(other), WdfDmaDirectionReadFromDevice,
-                                                    count, world_reserve_dma, NULL),
+    WDFDMAENABLER other =
+        world_enabler(of->world.device, &(world_profile){.profile = WdfDmaProfilePacket,
+                                                         .version = 3,
+                                                         .maximum_length = 64 * WORLD_PAGE});
+    CHECK_STATUS(WdfDmaTransactionAllocateResources(world_transaction(other),
+                                                    WdfDmaDirectionReadFromDevice, count,
+                                                    world_reserve_dma, NULL),
                  STATUS_SUCCESS);
 }
 
@@ -272,8 +290,8 @@ TEST(a_transfer_holds_its_request) {
         if (how == ENDS_CANCELLED) {
             hold_registers(&made, 64);
         }
-        CHECK_STATUS(WdfDmaTransactionInitializeUsingRequest(transaction, request, world_program_dma,
-                                                             WdfDmaDirectionWriteToDevice),
+        CHECK_STATUS(WdfDmaTransactionInitializeUsingRequest(
+                         transaction, request, world_program_dma, WdfDmaDirectionWriteToDevice),
                      STATUS_SUCCESS);
         CHECK_EQUAL(request_info(request).references, 0);
         CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);

@@ -1,7 +1,11 @@
-/* Snapshots and restores: any number, in any order, after anything; the same calls give the same log. */
+/* Snapshots and restores: any number, in any order, after anything; the same calls give the same
+ * log. */
 #include "world.h"
 
-enum { BUFFER_BYTES = 3 * WORLD_PAGE + 100, SNAPSHOTS = 20 };
+enum {
+    BUFFER_BYTES = 3 * WORLD_PAGE + 100,
+    SNAPSHOTS = 20
+};
 
 typedef struct stage {
     world world;
@@ -29,7 +33,8 @@ static BOOLEAN play_program_dma(WDFDMATRANSACTION transaction, WDFDEVICE device,
     uint8_t bytes[64];
     wdfdma_machine *machine = wdfdma_object_get_machine(device);
     uint64_t address = (uint64_t)list->Elements[0].Address.QuadPart;
-    size_t count = list->Elements[0].Length < sizeof bytes ? list->Elements[0].Length : sizeof bytes;
+    size_t count =
+        list->Elements[0].Length < sizeof bytes ? list->Elements[0].Length : sizeof bytes;
     memset(bytes, (int)(wdfdma_machine_random(machine) & 0xFF), sizeof bytes);
     if (direction == WdfDmaDirectionReadFromDevice) {
         CHECK_STATUS(wdfdma_device_write(machine, address, bytes, count), STATUS_SUCCESS);
@@ -49,13 +54,13 @@ static void play_step(stage *of) {
     NTSTATUS status;
     CHECK_STATUS(wdfdma_machine_advance(machine, random % 1000), STATUS_SUCCESS);
     if (info.state == WDFDMA_STATE_CREATED || info.state == WDFDMA_STATE_RELEASED) {
-        WdfDmaTransactionInitializeUsingOffset(chosen, play_program_dma,
-                                               (WDF_DMA_DIRECTION)((random >> 40) & 1), of->mdl, 0,
-                                               length);
+        WdfDmaTransactionInitializeUsingOffset(
+            chosen, play_program_dma, (WDF_DMA_DIRECTION)((random >> 40) & 1), of->mdl, 0, length);
     } else if (info.state == WDFDMA_STATE_INITIALIZED) {
         WdfDmaTransactionExecute(chosen, NULL);
     } else if (info.state == WDFDMA_STATE_TRANSFER && info.waiting == WDFDMA_WAITING_NOT) {
-        WdfDmaTransactionDmaCompletedWithLength(chosen, (size_t)(info.transfer_length + 1) / 2, &status);
+        WdfDmaTransactionDmaCompletedWithLength(chosen, (size_t)(info.transfer_length + 1) / 2,
+                                                &status);
     } else if (info.state != WDFDMA_STATE_TRANSFER) {
         WdfDmaTransactionRelease(chosen);
     }
@@ -128,7 +133,8 @@ TEST(any_order) {
     for (int i = 0; i < SNAPSHOTS; i++) {
         play(&made, 37);
         snapshots[i] = world_snapshot(machine);
-        CHECK_EQUAL(wdfdma_snapshot_get_bytes(snapshots[i]), wdfdma_machine_get_used_bytes(machine));
+        CHECK_EQUAL(wdfdma_snapshot_get_bytes(snapshots[i]),
+                    wdfdma_machine_get_used_bytes(machine));
         states[i] = *wdfdma_machine_get_state(machine);
     }
     for (int round = 0; round < 200; round++) {
@@ -181,8 +187,9 @@ TEST(a_transfer_goes_on_after_a_restore) {
     CHECK_STATUS(wdfdma_device_write(made.machine, address, data, 5000), STATUS_SUCCESS);
     wdfdma_snapshot *middle = world_snapshot(made.machine);
     for (int i = 0; i < 3; i++) {
-        CHECK_STATUS(wdfdma_device_write(made.machine, address + 5000, data + 5000, sizeof data - 5000),
-                     STATUS_SUCCESS);
+        CHECK_STATUS(
+            wdfdma_device_write(made.machine, address + 5000, data + 5000, sizeof data - 5000),
+            STATUS_SUCCESS);
         CHECK(WdfDmaTransactionDmaCompleted(transaction, &status));
         CHECK_STATUS(wdfdma_mdl_read(made.machine, mdl, 0, back, sizeof back), STATUS_SUCCESS);
         CHECK_BYTES(back, data, sizeof data);

@@ -3,7 +3,12 @@
 
 #include "world.h"
 
-enum { THREADS = 4, MACHINES = 40, STEPS = 300, BUFFER_BYTES = 3 * WORLD_PAGE };
+enum {
+    THREADS = 4,
+    MACHINES = 40,
+    STEPS = 300,
+    BUFFER_BYTES = 3 * WORLD_PAGE
+};
 
 /* The checks of the harness belong to the main thread: what runs on threads only counts. */
 typedef struct worker {
@@ -36,7 +41,8 @@ static bool play_open(play *out, uint32_t seed) {
         good = world_enabler_try(device, &asked, &out->enablers[i]) == STATUS_SUCCESS;
     }
     for (int i = 0; good && i < 4; i++) {
-        good = WdfDmaTransactionCreate(out->enablers[i % 2], NULL, &out->transactions[i]) == STATUS_SUCCESS;
+        good = WdfDmaTransactionCreate(out->enablers[i % 2], NULL, &out->transactions[i]) ==
+               STATUS_SUCCESS;
     }
     return good;
 }
@@ -58,7 +64,8 @@ static void play_step(play *of) {
         break;
     case WDFDMA_STATE_TRANSFER:
         if (info.waiting == WDFDMA_WAITING_NOT) {
-            WdfDmaTransactionDmaCompletedWithLength(chosen, (size_t)(info.transfer_length + 1) / 2, &status);
+            WdfDmaTransactionDmaCompletedWithLength(chosen, (size_t)(info.transfer_length + 1) / 2,
+                                                    &status);
         }
         break;
     default:
@@ -78,7 +85,8 @@ static uint64_t log_sum(const wdfdma_machine *machine) {
     return sum;
 }
 
-/* One machine from its making to its end, with a way back in the middle; the sum of its log, or 0. */
+/* One machine from its making to its end, with a way back in the middle; the sum of its log, or 0.
+ */
 static uint64_t play_one(uint32_t seed) {
     play made = {0};
     wdfdma_snapshot *middle = NULL;

@@ -1,11 +1,15 @@
-/* What the C tests share beyond the harness: a machine with a device and an enabler, MDLs, a driver that only
- * remembers what it was told, and a generator of numbers that is the same everywhere. */
+/* What the C tests share beyond the harness: a machine with a device and an enabler, MDLs, a
+ * driver that only remembers what it was told, and a generator of numbers that is the same
+ * everywhere. */
 #ifndef WDFDMA_TESTS_WORLD_H
 #define WDFDMA_TESTS_WORLD_H
 
 #include "harness.h"
 
-enum { WORLD_PAGE = 4096, WORLD_ELEMENTS = 16 };
+enum {
+    WORLD_PAGE = 4096,
+    WORLD_ELEMENTS = 16
+};
 
 static const uint64_t WORLD_REGISTERS_ADDRESS = 0x100000;
 

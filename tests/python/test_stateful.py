@@ -137,16 +137,14 @@ class DriverMachine(RuleBasedStateMachine):
         self.make(data, "execute", "initialized")
 
     @in_states("created", "released", *OVER)
-    @rule(data=st.data(), react=st.booleans())
-    def release_and_execute_again(self, data: st.DataObject, react: bool) -> None:
+    @rule(data=st.data())
+    def release_and_start(self, data: st.DataObject) -> None:
         number = data.draw(st.sampled_from(self.find(("created", "released", *OVER))))
         if number in self.find(OVER):
             self.take({"op": "release", "transaction": number})
-        if react and number in self.find():
-            self.take(self.author.reaction(data.draw, number))
-        for op, state in (("initialize", "released"), ("execute", "initialized")):
-            if number in self.find((state, "created")):
-                self.take(self.author.make(data.draw, op, number))
+        for step in self.author.start(data.draw, number) if number in self.find() else []:
+            if number in self.find(("initialized",) if step["op"] == "execute" else ()):
+                self.take(step)
 
     @in_states("transfer")
     @rule(data=st.data())
@@ -289,4 +287,4 @@ class DriverMachine(RuleBasedStateMachine):
 
 
 TestDriver = DriverMachine.TestCase
-TestDriver.settings = settings(stateful_step_count=30)
+TestDriver.settings = settings(stateful_step_count=25)

@@ -12,7 +12,8 @@ NTSTATUS common_allocate(wdfdma_machine *machine, adapter *by, uint64_t bytes, c
     uint64_t pages = bytes / PAGE_BYTES + (bytes % PAGE_BYTES != 0);
     uint64_t reach = adapter_get_reach(machine, by);
     uint64_t first = 0;
-    if (pages > reach || !memory_find_frames(machine, (size_t)pages, reach, &first)) {
+    if (pages > reach || !memory_can_hold(machine, pages) ||
+        !memory_find_frames(machine, (size_t)pages, reach, &first)) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     *out = (common_memory){.pages = pages, .logical = first * PAGE_BYTES};

@@ -178,6 +178,8 @@ void memory_dereference(wdfdma_machine *machine, const uint64_t *pfns, size_t co
 uint8_t *memory_get_page(const wdfdma_machine *machine, uint64_t pfn);
 /* The PFN of the page that holds [address], if it is simulated memory. */
 bool memory_find_pfn(const wdfdma_machine *machine, const void *address, uint64_t *pfn);
+/* False where [pages] new pages would find no room: asked before work that grows with them. */
+bool memory_can_hold(const wdfdma_machine *machine, uint64_t pages);
 /* A free run of frames below [limit], or false. */
 bool memory_find_frames(wdfdma_machine *machine, size_t count, uint64_t limit, uint64_t *first);
 

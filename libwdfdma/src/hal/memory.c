@@ -55,6 +55,16 @@ bool memory_find_pfn(const wdfdma_machine *machine, const void *address, uint64_
     return true;
 }
 
+bool memory_can_hold(const wdfdma_machine *machine, uint64_t pages) {
+    const region *part = &machine->regions[REGION_PAGES];
+    if (pages > part->limit_bytes / PAGE_BYTES) {
+        return false;
+    }
+    uint32_t size_class = size_class_find(pages);
+    return machine->hal->blocks_free[size_class] != NULL ||
+           size_class_get_units(size_class) <= (part->limit_bytes - part->used_bytes) / PAGE_BYTES;
+}
+
 static page_block *block_take(wdfdma_machine *machine, uint64_t pages) {
     hal *of = machine->hal;
     uint32_t size_class = size_class_find(pages);
@@ -180,7 +190,8 @@ bool memory_reference(wdfdma_machine *machine, uint64_t *pfns, size_t count, boo
     uint64_t limit = 1ull << (machine->config.physical_address_bits - 12);
     uint64_t first = 0;
     if (!given) {
-        if (!memory_find_frames(machine, count, limit, &first)) {
+        if (!memory_can_hold(machine, count) ||
+            !memory_find_frames(machine, count, limit, &first)) {
             return false;
         }
         for (size_t i = 0; i < count; i++) {

@@ -43,8 +43,8 @@ SETTERS = [
 ]
 OTHERS = ["complete", "initialize", "allocate_resources", "setter", "on", "enabler", "create"]
 USUAL: dict[str, list[str]] = {
-    "created": ["initialize", "initialize", "allocate_resources", "setter", "on"],
-    "released": ["initialize", "initialize", "allocate_resources", "setter", "free_resources"],
+    "created": ["start", "start", "start", "initialize", "allocate_resources", "setter", "on"],
+    "released": ["start", "start", "initialize", "allocate_resources", "setter", "free_resources"],
     "reserved": ["initialize", "initialize", "cancel", "free_resources", "release", "on"],
     "initialized": ["execute", "execute", "execute", "setter", "get_transfer_info", "cancel", "on"],
     "transfer": ["complete", "complete", "complete", "cancel", "stop_system_transfer", "on"],
@@ -69,18 +69,34 @@ class Author:
     def live(self) -> list[int]:
         return list(self.model.transactions)
 
-    def step(self, draw: Draw) -> Step:
-        """A step of the scenario itself."""
+    def steps(self, draw: Draw) -> list[Step]:
+        """The next steps of the scenario itself, one or a few that belong together."""
         live = self.live()
-        if not live or (len(live) < 5 and draw(st.integers(0, 5)) == 5):
-            return self.create(draw)
-        if rarely(draw, 12):
-            return self.on_enabler(draw)
+        if not live or (len(live) < 5 and draw(st.integers(0, 7)) == 7):
+            return [self.create(draw)]
+        if rarely(draw, 16):
+            return [self.on_enabler(draw)]
         number = draw(st.sampled_from(live))
-        if rarely(draw, 20):
-            return self.any_step(draw, number)
+        if rarely(draw, 24):
+            return [self.any_step(draw, number)]
         op = draw(st.sampled_from(USUAL[self.model.transactions[number].state]))
-        return self.make(draw, op, number)
+        return self.start(draw, number) if op == "start" else [self.make(draw, op, number)]
+
+    def start(self, draw: Draw, number: int) -> list[Step]:
+        """Initializes and executes, with or without a reservation, a callback and a reaction."""
+        transaction = self.model.transactions[number]
+        do = [self.make(draw, op, number) for op in ("initialize", "execute")]
+        if transaction.version3 and not is_list(transaction) and rarely(draw, 4):
+            do.insert(0, self.make(draw, "allocate_resources", number))
+            do[0]["map_registers"] = draw(st.integers(1, 3))
+            do[0]["direction"] = do[1]["direction"]
+        if is_system(transaction) and draw(st.booleans()):
+            event = draw(st.sampled_from(SYSTEM_EVENTS))
+            step = {"op": "set_callback", "transaction": number, "event": event, "value": True}
+            do.insert(0, step)
+        for _ in range(draw(st.integers(0, 2))):
+            do.insert(0, self.reaction(draw, number))
+        return do
 
     def create(self, draw: Draw) -> Step:
         number = max(self.live(), default=-1) + 1
@@ -168,6 +184,7 @@ class Author:
     def reaction(self, draw: Draw, number: int, depth: int = 0) -> Step:
         """A reaction of [number], which may concern others as well."""
         events = EVENTS if is_system(self.model.transactions.get(number)) else EVENTS[:2]
+        events = [*EVENTS[:1] * 3, *events]
         event = draw(st.sampled_from(events))
         do = []
         if event == "reserve_dma" and not rarely(draw, 4):
@@ -195,6 +212,10 @@ class Author:
 
 def is_system(transaction: Transaction | None) -> bool:
     return transaction is not None and transaction.enabler.kind == "system"
+
+
+def is_list(transaction: Transaction) -> bool:
+    return transaction.enabler.kind == "scatter_gather"
 
 
 def completed_lengths(transaction: Transaction | None) -> st.SearchStrategy[int]:

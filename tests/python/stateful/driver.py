@@ -119,7 +119,7 @@ class Driver:
         transaction = self.transactions[number]
         if op.startswith("dma_completed"):
             self._flush_completed(transaction, step.get("length"))
-        elif op in ("release", "delete", "free_resources"):
+        elif op in ("release", "delete"):
             self._flush(transaction, 0)
         method = getattr(self, f"_{op}", None)
         if method is not None:
