@@ -5,6 +5,7 @@ typedef struct buffer_ask {
     size_t length;
     ULONG mask;
     PWDF_OBJECT_ATTRIBUTES attributes;
+    bool has_config;
 } buffer_ask;
 
 static NTSTATUS arguments_check(wdfdma_machine *machine, const buffer_ask *ask) {
@@ -71,7 +72,7 @@ static NTSTATUS buffer_create_by_handle(WDFDMAENABLER handle,
         return STATUS_UNSUCCESSFUL;
     }
     NTSTATUS status = STATUS_UNSUCCESSFUL;
-    if (out == NULL) {
+    if (out == NULL || (ask->has_config && config == NULL)) {
         verifier_wdf_violation(call.machine, WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL, 0, 0, NULL);
     } else if (config != NULL && config->Size != sizeof *config) {
         status = STATUS_INFO_LENGTH_MISMATCH;
@@ -94,9 +95,8 @@ NTSTATUS WdfCommonBufferCreateWithConfig(WDFDMAENABLER DmaEnabler, size_t Length
                                          PWDF_COMMON_BUFFER_CONFIG Config,
                                          PWDF_OBJECT_ATTRIBUTES Attributes,
                                          WDFCOMMONBUFFER *CommonBuffer) {
-    static const WDF_COMMON_BUFFER_CONFIG none = {0};
-    buffer_ask ask = {.length = Length, .attributes = Attributes};
-    return buffer_create_by_handle(DmaEnabler, Config == NULL ? &none : Config, &ask, CommonBuffer);
+    buffer_ask ask = {.length = Length, .attributes = Attributes, .has_config = true};
+    return buffer_create_by_handle(DmaEnabler, Config, &ask, CommonBuffer);
 }
 
 void common_buffer_end(wdfdma_machine *machine, common_buffer *gone) {

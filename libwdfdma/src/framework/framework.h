@@ -22,6 +22,7 @@ typedef struct fx_object {
     struct fx_context *contexts;
     uint32_t references;
     bool deleting;
+    bool destroying; /* its last reference is gone */
 } fx_object;
 
 /* object.kind of an object that is deleted and lives on for its references. */

@@ -2,6 +2,9 @@
  * would need. */
 #include "framework.h"
 
+/* More bytes than any chain has, and few enough that sums stay in range. */
+static const uint64_t LONGEST = 1ull << 62;
+
 NTSTATUS range_get_needed(wdfdma_machine *machine, PMDL chain, uint64_t offset, uint64_t length,
                           range_need *out) {
     *out = (range_need){.registers = 0};
@@ -20,10 +23,11 @@ NTSTATUS range_get_needed(wdfdma_machine *machine, PMDL chain, uint64_t offset, 
         out->covered += here;
         more = mdl_walk_next(machine, &part);
         /* Past its end, the last MDL is counted as though it went on. */
-        out->registers += pages_spanned(page_offset, more ? here : rest);
+        uint64_t counted = more ? here : rest;
+        out->registers += pages_spanned(page_offset, counted < LONGEST ? counted : LONGEST);
     }
     out->broken = part.broken;
-    bool too_far = out->covered + PAGE_BYTES < length + page_offset;
+    bool too_far = length - out->covered > PAGE_BYTES - page_offset;
     return too_far ? STATUS_BUFFER_TOO_SMALL : STATUS_SUCCESS;
 }
 

@@ -3,12 +3,18 @@
 
 typedef NTSTATUS (*enabler_callback)(WDFDMAENABLER handle);
 
-/* The enabler after [at] among its device's children; NULL at the end. */
-static enabler *enabler_next(const fx_object *at) {
-    while (at != NULL && at->head.type != WDFDMA_OBJECT_ENABLER) {
+/* The first enabler of [of] whose label is [label] or above; NULL at the end. Labels are in the order
+ * of making, and so are children: what a callback deletes does not matter. */
+static enabler *enabler_from(const device *of, uint32_t label) {
+    fx_object *at = of->base.first_child;
+    while (at != NULL && (at->head.type != WDFDMA_OBJECT_ENABLER || at->head.label < label)) {
         at = at->next_sibling;
     }
-    return (enabler *)(uintptr_t)at;
+    return (enabler *)at;
+}
+
+static bool enabler_lives(const enabler *of, uint64_t handle) {
+    return of->base.head.handle == handle && of->base.head.kind == 0;
 }
 
 /* Calls [callback] on [of], if it is set; a machine that halts inside is a failure. */
@@ -27,15 +33,16 @@ static NTSTATUS power_call(wdfdma_machine *machine, const enabler *of, enabler_c
 }
 
 static NTSTATUS enabler_enter_d0(wdfdma_machine *machine, enabler *of) {
+    uint64_t handle = of->base.head.handle;
     of->filled = false;
     of->enabled = false;
     NTSTATUS status = power_call(machine, of, of->config.EvtDmaEnablerFill, PASSIVE_LEVEL);
-    if (!NT_SUCCESS(status)) {
+    if (!NT_SUCCESS(status) || !enabler_lives(of, handle)) {
         return status;
     }
     of->filled = true;
     status = power_call(machine, of, of->config.EvtDmaEnablerEnable, DISPATCH_LEVEL);
-    if (!NT_SUCCESS(status)) {
+    if (!NT_SUCCESS(status) || !enabler_lives(of, handle)) {
         return status;
     }
     of->enabled = true;
@@ -47,18 +54,21 @@ static NTSTATUS first_failure(NTSTATUS before, NTSTATUS status) {
 }
 
 static NTSTATUS enabler_leave_d0(wdfdma_machine *machine, enabler *of) {
+    uint64_t handle = of->base.head.handle;
     NTSTATUS result =
         power_call(machine, of, of->config.EvtDmaEnablerSelfManagedIoStop, PASSIVE_LEVEL);
-    if (of->filled && !machine->state.halted) {
+    if (!machine->state.halted && enabler_lives(of, handle) && of->filled) {
         result = first_failure(
             result, power_call(machine, of, of->config.EvtDmaEnablerDisable, DISPATCH_LEVEL));
     }
-    if (of->filled && of->enabled && !machine->state.halted) {
+    if (!machine->state.halted && enabler_lives(of, handle) && of->filled && of->enabled) {
         result = first_failure(
             result, power_call(machine, of, of->config.EvtDmaEnablerFlush, PASSIVE_LEVEL));
     }
-    of->filled = false;
-    of->enabled = false;
+    if (enabler_lives(of, handle)) {
+        of->filled = false;
+        of->enabled = false;
+    }
     return result;
 }
 
@@ -70,10 +80,12 @@ NTSTATUS wdfdma_device_enter_d0(WDFDEVICE handle, WDF_POWER_DEVICE_STATE previou
         return STATUS_UNSUCCESSFUL;
     }
     NTSTATUS status = STATUS_SUCCESS;
-    enabler *at = enabler_next(of->base.first_child);
+    uint64_t own = of->base.head.handle;
+    enabler *at = enabler_from(of, 0);
     while (at != NULL && NT_SUCCESS(status)) {
+        uint32_t label = at->base.head.label;
         status = enabler_enter_d0(call.machine, at);
-        at = enabler_next(at->base.next_sibling);
+        at = of->base.head.handle == own ? enabler_from(of, label + 1) : NULL;
     }
     ddi_leave(&call);
     return call.machine->state.halted ? STATUS_UNSUCCESSFUL : status;
@@ -87,10 +99,12 @@ NTSTATUS wdfdma_device_leave_d0(WDFDEVICE handle, WDF_POWER_DEVICE_STATE target)
         return STATUS_UNSUCCESSFUL;
     }
     NTSTATUS status = STATUS_SUCCESS;
-    enabler *at = enabler_next(of->base.first_child);
+    uint64_t own = of->base.head.handle;
+    enabler *at = enabler_from(of, 0);
     while (at != NULL && !call.machine->state.halted) {
+        uint32_t label = at->base.head.label;
         status = first_failure(status, enabler_leave_d0(call.machine, at));
-        at = enabler_next(at->base.next_sibling);
+        at = of->base.head.handle == own ? enabler_from(of, label + 1) : NULL;
     }
     ddi_leave(&call);
     return call.machine->state.halted ? STATUS_UNSUCCESSFUL : status;

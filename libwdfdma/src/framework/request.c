@@ -102,6 +102,12 @@ void WdfRequestGetParameters(WDFREQUEST Request, PWDF_REQUEST_PARAMETERS Paramet
     ddi_leave(&call);
 }
 
+static bool is_method_neither(const wdf_request *of) {
+    bool is_control = of->config.type == WdfRequestTypeDeviceControl ||
+                      of->config.type == WdfRequestTypeDeviceControlInternal;
+    return is_control && (of->config.io_control_code & METHOD_MASK) == METHOD_NEITHER;
+}
+
 static NTSTATUS mdl_retrieve(WDFREQUEST handle, bool input, PMDL *out) {
     ddi_call call;
     const wdf_request *of = request_enter(&call, handle, WDFDMA_OP_REQUEST_CALL);
@@ -110,7 +116,8 @@ static NTSTATUS mdl_retrieve(WDFREQUEST handle, bool input, PMDL *out) {
     }
     NTSTATUS status = STATUS_SUCCESS;
     bool wrong_type =
-        of->config.type == (uint32_t)(input ? WdfRequestTypeRead : WdfRequestTypeWrite);
+        of->config.type == (uint32_t)(input ? WdfRequestTypeRead : WdfRequestTypeWrite) ||
+        is_method_neither(of);
     PMDL mdl = input ? of->config.input : of->config.output;
     uint64_t length = input ? of->config.input_length : of->config.output_length;
     if (out == NULL) {

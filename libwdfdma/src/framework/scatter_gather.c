@@ -12,16 +12,29 @@ static bool limit_is_exceeded(const transaction *item, uint64_t registers) {
 /* True where the first MDL holds all of a range: then [registers] are what it needs. */
 HOT_INLINE bool range_is_plain(const transaction *item, uint64_t offset, uint64_t length,
                                uint64_t *registers) {
-    if (!cursor_is_good(item) || offset + length > item->cursor->mdl->ByteCount || length == 0) {
+    uint64_t byte_count = item->cursor == NULL ? 0 : item->cursor->mdl->ByteCount;
+    if (!cursor_is_good(item) || offset >= byte_count || length > byte_count - offset ||
+        length == 0) {
         return false;
     }
     *registers = pages_spanned(mdl_page_offset(item->cursor->mdl, offset), length);
     return true;
 }
 
+/* How many fragments from [offset] of [from] on are taken along by one that was asked: itself, or all
+ * that the MDL holds once [asked] of them have shown every alignment in a page. */
+static uint64_t fragments_alike(const MDL *from, uint64_t offset, uint64_t fragment, uint64_t left,
+                                uint64_t asked) {
+    uint64_t here = from->ByteCount > offset ? from->ByteCount - offset : 0;
+    uint64_t row = (here < left ? here : left) / fragment;
+    bool shown = fragment % PAGE_BYTES == 0 || asked >= PAGE_BYTES;
+    return shown && row > 1 ? row : 1;
+}
+
 /* Asks needed() of each maximum fragment in turn. The ones past the first refusal do not matter. */
 NO_INLINE static NTSTATUS fragments_check(wdfdma_machine *machine, transaction *item) {
     uint64_t done = 0;
+    uint64_t asked = 0;
     PMDL from = item->mdl;
     uint64_t from_offset = item->offset;
     while (done < item->length) {
@@ -44,13 +57,15 @@ NO_INLINE static NTSTATUS fragments_check(wdfdma_machine *machine, transaction *
         if (limit_is_exceeded(item, need.registers)) {
             return STATUS_WDF_TOO_FRAGMENTED;
         }
-        done += fragment;
-        from_offset += fragment;
+        uint64_t passed = fragment * fragments_alike(from, from_offset, fragment, left, ++asked);
+        done += passed;
+        from_offset += passed;
         /* As far as the chain is known to be good: the next round finds the rest. */
         while (from->Next != NULL && from_offset >= from->ByteCount &&
                mdl_find(machine, from->Next) != NULL) {
             from_offset -= from->ByteCount;
             from = from->Next;
+            asked = 0;
         }
     }
     return STATUS_SUCCESS;
@@ -101,6 +116,10 @@ HOT_PATH NTSTATUS gather_initialize(wdfdma_machine *machine, transaction *item) 
         range_need need;
         range_get_needed(machine, item->mdl, item->offset, item->length, &need);
         registers = need.registers;
+        if (need.broken) {
+            mdl_bugcheck(machine);
+            return STATUS_UNSUCCESSFUL;
+        }
     }
     if (is_single_transfer(item)) {
         return list_buffer_prepare(machine, item, registers);
@@ -159,8 +178,9 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
                      .length = request->length,
                      .left = request->length};
     uint64_t registers;
-    if (UNLIKELY(!range_is_plain(item, request->offset, request->length, &registers)) &&
-        !list_find(machine, request, &part)) {
+    bool plain = range_is_plain(item, request->offset, request->length, &registers) &&
+                 registers == granted->count;
+    if (UNLIKELY(!plain) && !list_find(machine, request, &part)) {
         return DeallocateObjectKeepRegisters;
     }
     request->capacity = item->hal.gather.capacity;

@@ -21,6 +21,13 @@ static size_t attributes_get_context_bytes(const WDF_OBJECT_ATTRIBUTES *attribut
                                                 : attributes->ContextTypeInfo->ContextSize;
 }
 
+static bool levels_are_valid(const WDF_OBJECT_ATTRIBUTES *attributes) {
+    return attributes->ExecutionLevel >= WdfExecutionLevelInheritFromParent &&
+           attributes->ExecutionLevel <= WdfExecutionLevelDispatch &&
+           attributes->SynchronizationScope >= WdfSynchronizationScopeInheritFromParent &&
+           attributes->SynchronizationScope <= WdfSynchronizationScopeNone;
+}
+
 /* The framework's own checks of WDF_OBJECT_ATTRIBUTES, in the order of their fields. */
 bool fx_attributes_are_valid(wdfdma_machine *machine, PWDF_OBJECT_ATTRIBUTES attributes,
                              NTSTATUS *status) {
@@ -35,7 +42,9 @@ bool fx_attributes_are_valid(wdfdma_machine *machine, PWDF_OBJECT_ATTRIBUTES att
     } else if (attributes->ContextSizeOverride != 0 &&
                (type == NULL || attributes->ContextSizeOverride < type->ContextSize)) {
         *status = STATUS_WDF_OBJECT_ATTRIBUTES_INVALID;
-    } else if (type != NULL && type->Size != sizeof *type) {
+    } else if (type != NULL && (type->Size != sizeof *type || type->ContextSize == 0)) {
+        *status = STATUS_WDF_OBJECT_ATTRIBUTES_INVALID;
+    } else if (!levels_are_valid(attributes)) {
         *status = STATUS_WDF_OBJECT_ATTRIBUTES_INVALID;
     }
     return *status == STATUS_SUCCESS;
@@ -100,6 +109,9 @@ NTSTATUS fx_create(wdfdma_machine *machine, wdfdma_object_type type, size_t byte
     NTSTATUS status = STATUS_SUCCESS;
     if (!fx_attributes_are_valid(machine, attributes, &status)) {
         return status;
+    }
+    if (parent != NULL && parent->deleting) {
+        return STATUS_DELETE_PENDING;
     }
     fx_object *made = (fx_object *)object_create(machine, type, bytes);
     if (made == NULL) {
@@ -168,6 +180,7 @@ static void fx_dereference(wdfdma_machine *machine, fx_object *item) {
     if (--item->references != 0) {
         return;
     }
+    item->destroying = true;
     for (fx_context *at = item->contexts; at != NULL && !machine->state.halted; at = at->next) {
         context_callback(machine, item, at->destroy);
     }
@@ -199,14 +212,22 @@ static void object_delete(wdfdma_machine *machine, fx_object *gone) {
     fx_dereference(machine, gone);
 }
 
-/* Walks down to the last child that is not being deleted, and up again: no recursion, however
- * deep a driver nests. */
+static void delete_refuse(wdfdma_machine *machine, const fx_object *item) {
+    verifier_wdf_violation(machine, WDFDMA_WDF_OBJECT_ERROR, item->head.handle, 0, &item->head);
+}
+
+/* Walks down to the last child and up again: no recursion, however deep a driver nests. A child that
+ * is being deleted further out, in whose callback this call is made, would outlive its parent. */
 void fx_delete(wdfdma_machine *machine, fx_object *gone) {
     uint64_t last = gone->head.handle;
     fx_object *at = gone;
     gone->deleting = true;
     while (!machine->state.halted) {
-        if (at->last_child != NULL && !at->last_child->deleting) {
+        if (at->last_child != NULL && at->last_child->deleting) {
+            delete_refuse(machine, gone);
+            return;
+        }
+        if (at->last_child != NULL) {
             at = at->last_child;
             at->deleting = true;
             continue;
@@ -233,10 +254,6 @@ static fx_object *any_enter(ddi_call *call, WDFOBJECT handle) {
         return (fx_object *)found;
     }
     return ddi_enter_slow(call, bits, type, WDFDMA_OP_OBJECT_CALL);
-}
-
-static void delete_refuse(wdfdma_machine *machine, const fx_object *item) {
-    verifier_wdf_violation(machine, WDFDMA_WDF_OBJECT_ERROR, item->head.handle, 0, &item->head);
 }
 
 VOID WdfObjectDelete(WDFOBJECT Object) {
@@ -268,10 +285,15 @@ void WdfObjectReferenceActual(WDFOBJECT Handle, PVOID Tag, LONG Line, PCCH File)
     (void)File;
     ddi_call call;
     fx_object *item = any_enter(&call, Handle);
-    if (item != NULL) {
-        item->references++;
-        ddi_leave(&call);
+    if (item == NULL) {
+        return;
     }
+    if (item->destroying) {
+        delete_refuse(call.machine, item);
+    } else {
+        item->references++;
+    }
+    ddi_leave(&call);
 }
 
 void WdfObjectDereferenceActual(WDFOBJECT Handle, PVOID Tag, LONG Line, PCCH File) {
@@ -283,7 +305,7 @@ void WdfObjectDereferenceActual(WDFOBJECT Handle, PVOID Tag, LONG Line, PCCH Fil
     if (item == NULL) {
         return;
     }
-    if (item->references == 1 && item->head.kind != KIND_DELETED) {
+    if (item->destroying || (item->references == 1 && item->head.kind != KIND_DELETED)) {
         delete_refuse(call.machine, item);
     } else {
         fx_dereference(call.machine, item);

@@ -62,7 +62,9 @@ static bool request_take_run(wdfdma_machine *machine, hal_request *request) {
     if (!pool_take(machine, request->count, &request->base)) {
         return false;
     }
-    request->adapter->registers_held += request->count;
+    adapter *by = request->adapter;
+    by->registers_held += request->count;
+    machine->hal->pool.owners[request->base] = object_get_unit(machine, &by->head);
     return true;
 }
 
@@ -77,6 +79,7 @@ static bool request_take(wdfdma_machine *machine, hal_request *request) {
 static void channel_own(hal_request *request) {
     request->adapter->channel = request;
     request->adapter->channel_owned = true;
+    request->adapter->ownerships++;
 }
 
 static void channel_disown(adapter *by) {
@@ -175,9 +178,12 @@ NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, hal_rou
  * are freed. */
 static bool run_is_held(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count) {
     uint32_t held = pool_get_run(machine, base);
-    if (LIKELY(held == count && from->registers_held >= count)) {
+    bool own =
+        held != 0 && machine->hal->pool.owners[base] == object_get_unit(machine, &from->head);
+    if (LIKELY(held == count && own)) {
         return true;
     }
+    held = own ? held : 0;
     uint64_t extra = held < count ? count - held : count;
     dma_bugcheck(machine, DMA_VIOLATION_FREED_REGISTERS_TWICE, extra, base, held, &from->head);
     return false;
@@ -197,7 +203,7 @@ void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint3
 /* The registers go first; what they let through may have freed the channel by the time they are
  * gone. */
 void channel_free(wdfdma_machine *machine, adapter *from) {
-    const hal_request *owner = from->channel;
+    uint32_t ownership = from->ownerships;
     uint32_t count = from->channel_count;
     from->channel_count = 0;
     if (count != 0) {
@@ -206,7 +212,7 @@ void channel_free(wdfdma_machine *machine, adapter *from) {
     if (machine->state.halted) {
         return;
     }
-    if (!from->channel_owned || from->channel != owner) {
+    if (!from->channel_owned || from->ownerships != ownership) {
         verifier_rule(machine, WDFDMA_RULE_CHANNEL_NOT_OWNED, &from->head);
         return;
     }

@@ -28,10 +28,8 @@ NTSTATUS common_allocate(wdfdma_machine *machine, adapter *by, uint64_t bytes, c
         data_free(machine, out->pfns);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    out->element.Address.QuadPart = (LONGLONG)out->logical;
-    out->element.Length = (ULONG)(pages * PAGE_BYTES);
-    out->map = (mapping){.elements = &out->element,
-                         .element_count = 1,
+    out->map = (mapping){.offset = out->logical,
+                         .length = pages * PAGE_BYTES,
                          .first_register = NO_REGISTER,
                          .device_reads = true,
                          .device_writes = true};

@@ -82,7 +82,7 @@ void mapping_end(wdfdma_machine *machine, mapping *gone) {
     }
     gone->live = false;
     machine->state.mappings--;
-    if (LIKELY(gone->pages == NULL)) {
+    if (LIKELY(!gone->indexed)) {
         mapping_unlink(machine->hal, gone);
     } else {
         mapping_unindex(machine, gone);
@@ -115,22 +115,72 @@ static bool mapped_page_add(wdfdma_machine *machine, mapping *to, uint64_t addre
     return true;
 }
 
-static bool mapping_index(wdfdma_machine *machine, mapping *made) {
-    for (uint32_t i = 0; i < made->element_count; i++) {
-        uint64_t address = (uint64_t)made->elements[i].Address.QuadPart;
-        uint64_t left = made->elements[i].Length;
-        while (left != 0) {
-            uint64_t in_page = address % PAGE_BYTES;
-            uint64_t here = left < PAGE_BYTES - in_page ? left : PAGE_BYTES - in_page;
-            if (!mapped_page_add(machine, made, address, here)) {
-                mapping_unindex(machine, made);
-                return false;
-            }
-            address += here;
-            left -= here;
+/* Consecutive logical addresses, page by page. */
+static bool addresses_index(wdfdma_machine *machine, mapping *made, uint64_t address,
+                            uint64_t left) {
+    while (left != 0) {
+        uint64_t in_page = address % PAGE_BYTES;
+        uint64_t here = left < PAGE_BYTES - in_page ? left : PAGE_BYTES - in_page;
+        if (!mapped_page_add(machine, made, address, here)) {
+            return false;
         }
+        address += here;
+        left -= here;
     }
     return true;
+}
+
+/* What one MDL holds of the range. [index] is the register of its first page. */
+static bool part_index(wdfdma_machine *machine, mapping *made, const mdl_walk *part,
+                       uint64_t index) {
+    uint64_t at = part->at->mdl->ByteOffset + part->offset;
+    uint64_t in_page = at % PAGE_BYTES;
+    if (made->first_register != NO_REGISTER) {
+        return addresses_index(machine, made, REGISTERS_ADDRESS + index * PAGE_BYTES + in_page,
+                               part->length);
+    }
+    for (uint64_t done = 0; done < part->length;) {
+        uint64_t left = part->length - done;
+        uint64_t here = left < PAGE_BYTES - in_page ? left : PAGE_BYTES - in_page;
+        uint64_t pfn = part->at->pfns[(at + done) / PAGE_BYTES];
+        if (!addresses_index(machine, made, pfn * PAGE_BYTES + in_page, here)) {
+            return false;
+        }
+        done += here;
+        in_page = 0;
+    }
+    return true;
+}
+
+/* From the chain, not from the list that the driver was given: that is the driver's to write. What
+ * of the chain is no more, or has grown past its registers, is not the device's. */
+static bool chain_index(wdfdma_machine *machine, mapping *made) {
+    mdl_walk part;
+    uint64_t index = made->first_register;
+    uint64_t end = made->first_register + (uint64_t)made->register_count;
+    bool more = mdl_walk_begin(machine, &part, made->mdl, made->offset, made->length);
+    while (more) {
+        uint64_t pages = pages_spanned(mdl_page_offset(part.at->mdl, part.offset), part.length);
+        if (made->first_register != NO_REGISTER && index + pages > end) {
+            break;
+        }
+        if (!part_index(machine, made, &part, index)) {
+            return false;
+        }
+        index += pages;
+        more = mdl_walk_next(machine, &part);
+    }
+    return true;
+}
+
+static bool mapping_index(wdfdma_machine *machine, mapping *made) {
+    bool done = made->mdl == NULL ? addresses_index(machine, made, made->offset, made->length)
+                                  : chain_index(machine, made);
+    if (!done) {
+        mapping_unindex(machine, made);
+    }
+    made->indexed = done;
+    return done;
 }
 
 static bool mappings_index(wdfdma_machine *machine) {
@@ -206,7 +256,11 @@ static NTSTATUS device_access(wdfdma_machine *machine, uint64_t address, uint8_t
     if (!mappings_index(machine)) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    if (!access_is_allowed(machine, address, bytes, write)) {
+    ddi_call call;
+    ddi_begin(&call, machine, write ? WDFDMA_OP_DEVICE_WRITE : WDFDMA_OP_DEVICE_READ);
+    bool allowed = access_is_allowed(machine, address, bytes, write);
+    ddi_leave(&call);
+    if (!allowed) {
         return STATUS_UNSUCCESSFUL;
     }
     for (size_t done = 0; done < bytes;) {
@@ -237,7 +291,7 @@ NTSTATUS wdfdma_device_write(wdfdma_machine *machine, uint64_t address, const vo
 bool mapping_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
     uint64_t count = 0;
     for (const mapping *at = machine->hal->unindexed; at != NULL; at = at->next) {
-        if (!at->live || at->pages != NULL) {
+        if (!at->live || at->indexed) {
             return check_fail(out, "a mapping in the list is live and not indexed", count, 1,
                               at->live);
         }

@@ -65,14 +65,14 @@ typedef struct transfer_context {
 typedef struct mapping {
     struct mapping *next;
     struct mapping *previous;
-    struct mapped_page *pages; /* in the index; NULL: not indexed */
-    PMDL mdl;                  /* the first MDL of the chain that holds the range's first byte */
-    const SCATTER_GATHER_ELEMENT *elements;
-    uint64_t offset; /* of the range in [mdl] */
+    struct mapped_page *pages; /* in the index */
+    PMDL mdl;                  /* the chain that the range is of, or NULL: consecutive pages */
+    uint64_t offset;           /* of the range in [mdl]; without one, its logical address */
     uint64_t length;
-    uint32_t element_count;
     uint32_t first_register; /* NO_REGISTER where the range does not bounce */
+    uint32_t register_count; /* of the run that it may use */
     bool live;
+    bool indexed;
     bool device_reads;
     bool device_writes;
 } mapping;
@@ -89,6 +89,7 @@ struct adapter {
     uint32_t map_registers;
     uint32_t version;
     uint32_t waiting;      /* length of [queue] */
+    uint32_t ownerships;   /* of the channel, so far: tells one from the next */
     uint32_t channel_base; /* the run that came with the channel */
     uint32_t channel_count;
     uint32_t registers_held;
@@ -117,6 +118,7 @@ typedef struct pool {
     uint64_t *held;   /* bit set: not free; bits past the end are set */
     free_runs *nodes; /* a heap-ordered tree over the words, root at 1 */
     uint32_t *runs;   /* length of the run that begins at a register, or 0 */
+    uint32_t *owners; /* the unit of the adapter that such a run was granted to */
     uint32_t word_count;
     uint32_t leaf_count; /* a power of two, at least word_count */
     uint32_t low_word;   /* every word below it is full */
@@ -312,7 +314,6 @@ typedef struct common_memory {
     uint64_t pages;
     uint64_t *pfns;
     mapping map;
-    SCATTER_GATHER_ELEMENT element;
 } common_memory;
 NTSTATUS common_allocate(wdfdma_machine *machine, adapter *by, uint64_t bytes, common_memory *out);
 void common_free(wdfdma_machine *machine, adapter *by, common_memory *gone);

@@ -2,14 +2,6 @@
  * PutScatterGatherList. */
 #include "hal.h"
 
-bool list_find(wdfdma_machine *machine, const list_request *request, mdl_walk *part) {
-    if (mdl_walk_begin(machine, part, request->mdl, request->offset, request->length)) {
-        return true;
-    }
-    mdl_bugcheck(machine);
-    return false;
-}
-
 void list_fill(wdfdma_machine *machine, const list_request *request, const mdl_walk *part,
                mapping *map, PSCATTER_GATHER_LIST list) {
     adapter *by = request->request.adapter;
@@ -21,11 +13,11 @@ void list_fill(wdfdma_machine *machine, const list_request *request, const mdl_w
     list->NumberOfElements = (ULONG)elements;
     list->Reserved = 0;
     map->pages = NULL;
+    map->indexed = false;
     map->mdl = request->mdl;
-    map->elements = list->Elements;
     map->offset = request->offset;
     map->length = request->length;
-    map->element_count = (uint32_t)elements;
+    map->register_count = request->request.count;
     map->first_register = first_register;
     map->device_reads = request->to_device;
     map->device_writes = !request->to_device;
@@ -52,6 +44,18 @@ NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request
         return STATUS_UNSUCCESSFUL;
     }
     return past_end ? STATUS_BUFFER_TOO_SMALL : STATUS_SUCCESS;
+}
+
+/* A chain that needs more registers than were asked for has been changed meanwhile. */
+bool list_find(wdfdma_machine *machine, const list_request *request, mdl_walk *part) {
+    uint64_t registers;
+    list_get_registers(machine, request, &registers);
+    if (registers == request->request.count &&
+        mdl_walk_begin(machine, part, request->mdl, request->offset, request->length)) {
+        return true;
+    }
+    mdl_bugcheck(machine);
+    return false;
 }
 
 void list_put(wdfdma_machine *machine, adapter *by, mapping *map, uint32_t base, uint32_t count) {

@@ -175,8 +175,9 @@ void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t lengt
         length != 0 && mdl_walk_begin(machine, &part, through->mdl, through->offset, length);
     while (more) {
         uint64_t pages = part_get_pages(&part);
-        if (UNLIKELY(index + pages > machine->config.map_registers)) {
-            break; /* the driver has changed its chain since it was mapped */
+        if (UNLIKELY(index + pages > through->first_register + (uint64_t)through->register_count)) {
+            mdl_bugcheck(machine); /* the driver has changed its chain since it was mapped */
+            return;
         }
         part_copy(machine, &part, index, to_registers);
         index += pages;
@@ -230,11 +231,11 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
     element->Length = (ULONG)length;
     element->Reserved = 0;
     out->pages = NULL;
+    out->indexed = false;
     out->mdl = part->of->mdl;
-    out->elements = element;
     out->offset = part->offset;
     out->length = length;
-    out->element_count = 1;
+    out->register_count = part->registers;
     out->first_register = bounces ? part->base : NO_REGISTER;
     out->device_reads = part->to_device;
     out->device_writes = !part->to_device;

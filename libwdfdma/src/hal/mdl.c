@@ -129,7 +129,7 @@ bool mdl_build(wdfdma_machine *machine, mdl_object *made, bool given) {
     } else {
         /* Never dereferenced: a virtual address that nothing else has, for offsets to be taken
          * from. */
-        made->mdl->StartVa = (PVOID)((uintptr_t)object_get_unit(machine, &made->head) << 33);
+        made->mdl->StartVa = (PVOID)(((uintptr_t)object_get_unit(machine, &made->head) + 1) << 33);
     }
     return true;
 }

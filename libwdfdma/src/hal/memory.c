@@ -13,6 +13,7 @@ typedef struct page_block {
     struct page_block *next_free;
     uint8_t *bytes;
     uint64_t *pfns; /* of its pages, in order */
+    uint32_t *page_references;
     uint64_t references;
     uint64_t pages; /* in use */
     uint32_t size_class;
@@ -74,6 +75,7 @@ static page_block *block_take(wdfdma_machine *machine, uint64_t pages) {
             return NULL;
         }
         of->blocks_free[size_class] = block->next_free;
+        machine->state.objects[WDFDMA_OBJECT_MEMORY]++;
         memset(block->bytes, 0, (size_t)pages * PAGE_BYTES);
     } else {
         block = (page_block *)object_create(machine, WDFDMA_OBJECT_MEMORY, sizeof *block);
@@ -97,6 +99,8 @@ static void block_free(wdfdma_machine *machine, page_block *block) {
     hal *of = machine->hal;
     data_free(machine, block->pfns);
     block->pfns = NULL;
+    block->page_references = NULL;
+    machine->state.objects[WDFDMA_OBJECT_MEMORY]--;
 #if WDFDMA_HOSTILE
     memset(block->bytes, 0xDD, (size_t)block->pages * PAGE_BYTES);
 #endif
@@ -105,13 +109,10 @@ static void block_free(wdfdma_machine *machine, page_block *block) {
     of->blocks_free[block->size_class] = block;
 }
 
-static void block_forget(wdfdma_machine *machine, page_block *block) {
-    for (uint64_t page = 0; page < block->pages; page++) {
-        table_remove(&machine->hal->frames, block->pfns[page]);
-        table_remove(&machine->hal->hosts,
-                     host_get_number(machine, block->bytes + page * PAGE_BYTES));
-    }
-    block_free(machine, block);
+/* A page without a reference: its frame may come to life again, zeroed. */
+static void page_forget(wdfdma_machine *machine, page_block *block, uint64_t page) {
+    table_remove(&machine->hal->frames, block->pfns[page]);
+    table_remove(&machine->hal->hosts, host_get_number(machine, block->bytes + page * PAGE_BYTES));
 }
 
 /* Enters the frames that are not alive yet; false, with all of them taken out again, where
@@ -145,7 +146,9 @@ static void frames_leave(wdfdma_machine *machine, const uint64_t *pfns, size_t c
 static bool block_fill(wdfdma_machine *machine, page_block *block, const uint64_t *pfns,
                        size_t count) {
     uint64_t page = 0;
-    block->pfns = data_allocate(machine, (size_t)block->pages * sizeof *block->pfns, NULL);
+    size_t pages = (size_t)block->pages;
+    block->pfns = data_allocate(machine, pages * (sizeof(uint64_t) + sizeof(uint32_t)), NULL);
+    block->page_references = block->pfns == NULL ? NULL : (uint32_t *)(void *)(block->pfns + pages);
     for (size_t i = 0; block->pfns != NULL && i < count; i++) {
         uint64_t *value = table_find(&machine->hal->frames, pfns[i]);
         if (*value != NO_BLOCK) {
@@ -204,7 +207,10 @@ bool memory_reference(wdfdma_machine *machine, uint64_t *pfns, size_t count, boo
     uint8_t *start = memory_get_page(machine, pfns[0]);
     *contiguous = start;
     for (size_t i = 0; i < count; i++) {
-        value_get_block(machine, *table_find(&machine->hal->frames, pfns[i]))->references++;
+        uint64_t value = *table_find(&machine->hal->frames, pfns[i]);
+        page_block *block = value_get_block(machine, value);
+        block->references++;
+        block->page_references[value >> PAGE_SHIFT_IN_VALUE]++;
         if (memory_get_page(machine, pfns[i]) != start + i * PAGE_BYTES) {
             *contiguous = NULL;
         }
@@ -214,9 +220,14 @@ bool memory_reference(wdfdma_machine *machine, uint64_t *pfns, size_t count, boo
 
 void memory_dereference(wdfdma_machine *machine, const uint64_t *pfns, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        page_block *block = value_get_block(machine, *table_find(&machine->hal->frames, pfns[i]));
+        uint64_t value = *table_find(&machine->hal->frames, pfns[i]);
+        uint64_t page = value >> PAGE_SHIFT_IN_VALUE;
+        page_block *block = value_get_block(machine, value);
+        if (--block->page_references[page] == 0) {
+            page_forget(machine, block, page);
+        }
         if (--block->references == 0) {
-            block_forget(machine, block);
+            block_free(machine, block);
         }
     }
 }

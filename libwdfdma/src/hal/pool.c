@@ -194,7 +194,7 @@ static uint32_t leaves_of(uint32_t words) {
 size_t pool_get_bytes(uint32_t registers) {
     size_t leaves = leaves_of(words_of(registers));
     return leaves * sizeof(uint64_t) + 2 * leaves * sizeof(free_runs) +
-           (size_t)registers * sizeof(uint32_t);
+           2 * (size_t)registers * sizeof(uint32_t);
 }
 
 /* The words past the end are full, and so are the nodes over them, which are zero as the memory
@@ -207,6 +207,7 @@ void pool_open(wdfdma_machine *machine, void *memory) {
     of->held = memory;
     of->nodes = (free_runs *)(void *)(of->held + of->leaf_count);
     of->runs = (uint32_t *)(void *)(of->nodes + 2 * (size_t)of->leaf_count);
+    of->owners = of->runs + registers;
     of->stale_word = NONE;
     uint32_t last_bits = registers - (of->word_count - 1) * WORD_BITS;
     if (last_bits < WORD_BITS) {

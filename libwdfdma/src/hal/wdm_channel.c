@@ -72,7 +72,17 @@ wdm_context *wdm_context_get(wdfdma_machine *machine, PVOID given) {
         return NULL;
     }
     made->transfer.complete = transfer_is_complete;
+    made->transfer.given = given;
     return made;
+}
+
+void wdm_context_drop(wdfdma_machine *machine, wdm_context *unused) {
+    bool used = unused == NULL || unused->waiting != NULL || unused->owns_channel ||
+                unused->transfer.mapped || unused->transfer.cancelled;
+    if (!used) {
+        table_remove(&machine->hal->wdm_contexts, (uint64_t)(uintptr_t)unused->transfer.given);
+        data_free(machine, unused);
+    }
 }
 
 NTSTATUS wdm_initialize_dma_transfer_context(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferContext) {
@@ -81,17 +91,16 @@ NTSTATUS wdm_initialize_dma_transfer_context(PDMA_ADAPTER DmaAdapter, PVOID DmaT
         return STATUS_UNSUCCESSFUL;
     }
     wdfdma_machine *machine = entered.call.machine;
-    wdm_context *context = wdm_context_get(machine, DmaTransferContext);
+    wdm_context *context = wdm_context_find(machine, DmaTransferContext);
     NTSTATUS status = STATUS_SUCCESS;
     if (DmaTransferContext == NULL) {
         status = STATUS_INVALID_PARAMETER;
-    } else if (context == NULL) {
-        status = STATUS_INSUFFICIENT_RESOURCES;
-    } else if (context->transfer.mapped || context->waiting != NULL) {
+    } else if (context != NULL && (context->transfer.mapped || context->waiting != NULL)) {
         verifier_rule(machine, WDFDMA_RULE_MAPPED_TWICE, &entered.by->head);
         status = STATUS_UNSUCCESSFUL;
-    } else {
+    } else if (context != NULL) {
         transfer_context_initialize(&context->transfer);
+        wdm_context_drop(machine, context);
     }
     wdm_leave(&entered);
     return status;
@@ -128,7 +137,11 @@ static IO_ALLOCATION_ACTION channel_is_granted(wdfdma_machine *machine, hal_requ
     }
     if (action == KeepObject && by->channel == granted) {
         by->wdm_owner = asked;
+        if (asked->transfer != NULL) {
+            asked->transfer->owns_channel = true;
+        }
     } else {
+        wdm_context_drop(machine, asked->transfer);
         data_free(machine, asked);
     }
     return action;
@@ -140,6 +153,7 @@ static NTSTATUS channel_ask(wdfdma_machine *machine, wdm_request *asked, bool sy
         channel_allocate(machine, &asked->list.request, channel_is_granted, synchronous);
     if (!NT_SUCCESS(status)) {
         request_forget(asked);
+        wdm_context_drop(machine, asked->transfer);
         data_free(machine, asked);
     }
     return machine->state.halted ? STATUS_UNSUCCESSFUL : status;
@@ -209,11 +223,8 @@ BOOLEAN wdm_cancel_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Devic
     if (asked != NULL && asked->list.request.adapter == entered.by) {
         request_forget(asked);
         cancelled = channel_cancel(machine, &asked->list.request) && !machine->state.halted;
-        if (asked->target != NULL) {
-            data_free(machine, asked->target->list);
-            data_free(machine, asked->target);
-        }
-        data_free(machine, asked);
+        wdm_request_discard(machine, asked);
+        wdm_context_drop(machine, transfer);
     }
     wdm_leave(&entered);
     return cancelled;
@@ -222,7 +233,7 @@ BOOLEAN wdm_cancel_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Devic
 /* Frees the channel of [by]; the registers that came with it too, unless the driver keeps those. */
 static void channel_give_up(wdfdma_machine *machine, adapter *by, bool keeps_registers) {
     wdm_request *owner = by->wdm_owner;
-    if (!by->channel_owned) {
+    if (!by->channel_owned || by->channel->waiting != WDFDMA_WAITING_NOT) {
         dma_bugcheck(machine, DMA_VIOLATION_FREED_CHANNEL_TWICE, 1, 0, 0, &by->head);
         return;
     }
@@ -235,6 +246,10 @@ static void channel_give_up(wdfdma_machine *machine, adapter *by, bool keeps_reg
     }
     by->wdm_owner = NULL;
     by->channel_count = keeps_registers ? 0 : by->channel_count;
+    if (owner != NULL && owner->transfer != NULL) {
+        owner->transfer->owns_channel = false;
+        wdm_context_drop(machine, owner->transfer);
+    }
     channel_free(machine, by);
     data_free(machine, owner);
 }
@@ -292,6 +307,11 @@ NTSTATUS wdm_cancel_mapped_transfer(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferCo
     if (transfer == NULL && by->controller != NULL && DmaTransferContext != NULL &&
         by->controller->given == DmaTransferContext) {
         transfer = by->controller;
+    }
+    if (transfer == NULL && DmaTransferContext != NULL) {
+        /* Not mapped: from now on it is cancelled, and remembered for that. */
+        given = wdm_context_get(machine, DmaTransferContext);
+        transfer = given == NULL ? NULL : &given->transfer;
     }
     NTSTATUS status = STATUS_INVALID_PARAMETER;
     if (transfer != NULL) {

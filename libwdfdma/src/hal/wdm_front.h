@@ -36,6 +36,7 @@ typedef struct wdm_request {
 typedef struct wdm_context {
     transfer_context transfer; /* first */
     wdm_request *waiting;
+    bool owns_channel;
     PDMA_COMPLETION_ROUTINE routine;
     PVOID routine_context;
     PDEVICE_OBJECT device;
@@ -68,6 +69,10 @@ PVOID base_to_wdm(uint32_t base);
 bool base_from_wdm(wdfdma_machine *machine, PVOID given, uint32_t *base, uint32_t *count);
 wdm_context *wdm_context_find(wdfdma_machine *machine, PVOID given);
 wdm_context *wdm_context_get(wdfdma_machine *machine, PVOID given);
+/* Forgets a context that nothing goes on under: one that is not known is as one just initialized. */
+void wdm_context_drop(wdfdma_machine *machine, wdm_context *unused);
+/* Frees a request that nobody waits for any more, and the list that it was for. */
+void wdm_request_discard(wdfdma_machine *machine, wdm_request *asked);
 /* Where [address] lies in the buffer of [mdl]. */
 uint64_t wdm_get_offset(const MDL *mdl, PVOID address);
 

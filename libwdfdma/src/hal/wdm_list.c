@@ -36,6 +36,7 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
     wdm_list *target = asked.target;
     if (asked.transfer != NULL) {
         asked.transfer->waiting = NULL;
+        wdm_context_drop(machine, asked.transfer);
     }
     mdl_walk part;
     if (list_find(machine, &asked.list, &part)) {
@@ -53,7 +54,7 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
     return DeallocateObjectKeepRegisters;
 }
 
-static void list_discard(wdfdma_machine *machine, wdm_request *asked) {
+void wdm_request_discard(wdfdma_machine *machine, wdm_request *asked) {
     wdm_list *target = asked == NULL ? NULL : asked->target;
     if (target != NULL) {
         PSCATTER_GATHER_LIST key = target->drivers != NULL ? target->drivers : target->list;
@@ -80,7 +81,7 @@ static wdm_request *list_request_create(wdfdma_machine *machine, adapter *by, co
     uint64_t key = (uint64_t)(uintptr_t)(ask->buffer != NULL ? ask->buffer : (PVOID)target->list);
     if (target->list == NULL ||
         !table_put(machine, &machine->hal->wdm_lists, key, (uint64_t)(uintptr_t)target)) {
-        list_discard(machine, asked);
+        wdm_request_discard(machine, asked);
         return NULL;
     }
     asked->list.request.adapter = by;
@@ -130,7 +131,7 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
     wdm_context *transfer = wdm_context_get(machine, ask->transfer);
     wdm_request *asked = list_request_create(machine, by, ask, registers);
     if (asked == NULL || (transfer == NULL && ask->transfer != NULL)) {
-        list_discard(machine, asked);
+        wdm_request_discard(machine, asked);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     asked->transfer = transfer;
@@ -146,8 +147,9 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
     if (!NT_SUCCESS(status)) {
         if (transfer != NULL) {
             transfer->waiting = NULL;
+            wdm_context_drop(machine, transfer);
         }
-        list_discard(machine, asked);
+        wdm_request_discard(machine, asked);
     } else if (out != NULL) {
         *out = list;
     }

@@ -33,6 +33,9 @@ static bool range_begin(wdfdma_machine *machine, const adapter *by, const wdm_ra
 static bool base_is_usable(wdfdma_machine *machine, const adapter *by, PVOID given, uint32_t *base,
                            uint32_t *count) {
     bool known = base_from_wdm(machine, given, base, count);
+    if (known && *base != NO_REGISTER) {
+        known = machine->hal->pool.owners[*base] == object_get_unit(machine, &by->head);
+    }
     if (known && (*base != NO_REGISTER) == by->needs_registers) {
         return true;
     }
@@ -151,7 +154,9 @@ static void mapping_flush(wdfdma_machine *machine, wdm_mapping *used, uint64_t b
     uint64_t last = end < part.offset + part.length ? end : part.offset + part.length;
     if (part.device_writes && part.first_register != NO_REGISTER && part.offset + skipped < last) {
         uint32_t in_page = mdl_page_offset(part.mdl, part.offset);
-        part.first_register += (uint32_t)((in_page + skipped) / PAGE_BYTES);
+        uint32_t passed = (uint32_t)((in_page + skipped) / PAGE_BYTES);
+        part.first_register += passed;
+        part.register_count -= passed;
         part.offset += skipped;
         bounce_copy(machine, &part, last - part.offset, false);
     }

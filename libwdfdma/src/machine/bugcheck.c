@@ -39,7 +39,11 @@ void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t par
         record->values[4] = rule;
     }
     if (machine->config.handler != NULL) {
+        /* Inside a call, whatever it was called from: the handler cannot end or restore. */
+        uint32_t op = machine->state.op;
+        machine->state.op = op == WDFDMA_OP_NONE ? (uint32_t)WDFDMA_OP_CONTROL : op;
         machine->config.handler(machine, kept, machine->config.handler_context);
+        machine->state.op = op;
     }
 }
 

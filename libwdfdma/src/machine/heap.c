@@ -31,7 +31,7 @@ static size_t class_get_bytes(uint32_t size_class) {
 }
 
 void *data_allocate(wdfdma_machine *machine, size_t bytes, const object *owner) {
-    if (allocation_fails(machine) || bytes > SIZE_MAX / 4) {
+    if (allocation_fails(machine) || bytes > machine->regions[REGION_DATA].limit_bytes) {
         return NULL;
     }
     uint32_t size_class =

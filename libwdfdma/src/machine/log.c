@@ -37,6 +37,9 @@ NTSTATUS wdfdma_log_configure(wdfdma_machine *machine, uint64_t records) {
     if (machine == NULL) {
         return STATUS_INVALID_PARAMETER;
     }
+    if (machine->state.halted) {
+        return STATUS_UNSUCCESSFUL;
+    }
     region *part = &machine->regions[REGION_LOG];
     if (records != WDFDMA_LOG_GROWS) {
         if (records > part->limit_bytes / sizeof(wdfdma_log_record)) {

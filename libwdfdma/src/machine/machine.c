@@ -80,6 +80,9 @@ NTSTATUS wdfdma_machine_fail_allocation(wdfdma_machine *machine, uint64_t n) {
     if (machine == NULL) {
         return STATUS_INVALID_PARAMETER;
     }
+    if (machine->state.halted) {
+        return STATUS_UNSUCCESSFUL;
+    }
     machine->fail_countdown = n;
     return STATUS_SUCCESS;
 }

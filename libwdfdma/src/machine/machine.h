@@ -126,7 +126,8 @@ struct wdfdma_machine {
     wdfdma_machine_state state; /* first: the control plane hands out a pointer to it */
     uint32_t attention;         /* ATTENTION_...: what a call must look at before it returns */
     wdfdma_machine_config config;
-    uint64_t id; /* the machine's bits of its handles */
+    uint64_t id;     /* the machine's bits of its handles */
+    uint64_t serial; /* no two machines of a process have the same */
     region regions[REGION_COUNT];
     object_slots slots[WDFDMA_OBJECT_TYPE_COUNT];
     void *data_free[DATA_CLASS_COUNT];

@@ -18,6 +18,7 @@ typedef struct place {
 
 _Atomic(wdfdma_machine *) registry_machines[MACHINE_COUNT + 1];
 static place places[MACHINE_COUNT];
+static uint64_t machine_count;
 static uint32_t place_count;
 static uint32_t first_free;
 static uint32_t last_free;
@@ -50,6 +51,7 @@ bool registry_add(wdfdma_machine *machine) {
     uint32_t index = place_take();
     if (index < MACHINE_COUNT) {
         machine->id = place_get_id(index);
+        machine->serial = ++machine_count;
         atomic_store_explicit(&registry_machines[index + 1], machine, memory_order_release);
     }
     platform_unlock();

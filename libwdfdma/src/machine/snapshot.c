@@ -7,7 +7,7 @@
 /* The machine's own region is copied up to struct arena, then from the tables that follow the
  * machine. */
 struct wdfdma_snapshot {
-    uint64_t machine_id;
+    uint64_t machine_serial;
     size_t used_bytes[REGION_COUNT];
     size_t bytes;
     uint8_t *copy;
@@ -40,7 +40,7 @@ NTSTATUS wdfdma_snapshot_create(wdfdma_machine *machine, wdfdma_snapshot **out) 
         free(copy);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    *made = (wdfdma_snapshot){.machine_id = machine->id, .bytes = bytes, .copy = copy};
+    *made = (wdfdma_snapshot){.machine_serial = machine->serial, .bytes = bytes, .copy = copy};
     for (int id = 0; id < REGION_COUNT; id++) {
         made->used_bytes[id] = machine->regions[id].used_bytes;
         memcpy(copy, machine->regions[id].base, made->used_bytes[id]);
@@ -63,7 +63,7 @@ static void region_restore(wdfdma_machine *machine, region_id id, const uint8_t 
 }
 
 NTSTATUS wdfdma_machine_restore(wdfdma_machine *machine, const wdfdma_snapshot *snapshot) {
-    if (machine == NULL || snapshot == NULL || snapshot->machine_id != machine->id) {
+    if (machine == NULL || snapshot == NULL || snapshot->machine_serial != machine->serial) {
         return STATUS_INVALID_PARAMETER;
     }
     if (machine->state.depth != 0 || machine->state.op != WDFDMA_OP_NONE) {

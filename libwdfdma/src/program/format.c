@@ -135,8 +135,9 @@ uint8_t reader_byte(program_reader *reader, uint8_t maximum) {
 bool reader_head(program_reader *reader, program_head *head) {
     static const uint8_t magic[] = {'W', 'D', 'P', 1};
     for (size_t i = 0; i < sizeof magic; i++) {
-        if (reader_byte(reader, UINT8_MAX) != magic[i]) {
-            return reader_fail(reader, WDFDMA_PROGRAM_NOT_A_PROGRAM, i, magic[i]);
+        uint8_t byte = reader_byte(reader, UINT8_MAX);
+        if (byte != magic[i]) {
+            return reader_fail(reader, WDFDMA_PROGRAM_NOT_A_PROGRAM, i, byte);
         }
     }
     head->map_registers = reader_number(reader, 1u << 20);
