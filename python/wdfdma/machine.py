@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from wdfdma._core import Core
 from wdfdma._native import ffi, lib
+from wdfdma.arguments import require_number
 from wdfdma.device import Device
 from wdfdma.enums import Irql
 from wdfdma.errors import BugCheck, CheckError
@@ -54,18 +55,22 @@ class Machine:
     ) -> None:
         config = ffi.new("wdfdma_machine_config *")
         lib.wdfdma_machine_config_init(config)
-        config.map_registers = map_registers
-        config.physical_address_bits = physical_address_bits
+        config.map_registers = require_number("map_registers", map_registers, 0, 1 << 20)
+        config.physical_address_bits = require_number(
+            "physical_address_bits", physical_address_bits, 12, 52
+        )
         config.force_map_registers = bool(force_map_registers)
         config.verifier = bool(verifier)
-        config.seed = seed
+        config.seed = require_number("seed", seed, 0, 2**64 - 1)
         config.log_records = _count_records(log)
         if registers_per_adapter is not None:
-            config.registers_per_adapter = registers_per_adapter
+            config.registers_per_adapter = require_number(
+                "registers_per_adapter", registers_per_adapter, 0, 2**32 - 2
+            )
         if maximum_depth is not None:
-            config.maximum_depth = maximum_depth
+            config.maximum_depth = require_number("maximum_depth", maximum_depth, 1, 1024)
         if reserve_bytes is not None:
-            config.reserve_bytes = reserve_bytes
+            config.reserve_bytes = require_number("reserve_bytes", reserve_bytes, 1 << 24, 1 << 40)
         self._core = _make_core(config)
 
     # The world
@@ -98,7 +103,8 @@ class Machine:
         core = self._core
         if core.halted:
             core.fail()
-        out = ffi.new("char[]", length)
+        require_number("address", address, 0, 2**64 - 1)
+        out = ffi.new("char[]", require_number("length", length, 0, 2**40))
         status = lib.wdfdma_device_read(core.machine, address, out, length)
         if core.halted:
             core.fail()
@@ -110,6 +116,7 @@ class Machine:
         core = self._core
         if core.halted:
             core.fail()
+        require_number("address", address, 0, 2**64 - 1)
         source = get_bytes(data)
         status = lib.wdfdma_device_write(core.machine, address, source, len(source))
         if core.halted:

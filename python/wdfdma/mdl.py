@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import NULL, ffi, lib
+from wdfdma.arguments import require_number
 from wdfdma.memory import get_bytes, make_array
 from wdfdma.status import Status
 
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
 _create = lib.wdfdma_mdl_create
 _read = lib.wdfdma_mdl_read
 _write = lib.wdfdma_mdl_write
+
+
+def check_pfns(machine: "Machine", offset: int, length: int, pfns: Sequence[int]) -> list[int]:
+    """[pfns], one for each page, below what the machine's physical addresses reach."""
+    pages = (offset + length + 4095) // 4096
+    if len(pfns) != pages:
+        raise ValueError(
+            f"pfns: {len(pfns)} page frame numbers, and the buffer spans {pages} pages"
+        )
+    bits = lib.wdfdma_machine_get_config(machine._core.machine).physical_address_bits
+    for index, pfn in enumerate(pfns):
+        require_number(f"pfns[{index}]", pfn, 0, (1 << (bits - 12)) - 1)
+    return list(pfns)
 
 
 class Mdl:
@@ -47,10 +61,10 @@ class Mdl:
         if core.halted:
             core.fail()
         config = ffi.new("wdfdma_mdl_config *")
-        config.byte_offset = offset
-        config.byte_count = length
+        config.byte_offset = require_number("offset", offset, 0, 4095)
+        config.byte_count = require_number("length", length, 1, 2**32 - 1)
         if pfns is not None:
-            numbers = ffi.new("uint64_t[]", list(pfns))
+            numbers = ffi.new("uint64_t[]", check_pfns(machine, offset, length, pfns))
             config.pfns = numbers
             config.pfn_count = len(numbers)
         out = ffi.new("PMDL *")

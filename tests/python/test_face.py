@@ -140,11 +140,16 @@ def test_settings() -> None:
         {"maximum_depth": 0},
         {"reserve_bytes": 1},
     ):
-        with pytest.raises(StatusError, match="STATUS_INVALID_PARAMETER"):
+        with pytest.raises(
+            ValueError, match=rf"^{next(iter(settings))}: \d+ is (above|below) \d+$"
+        ):
             Machine(**settings)
     for settings in ({"map_registers": -1}, {"seed": 2**64}, {"physical_address_bits": 2**40}):
-        with pytest.raises(OverflowError):
+        with pytest.raises(ValueError, match=next(iter(settings))):
             Machine(**settings)
+    for wrong in (True, 1.5, "8", None):
+        with pytest.raises(TypeError, match=r"^map_registers: "):
+            Machine(map_registers=wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="log is"):
         Machine(log="much")
     with pytest.raises(TypeError):
@@ -293,8 +298,10 @@ def test_mdls(machine: Machine) -> None:
     with pytest.raises(StatusError, match="STATUS_BUFFER_TOO_SMALL"):
         first.write(b"12", 5009)
     for settings in ({"length": 0}, {"length": 1, "offset": 4096}, {"length": 1, "pfns": [1, 2]}):
-        with pytest.raises(StatusError, match="STATUS_INVALID_PARAMETER"):
+        with pytest.raises(ValueError, match=r"^(length|offset|pfns): "):
             machine.mdl(**settings)
+    with pytest.raises(ValueError, match=r"^pfns\[1\]: \d+ is above \d+$"):
+        machine.mdl(8192, pfns=[0, 2**40])
     first.following = None
     assert first.chain_length == 5000
     second.destroy()
