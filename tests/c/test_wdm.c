@@ -144,6 +144,50 @@ TEST(a_synchronous_request_never_waits) {
     CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
 }
 
+static void channel_ask(const wdm *of, PVOID context, seen *out) {
+    *out = (seen){.answer = KeepObject};
+    CHECK_STATUS(of->ops->AllocateAdapterChannelEx(of->adapter, of->object, context, 2, 0,
+                                                   on_control, out, NULL),
+                 STATUS_SUCCESS);
+}
+
+/* [waits]: both requests have to wait for registers; [cancels]: and one is taken back. */
+static void context_share(bool waits, bool cancels) {
+    wdm made = wdm_open(false, false), other = made, third = made;
+    uint8_t context[DMA_TRANSFER_CONTEXT_SIZE_V1];
+    seen holder, first, second;
+    PVOID base = NULL;
+    other.adapter = adapter_get(&made, describe(false));
+    third.adapter = adapter_get(&made, describe(false));
+    CHECK_STATUS(made.ops->InitializeDmaTransferContext(made.adapter, context), STATUS_SUCCESS);
+    if (waits) {
+        base = channel_get(&third, REGISTERS, DeallocateObjectKeepRegisters, &holder);
+    }
+    channel_ask(&made, context, &first);
+    channel_ask(&other, context, &second);
+    if (cancels) {
+        made.ops->CancelAdapterChannel(other.adapter, made.object, context);
+    }
+    if (waits) {
+        made.ops->FreeMapRegisters(third.adapter, base, REGISTERS);
+    }
+    made.ops->FreeAdapterChannel(made.adapter);
+    if (second.calls == 1) {
+        made.ops->FreeAdapterChannel(other.adapter);
+    }
+    CHECK(wdfdma_machine_get_bugcheck(made.machine) != NULL ||
+          world_free_registers(made.machine) == REGISTERS);
+    CHECK_MACHINE(made.machine);
+}
+
+/* A driver that uses one transfer context for two requests at once does what it must not, and yet
+ * each of them ends once. */
+TEST(a_context_serves_two_requests) {
+    context_share(false, false);
+    context_share(true, false);
+    context_share(true, true);
+}
+
 /* ---- What is freed twice, wrongly or never ---- */
 
 TEST(registers_are_freed_once_and_whole) {
@@ -359,7 +403,8 @@ TEST(a_channel_is_not_freed_under_a_transfer) {
 HARNESS_MAIN(ENTRY(an_adapter_is_what_its_description_says), ENTRY(version_2_has_three_widths),
              ENTRY(what_a_routine_answers_is_kept), ENTRY(too_many_registers_are_refused),
              ENTRY(requests_wait_in_line), ENTRY(a_request_is_cancelled_by_its_context),
-             ENTRY(a_synchronous_request_never_waits), ENTRY(registers_are_freed_once_and_whole),
+             ENTRY(a_synchronous_request_never_waits), ENTRY(a_context_serves_two_requests),
+             ENTRY(registers_are_freed_once_and_whole),
              ENTRY(registers_of_another_adapter_are_not_freed),
              ENTRY(an_adapter_is_put_with_empty_hands), ENTRY(a_channel_is_freed_by_its_owner),
              ENTRY(a_waiting_request_keeps_its_channel), ENTRY(an_adapter_is_known_by_its_address),

@@ -47,8 +47,8 @@ typedef struct enabler {
     bool is_scatter_gather;
     bool is_duplex;
     bool single_transfer;
-    bool filled; /* EvtDmaEnablerFill succeeded in the last D0 entry */
-    bool enabled;
+    bool fill_failed; /* in the last D0 entry */
+    bool enable_failed;
     uint64_t maximum_elements;
     WDF_DMA_ENABLER_CONFIG config;
 } enabler;

@@ -34,18 +34,24 @@ static NTSTATUS power_call(wdfdma_machine *machine, const enabler *of, enabler_c
 
 static NTSTATUS enabler_enter_d0(wdfdma_machine *machine, enabler *of) {
     uint64_t handle = of->base.head.handle;
-    of->filled = false;
-    of->enabled = false;
+    of->fill_failed = false;
+    of->enable_failed = false;
     NTSTATUS status = power_call(machine, of, of->config.EvtDmaEnablerFill, PASSIVE_LEVEL);
-    if (!NT_SUCCESS(status) || !enabler_lives(of, handle)) {
+    if (!enabler_lives(of, handle)) {
         return status;
     }
-    of->filled = true;
+    of->fill_failed = !NT_SUCCESS(status);
+    if (of->fill_failed) {
+        return status;
+    }
     status = power_call(machine, of, of->config.EvtDmaEnablerEnable, DISPATCH_LEVEL);
-    if (!NT_SUCCESS(status) || !enabler_lives(of, handle)) {
+    if (!enabler_lives(of, handle)) {
         return status;
     }
-    of->enabled = true;
+    of->enable_failed = !NT_SUCCESS(status);
+    if (of->enable_failed) {
+        return status;
+    }
     return power_call(machine, of, of->config.EvtDmaEnablerSelfManagedIoStart, PASSIVE_LEVEL);
 }
 
@@ -57,17 +63,18 @@ static NTSTATUS enabler_leave_d0(wdfdma_machine *machine, enabler *of) {
     uint64_t handle = of->base.head.handle;
     NTSTATUS result =
         power_call(machine, of, of->config.EvtDmaEnablerSelfManagedIoStop, PASSIVE_LEVEL);
-    if (!machine->state.halted && enabler_lives(of, handle) && of->filled) {
+    if (!machine->state.halted && enabler_lives(of, handle) && !of->fill_failed) {
         result = first_failure(
             result, power_call(machine, of, of->config.EvtDmaEnablerDisable, DISPATCH_LEVEL));
     }
-    if (!machine->state.halted && enabler_lives(of, handle) && of->filled && of->enabled) {
+    if (!machine->state.halted && enabler_lives(of, handle) && !of->fill_failed &&
+        !of->enable_failed) {
         result = first_failure(
             result, power_call(machine, of, of->config.EvtDmaEnablerFlush, PASSIVE_LEVEL));
     }
     if (enabler_lives(of, handle)) {
-        of->filled = false;
-        of->enabled = false;
+        of->fill_failed = false;
+        of->enable_failed = false;
     }
     return result;
 }

@@ -372,11 +372,11 @@ WDFOBJECT WdfObjectContextGetObject(PVOID ContextPointer) {
     }
     const region *data = &machine->regions[REGION_DATA];
     uintptr_t offset = (uintptr_t)ContextPointer - (uintptr_t)data->base;
-    const fx_context *context = (const fx_context *)ContextPointer - 1;
-    if (offset < sizeof *context + sizeof(data_head) || offset >= data->used_bytes ||
+    if (offset < sizeof(fx_context) + sizeof(data_head) || offset >= data->used_bytes ||
         offset % sizeof(data_head) != 0) {
         return NULL;
     }
+    const fx_context *context = (const fx_context *)ContextPointer - 1;
     uint32_t owner = data_get_head(context)->owner;
     for (uint32_t type = WDFDMA_OBJECT_DEVICE; type <= WDFDMA_OBJECT_GENERAL; type++) {
         const fx_object *item =

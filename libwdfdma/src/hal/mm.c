@@ -23,7 +23,7 @@ PMDL IoAllocateMdl(PVOID VirtualAddress, ULONG Length, BOOLEAN SecondaryBuffer, 
     if (made == NULL) {
         return NULL;
     }
-    made->mdl->StartVa = (uint8_t *)VirtualAddress - byte_offset;
+    made->mdl->StartVa = (PVOID)((uintptr_t)VirtualAddress - byte_offset);
     return made->mdl;
 }
 
@@ -37,9 +37,9 @@ void IoFreeMdl(PMDL Mdl) {
 /* The frames behind the virtual range that [made] describes; false where some of it is not
  * simulated memory. */
 static bool frames_find(wdfdma_machine *machine, mdl_object *made, size_t pages) {
-    uint8_t *page = made->mdl->StartVa;
+    uintptr_t first = (uintptr_t)made->mdl->StartVa;
     for (size_t i = 0; i < pages; i++) {
-        if (!memory_find_pfn(machine, page + i * PAGE_BYTES, &made->pfns[i])) {
+        if (!memory_find_pfn(machine, (void *)(first + i * PAGE_BYTES), &made->pfns[i])) {
             return false;
         }
     }
@@ -118,7 +118,7 @@ void IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULO
         mdl_bugcheck(machine);
         return;
     }
-    TargetMdl->StartVa = (uint8_t *)VirtualAddress - byte_offset;
+    TargetMdl->StartVa = (PVOID)((uintptr_t)VirtualAddress - byte_offset);
     TargetMdl->MdlFlags = (CSHORT)(TargetMdl->MdlFlags | MDL_PARTIAL);
 }
 

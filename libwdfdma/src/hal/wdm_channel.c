@@ -77,11 +77,18 @@ wdm_context *wdm_context_get(wdfdma_machine *machine, PVOID given) {
 }
 
 void wdm_context_drop(wdfdma_machine *machine, wdm_context *unused) {
-    bool used = unused == NULL || unused->waiting != NULL || unused->owns_channel ||
-                unused->transfer.mapped || unused->transfer.cancelled;
+    bool used = unused == NULL || unused->users != 0 || unused->waiting != NULL ||
+                unused->owns_channel || unused->transfer.mapped || unused->transfer.cancelled;
     if (!used) {
         table_remove(&machine->hal->wdm_contexts, (uint64_t)(uintptr_t)unused->transfer.given);
         data_free(machine, unused);
+    }
+}
+
+void wdm_context_release(wdfdma_machine *machine, wdm_context *by) {
+    if (by != NULL) {
+        by->users--;
+        wdm_context_drop(machine, by);
     }
 }
 
@@ -119,7 +126,7 @@ static IO_ALLOCATION_ACTION control_call(wdfdma_machine *machine, wdm_request *a
 }
 
 static void request_forget(wdm_request *asked) {
-    if (asked->transfer != NULL) {
+    if (asked->transfer != NULL && asked->transfer->waiting == asked) {
         asked->transfer->waiting = NULL;
     }
 }
@@ -141,7 +148,7 @@ static IO_ALLOCATION_ACTION channel_is_granted(wdfdma_machine *machine, hal_requ
             asked->transfer->owns_channel = true;
         }
     } else {
-        wdm_context_drop(machine, asked->transfer);
+        wdm_context_release(machine, asked->transfer);
         data_free(machine, asked);
     }
     return action;
@@ -153,7 +160,7 @@ static NTSTATUS channel_ask(wdfdma_machine *machine, wdm_request *asked, bool sy
         channel_allocate(machine, &asked->list.request, channel_is_granted, synchronous);
     if (!NT_SUCCESS(status)) {
         request_forget(asked);
-        wdm_context_drop(machine, asked->transfer);
+        wdm_context_release(machine, asked->transfer);
         data_free(machine, asked);
     }
     return machine->state.halted ? STATUS_UNSUCCESSFUL : status;
@@ -199,6 +206,7 @@ NTSTATUS wdm_allocate_adapter_channel_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT
         asked->transfer = transfer;
         if (transfer != NULL) {
             transfer->waiting = asked;
+            transfer->users++;
         }
         status = channel_ask(machine, asked, synchronous);
         if (NT_SUCCESS(status) && ExecutionRoutine == NULL) {
@@ -224,7 +232,7 @@ BOOLEAN wdm_cancel_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Devic
         request_forget(asked);
         cancelled = channel_cancel(machine, &asked->list.request) && !machine->state.halted;
         wdm_request_discard(machine, asked);
-        wdm_context_drop(machine, transfer);
+        wdm_context_release(machine, transfer);
     }
     wdm_leave(&entered);
     return cancelled;
@@ -248,7 +256,7 @@ static void channel_give_up(wdfdma_machine *machine, adapter *by, bool keeps_reg
     by->channel_count = keeps_registers ? 0 : by->channel_count;
     if (owner != NULL && owner->transfer != NULL) {
         owner->transfer->owns_channel = false;
-        wdm_context_drop(machine, owner->transfer);
+        wdm_context_release(machine, owner->transfer);
     }
     channel_free(machine, by);
     data_free(machine, owner);

@@ -37,6 +37,7 @@ typedef struct wdm_context {
     transfer_context transfer; /* first */
     wdm_request *waiting;
     bool owns_channel;
+    uint32_t users; /* requests that wait or own a channel under it */
     PDMA_COMPLETION_ROUTINE routine;
     PVOID routine_context;
     PDEVICE_OBJECT device;
@@ -71,6 +72,7 @@ wdm_context *wdm_context_find(wdfdma_machine *machine, PVOID given);
 wdm_context *wdm_context_get(wdfdma_machine *machine, PVOID given);
 /* Forgets a context that nothing goes on under: one that is not known is as one just initialized. */
 void wdm_context_drop(wdfdma_machine *machine, wdm_context *unused);
+void wdm_context_release(wdfdma_machine *machine, wdm_context *by);
 /* Frees a request that nobody waits for any more, and the list that it was for. */
 void wdm_request_discard(wdfdma_machine *machine, wdm_request *asked);
 /* Where [address] lies in the buffer of [mdl]. */

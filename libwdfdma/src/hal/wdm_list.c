@@ -34,10 +34,10 @@ static void list_control_call(wdfdma_machine *machine, const wdm_request *asked,
 static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request *granted) {
     const wdm_request asked = *(const wdm_request *)(void *)granted;
     wdm_list *target = asked.target;
-    if (asked.transfer != NULL) {
+    if (asked.transfer != NULL && asked.transfer->waiting == (wdm_request *)(void *)granted) {
         asked.transfer->waiting = NULL;
-        wdm_context_drop(machine, asked.transfer);
     }
+    wdm_context_release(machine, asked.transfer);
     mdl_walk part;
     if (list_find(machine, &asked.list, &part)) {
         list_fill(machine, &asked.list, &part, &target->map, target->list);
@@ -137,6 +137,7 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
     asked->transfer = transfer;
     if (transfer != NULL) {
         transfer->waiting = asked;
+        transfer->users++;
     }
     PSCATTER_GATHER_LIST list =
         asked->target->drivers != NULL ? asked->target->drivers : asked->target->list;
@@ -146,8 +147,8 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
     status = channel_allocate(machine, &asked->list.request, list_is_granted, ask->synchronous);
     if (!NT_SUCCESS(status)) {
         if (transfer != NULL) {
-            transfer->waiting = NULL;
-            wdm_context_drop(machine, transfer);
+            transfer->waiting = transfer->waiting == asked ? NULL : transfer->waiting;
+            wdm_context_release(machine, transfer);
         }
         wdm_request_discard(machine, asked);
     } else if (out != NULL) {

@@ -304,13 +304,13 @@ COLD void callback_record_leave(const callback_frame *frame);
  * is logged by its caller before the driver runs, and its end by callback_leave. */
 HOT_INLINE bool callback_enter(wdfdma_machine *machine, callback_frame *frame, uint32_t label,
                                uint32_t event, uint32_t irql) {
-    if (UNLIKELY(machine->state.depth >= machine->config.maximum_depth)) {
-        return callback_refuse(machine);
-    }
     frame->machine = machine;
     frame->irql = machine->state.irql;
     frame->label = label;
     frame->event = event;
+    if (UNLIKELY(machine->state.depth >= machine->config.maximum_depth)) {
+        return callback_refuse(machine);
+    }
     machine->state.depth++;
     machine->state.irql = frame->irql < irql ? irql : frame->irql;
     return true;
