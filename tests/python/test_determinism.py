@@ -41,6 +41,12 @@ def test_logs_are_equal_twice_and_in_another_process() -> None:
     assert other.stdout.strip() == first
 
 
+def test_logs_are_equal_under_every_build() -> None:
+    """The digest that each compiler, build and platform must come to; a change of the log's form changes it."""
+    recorded = (CONFORMANCE / "logs.sha256").read_text(encoding="ascii").strip()
+    assert hash_logs(sorted(CONFORMANCE.glob("*.jsonl"))) == recorded
+
+
 def drive(machine: Machine) -> DmaTransaction:
     """Something of everything: a wait, a bounce, chance, time, a completion inside a callback."""
     device = machine.device()
