@@ -45,13 +45,14 @@ def make_summary(outcomes: list[Outcome], check: bool) -> str:
     """One line."""
     counts = _count(outcomes)
     text = ", ".join(
-        f"{counts[key]:,} {key.replace('_', ' ')}"
-        for key in ("scenarios", "steps", "records", "bug_checks")
+        f"{counts[key + 's']:,} {key.replace('_', ' ')}{'' if counts[key + 's'] == 1 else 's'}"
+        for key in ("scenario", "step", "record", "bug_check")
     )
     if not check:
         return text
     differences = counts["differences"]
-    return f"{text}: {f'{differences:,} differ' if differences else 'all match'}"
+    differ = "differs" if differences == 1 else "differ"
+    return f"{text}: {f'{differences:,} {differ}' if differences else 'all match'}"
 
 
 def make_document(outcomes: list[Outcome], check: bool) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def change(path: Path, line: int, function: Callable[[Data], object]) -> None:
 def test_check_of_what_matches(call: Callable[..., Answer], recorded: Path) -> None:
     code, out, err = call("run", "--check", recorded)
     assert (code, err) == (0, "")
-    assert out == "3 scenarios, 19 steps, 37 records, 1 bug checks: all match\n"
+    assert out == "3 scenarios, 19 steps, 37 records, 1 bug check: all match\n"
 
 
 def test_check_of_what_differs(call: Callable[..., Answer], recorded: Path) -> None:
@@ -132,7 +132,7 @@ def test_one_scenario_is_shown(call: Callable[..., Answer], tmp_path: Path, scen
     code, out, _ = call("run", path)
     assert code == 0
     assert out.startswith("small\ncreate: transaction 0, status STATUS_SUCCESS\n")
-    assert out.splitlines()[-1].startswith("1 scenarios, ")
+    assert out.splitlines()[-1].startswith("1 scenario, ")
 
 
 def test_folders(
@@ -281,7 +281,7 @@ def test_as_a_process_with_the_standard_input(recorded: Path, scenario: Data) ->
         with start("run", "-") as process:
             out, err = process.communicate(text)
         assert (process.returncode, err) == (0, "")
-        assert out.splitlines()[-1].startswith(f"{count} scenarios, ")
+        assert out.splitlines()[-1].startswith(f"{count} scenario")
     with start("run", "-") as process:
         _, err = process.communicate("{}\n{}")
     assert process.returncode == 2
