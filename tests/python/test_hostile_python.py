@@ -147,12 +147,12 @@ def test_handles_near_real_ones() -> None:
         machine.check()
 
 
-def test_a_hundred_thousand_forged_handles() -> None:
+def test_a_million_forged_handles() -> None:
     chance = random.Random(5)
     with Machine() as machine:
         world = make_world(machine)
         real = [to_number(item._handle) for item in world]
-        for _ in range(100_000):
+        for _ in range(1_000_000):
             shape = chance.randrange(3)
             if shape == 0:
                 handle = chance.getrandbits(64)
