@@ -253,7 +253,8 @@ static bool queue_check(const request_queue *queue, uint32_t waiting, uint32_t l
            check_fail(out, "a queue has its length", waiting, length, count);
 }
 
-static bool adapter_check(const adapter *by, wdfdma_check_failure *out) {
+static bool adapter_check(const wdfdma_machine *machine, const adapter *by,
+                          wdfdma_check_failure *out) {
     if (!queue_check(&by->queue, WDFDMA_WAITING_CHANNEL, by->waiting, out)) {
         return false;
     }
@@ -261,7 +262,8 @@ static bool adapter_check(const adapter *by, wdfdma_check_failure *out) {
         return check_fail(out, "a channel is owned by a request", by->head.label, by->channel_owned,
                           by->channel != NULL);
     }
-    bool served = by->waiting == 0 || by->channel_owned || by->running;
+    /* A halt leaves the run of a queue where it was. */
+    bool served = by->waiting == 0 || by->channel_owned || by->running || machine->state.halted;
     return served || check_fail(out, "nobody waits for a channel that is free", by->head.label, 0,
                                 by->waiting);
 }
@@ -295,7 +297,7 @@ bool channel_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
         if (by == NULL) {
             continue;
         }
-        if (!adapter_check(by, out)) {
+        if (!adapter_check(machine, by, out)) {
             return false;
         }
         held += by->registers_held;

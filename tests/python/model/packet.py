@@ -173,12 +173,13 @@ class PacketTransaction(Transaction):
         return SUCCESS
 
     def page_offset(self, position: int) -> int:
-        """In its page; the end of an MDL rather than the beginning of the next."""
-        for mdl in self.own_chain():
+        """In its page; the end of an MDL rather than the beginning of the next, and as though the last went on."""
+        chain = self.own_chain()
+        for mdl in chain[:-1]:
             if position <= mdl.length:
                 return (mdl.offset + position) % PAGE
             position -= mdl.length
-        raise Undefined("a transfer past the end of the buffer")
+        return (chain[-1].offset + position) % PAGE
 
     def configured(self, offset: int, length: int) -> bool:
         return True
