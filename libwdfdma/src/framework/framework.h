@@ -170,10 +170,6 @@ _Static_assert(offsetof(transaction, context) % OBJECT_UNIT_BYTES != 0 &&
                    offsetof(transaction, maximum_fragment) % OBJECT_UNIT_BYTES != 0,
                "the numbers of a transaction");
 
-typedef struct framework {
-    uint64_t devices;
-} framework;
-
 /* ddi.c: the way into and out of every call */
 /* The object that [handle] names, live and of [type]; NULL (and no leave is due) when the
  * machine has halted, or halts for the handle. */
@@ -218,8 +214,7 @@ NTSTATUS fx_create(wdfdma_machine *machine, wdfdma_object_type type, size_t byte
 void fx_discard(wdfdma_machine *machine, fx_object *unseen);
 /* Deletes with all children; each one's own end is fx_end. */
 void fx_delete(wdfdma_machine *machine, fx_object *gone);
-bool fx_attributes_are_valid(wdfdma_machine *machine, PWDF_OBJECT_ATTRIBUTES attributes,
-                             NTSTATUS *status);
+bool fx_attributes_are_valid(PWDF_OBJECT_ATTRIBUTES attributes, NTSTATUS *status);
 bool fx_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
 static inline WDFOBJECT fx_get_handle(const fx_object *item) {
     return (WDFOBJECT)(uintptr_t)item->head.handle;

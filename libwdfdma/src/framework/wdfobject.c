@@ -29,9 +29,7 @@ static bool levels_are_valid(const WDF_OBJECT_ATTRIBUTES *attributes) {
 }
 
 /* The framework's own checks of WDF_OBJECT_ATTRIBUTES, in the order of their fields. */
-bool fx_attributes_are_valid(wdfdma_machine *machine, PWDF_OBJECT_ATTRIBUTES attributes,
-                             NTSTATUS *status) {
-    (void)machine;
+bool fx_attributes_are_valid(PWDF_OBJECT_ATTRIBUTES attributes, NTSTATUS *status) {
     if (attributes == NULL) {
         return true;
     }
@@ -107,7 +105,7 @@ static void child_remove(fx_object *child) {
 NTSTATUS fx_create(wdfdma_machine *machine, wdfdma_object_type type, size_t bytes,
                    fx_object *parent, PWDF_OBJECT_ATTRIBUTES attributes, fx_object **out) {
     NTSTATUS status = STATUS_SUCCESS;
-    if (!fx_attributes_are_valid(machine, attributes, &status)) {
+    if (!fx_attributes_are_valid(attributes, &status)) {
         return status;
     }
     if (parent != NULL && parent->deleting) {
@@ -344,7 +342,7 @@ NTSTATUS WdfObjectAllocateContext(WDFOBJECT Handle, PWDF_OBJECT_ATTRIBUTES Conte
     fx_context *made = NULL;
     if (ContextAttributes == NULL) {
         status = STATUS_INVALID_PARAMETER;
-    } else if (!fx_attributes_are_valid(call.machine, ContextAttributes, &status)) {
+    } else if (!fx_attributes_are_valid(ContextAttributes, &status)) {
         /* the status says why */
     } else if (ContextAttributes->ContextTypeInfo == NULL) {
         status = STATUS_OBJECT_NAME_INVALID;

@@ -139,7 +139,6 @@ struct wdfdma_machine {
     bool label_given;
     wdfdma_bugcheck bugcheck;
     struct hal *hal;
-    struct framework *framework;
     struct interpreter *interpreter;
     arena arena; /* last: everything before it is part of a snapshot */
 };

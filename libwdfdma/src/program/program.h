@@ -100,7 +100,6 @@ struct interpreter {
     actor *first_actor; /* in the order of their making */
     actor *last_actor;
     wdfdma_program_result result;
-    bool asks_only; /* no snapshots, no log */
 };
 
 #endif
