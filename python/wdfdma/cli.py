@@ -79,16 +79,18 @@ def _run_files(
 def _load(names: Iterable[str]) -> list[tuple[Path, Scenario]]:
     """All scenarios of all files; everything that is wrong with the first file that is not well."""
     loaded: list[tuple[Path, Scenario]] = []
-    seen: set[Path] = set()
+    seen: dict[Path, Path] = {}  # the file, and its name as given
     for name in names:
         for path in list_files(Path(name)) if name != "-" else [STDIN]:
             identity = path if path == STDIN else path.resolve()
             if identity in seen:
                 raise ScenarioError([Problem("", "given twice")], str(path))
-            seen.add(identity)
+            seen[identity] = path
             loaded.extend((path, scenario) for scenario in Scenario.load_all(path))
     if not loaded:
-        raise ScenarioError([Problem("", "no scenarios")], ", ".join(str(path) for path in seen))
+        raise ScenarioError(
+            [Problem("", "no scenarios")], ", ".join(str(path) for path in seen.values())
+        )
     return loaded
 
 

@@ -61,7 +61,7 @@ def parse_json(text: str, where: str) -> Any:
         return json.loads(text, object_pairs_hook=_make_object, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        message = f"{error.msg} at {place if error.lineno > 1 else f'column {error.colno}'}"
+        message = f"{error.msg.removesuffix(' at')} at {place if error.lineno > 1 else f'column {error.colno}'}"
     except RecursionError:
         message = "nested too deeply"
     except ValueError as error:

@@ -180,7 +180,11 @@ def test_json(call: Callable[..., Answer], recorded: Path) -> None:
 
 
 def test_bad_input(
-    call: Callable[..., Answer], recorded: Path, tmp_path: Path, scenario: Data
+    call: Callable[..., Answer],
+    recorded: Path,
+    tmp_path: Path,
+    scenario: Data,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bad = tmp_path / "bad.jsonl"
     scenario["steps"][2]["length"] = -5
@@ -198,8 +202,11 @@ def test_bad_input(
     code, _, err = call("run", bad)
     assert code == 2
     assert err.startswith(f"{bad}:3: not JSON: ")
-    bad.write_bytes(b"")
-    assert call("run", bad)[0] == 2
+    for name in ("bad.jsonl", "another.jsonl"):
+        (tmp_path / name).write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    code, _, err = call("run", "bad.jsonl", "another.jsonl")
+    assert (code, err) == (2, "bad.jsonl, another.jsonl: no scenarios\n")
 
 
 def test_what_only_running_shows_to_be_wrong(

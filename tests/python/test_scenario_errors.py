@@ -165,6 +165,7 @@ def test_steps_may_be_nested_but_not_without_end(scenario: Data) -> None:
 BAD_FILES: list[tuple[bytes, str]] = [
     (b"", "no scenarios"),
     (b"{", ":1: not JSON: "),
+    (b'{"a', ":1: not JSON: Unterminated string starting at column "),
     (b'{"a": 1', ":1: not JSON: "),
     (b"\n\n{]\n", ":3: not JSON: "),
     (b"[]\n", ":1: [] is not an object"),
