@@ -75,7 +75,7 @@ static BOOLEAN transfer_complete(wdfdma_machine *machine, transaction *item, com
     if (UNLIKELY(!transaction_is_alive(machine, item, handle))) {
         return TRUE;
     }
-    if (item->remaining != 0 && item->single_transfer && item->is_version_3) {
+    if (item->remaining != 0 && item->hindrances.single_transfer && item->is_version_3) {
         *status = STATUS_WDF_TOO_MANY_TRANSFERS;
     } else if (item->remaining != 0 && kind != COMPLETE_FINAL) {
         *status = transaction_stage(machine, item);
@@ -135,8 +135,8 @@ static BOOLEAN dma_completed(WDFDMATRANSACTION handle, completion_kind kind, siz
     return leave_with(&call, label, returned, result, status);
 }
 
-HOT_PATH BOOLEAN WdfDmaTransactionDmaCompleted(WDFDMATRANSACTION DmaTransaction, NTSTATUS *Status) {
-    return dma_completed(DmaTransaction, COMPLETE_FULL, 0, Status);
+BOOLEAN complete_in_full(WDFDMATRANSACTION handle, NTSTATUS *status) {
+    return dma_completed(handle, COMPLETE_FULL, 0, status);
 }
 
 BOOLEAN WdfDmaTransactionDmaCompletedWithLength(WDFDMATRANSACTION DmaTransaction,

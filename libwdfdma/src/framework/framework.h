@@ -96,6 +96,20 @@ typedef struct extra_list {
     struct extra_list *next;
 } extra_list;
 
+/* What may be in the way of a plain call (cycle.c), tested as one word. */
+typedef union hindrances {
+    struct {
+        bool single_transfer;
+        bool stopped;
+        bool staging;
+        bool stage_again;
+        bool programming;    /* EvtProgramDma of a system transaction runs */
+        bool completion_due; /* the controller finished meanwhile, with due_status */
+        bool holds_request;
+    };
+    uint64_t any;
+} hindrances;
+
 struct transaction {
     fx_object base;
     enabler *enabler;
@@ -129,17 +143,11 @@ struct transaction {
     bool is_version_3;
     bool holds_base;
     bool immediate;
-    bool single_transfer;
-    bool stopped;
-    bool staging;
-    bool stage_again;
-    bool programming;    /* EvtProgramDma of a system transaction runs */
-    bool completion_due; /* the controller finished meanwhile, with due_status */
-    bool holds_request;
+    hindrances hindrances;
+    mapping map;
     union {
         struct {
             list_request own;
-            mapping map;
             PSCATTER_GATHER_LIST list; /* of [capacity] elements; kept until it is deleted */
             extra_list *extras;        /* in the order of their making */
             uint32_t capacity;
@@ -149,7 +157,6 @@ struct transaction {
         } gather;
         struct {
             hal_request request;
-            mapping map;
             uint64_t list[5]; /* a SCATTER_GATHER_LIST of one element */
             system_part system;
         } packet;
@@ -272,8 +279,15 @@ NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item,
 /* packet.c: packet and system transactions on the move */
 NTSTATUS packet_start(wdfdma_machine *machine, transaction *item);
 NTSTATUS packet_stage(wdfdma_machine *machine, transaction *item);
+/* What is left of an adapter routine after its first EvtProgramDma. */
+NO_INLINE void packet_stage_rest(wdfdma_machine *machine, transaction *item);
+static inline PSCATTER_GATHER_LIST packet_get_list(transaction *item) {
+    return (PSCATTER_GATHER_LIST)(void *)item->hal.packet.list;
+}
 NTSTATUS packet_allocate(wdfdma_machine *machine, transaction *item, uint32_t registers);
 void packet_give_back(wdfdma_machine *machine, transaction *item, bool force);
+/* The registers are given back: what of them the transaction has noted. */
+void packet_forget_registers(transaction *item);
 void packet_flush(wdfdma_machine *machine, transaction *item);
 /* Calls EvtProgramDma; false when the transaction is no more, or the machine halted. */
 bool program_dma_call(wdfdma_machine *machine, transaction *item, PSCATTER_GATHER_LIST list);
@@ -295,6 +309,17 @@ NO_INLINE void gather_put(wdfdma_machine *machine, transaction *item);
 bool gather_cancel(wdfdma_machine *machine, transaction *item);
 bool gather_is_waiting(const transaction *item);
 NO_INLINE void gather_buffer_free(wdfdma_machine *machine, transaction *item);
+
+/* The calls of cycle.c, for whatever may stand in the way of one. */
+NO_INLINE NTSTATUS initialize_in_full(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA program_dma,
+                                      WDF_DMA_DIRECTION direction, PMDL mdl, PVOID address,
+                                      size_t length);
+NO_INLINE NTSTATUS initialize_at_in_full(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA program_dma,
+                                         WDF_DMA_DIRECTION direction, PMDL mdl, size_t offset,
+                                         size_t length);
+NO_INLINE NTSTATUS execute_in_full(WDFDMATRANSACTION handle, WDFCONTEXT context);
+NO_INLINE BOOLEAN complete_in_full(WDFDMATRANSACTION handle, NTSTATUS *status);
+NO_INLINE NTSTATUS release_in_full(WDFDMATRANSACTION handle);
 
 /* complete.c */
 void transaction_give_back(wdfdma_machine *machine, transaction *item, bool force);

@@ -91,7 +91,7 @@ static NTSTATUS transaction_prepare(wdfdma_machine *machine, transaction *item,
     item->transferred = 0;
     item->program_dma = range->program_dma;
     item->maximum_fragment = by->fragment_length;
-    if (item->single_transfer && of->version == 3) {
+    if (item->hindrances.single_transfer && of->version == 3) {
         NTSTATUS status = single_transfer_check(machine, item);
         if (!NT_SUCCESS(status)) {
             return status;
@@ -108,7 +108,7 @@ static NTSTATUS transaction_prepare(wdfdma_machine *machine, transaction *item,
         item->hal.packet.system.device_address_offset = 0;
         system_context_initialize(machine, item);
     }
-    item->stopped = false;
+    item->hindrances.stopped = false;
     return STATUS_SUCCESS;
 }
 
@@ -147,40 +147,33 @@ NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item,
     return STATUS_SUCCESS;
 }
 
-HOT_PATH NTSTATUS WdfDmaTransactionInitialize(WDFDMATRANSACTION DmaTransaction,
-                                              PFN_WDF_PROGRAM_DMA EvtProgramDmaFunction,
-                                              WDF_DMA_DIRECTION DmaDirection, PMDL Mdl,
-                                              PVOID VirtualAddress, size_t Length) {
+NTSTATUS initialize_in_full(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA program_dma,
+                            WDF_DMA_DIRECTION direction, PMDL mdl, PVOID address, size_t length) {
     ddi_call call;
-    transaction *item = (transaction *)ddi_enter(&call, DmaTransaction, WDFDMA_OBJECT_TRANSACTION,
-                                                 WDFDMA_OP_INITIALIZE);
+    transaction *item =
+        (transaction *)ddi_enter(&call, handle, WDFDMA_OBJECT_TRANSACTION, WDFDMA_OP_INITIALIZE);
     if (item == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
-    buffer_range range = {Mdl,    mdl_find(call.machine, Mdl), 0,
-                          Length, EvtProgramDmaFunction,       DmaDirection};
-    if (LIKELY(range.of != NULL)) {
-        /* An address below the buffer wraps to an offset far above it. */
-        range.offset =
-            (uint64_t)((uintptr_t)VirtualAddress - (uintptr_t)MmGetMdlVirtualAddress(Mdl));
-    }
+    const mdl_object *of = mdl_find(call.machine, mdl);
+    const buffer_range range = {mdl,    of,          of == NULL ? 0 : mdl_offset_of(mdl, address),
+                                length, program_dma, direction};
     uint32_t label = item->base.head.label;
     NTSTATUS status = transaction_initialize(call.machine, item, &range);
     return ddi_leave_status(&call, label, status);
 }
 
-NTSTATUS WdfDmaTransactionInitializeUsingOffset(WDFDMATRANSACTION DmaTransaction,
-                                                PFN_WDF_PROGRAM_DMA EvtProgramDmaFunction,
-                                                WDF_DMA_DIRECTION DmaDirection, PMDL Mdl,
-                                                size_t Offset, size_t Length) {
+NTSTATUS initialize_at_in_full(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA program_dma,
+                               WDF_DMA_DIRECTION direction, PMDL mdl, size_t offset,
+                               size_t length) {
     ddi_call call;
-    transaction *item = (transaction *)ddi_enter(&call, DmaTransaction, WDFDMA_OBJECT_TRANSACTION,
-                                                 WDFDMA_OP_INITIALIZE);
+    transaction *item =
+        (transaction *)ddi_enter(&call, handle, WDFDMA_OBJECT_TRANSACTION, WDFDMA_OP_INITIALIZE);
     if (item == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
-    const buffer_range range = {Mdl,    mdl_find(call.machine, Mdl), Offset,
-                                Length, EvtProgramDmaFunction,       DmaDirection};
+    const buffer_range range = {mdl,      mdl_find(call.machine, mdl), offset, length, program_dma,
+                                direction};
     uint32_t label = item->base.head.label;
     NTSTATUS status = transaction_initialize(call.machine, item, &range);
     return ddi_leave_status(&call, label, status);

@@ -20,12 +20,12 @@ static void info_add_gather(const transaction *item, wdfdma_transaction_info *ou
         out->first_register = item->hal.gather.list_base;
         out->registers =
             item->hal.gather.list_base == NO_REGISTER ? 0 : item->hal.gather.list_count;
-        out->bounces = item->hal.gather.map.first_register != NO_REGISTER;
+        out->bounces = item->map.first_register != NO_REGISTER;
     }
 }
 
 static void info_add_packet(const transaction *item, wdfdma_transaction_info *out) {
-    const mapping *map = &item->hal.packet.map;
+    const mapping *map = &item->map;
     out->waiting = item->hal.packet.request.waiting;
     out->holds_base = item->holds_base;
     out->first_register = item->base_register;
@@ -52,8 +52,8 @@ NTSTATUS wdfdma_transaction_get_info(WDFDMATRANSACTION handle, wdfdma_transactio
         .reserved = item->reserved,
         .first_register = NO_REGISTER,
         .immediate_execution = item->immediate,
-        .single_transfer = item->single_transfer,
-        .stopped = item->stopped,
+        .single_transfer = item->hindrances.single_transfer,
+        .stopped = item->hindrances.stopped,
     };
     if (item->is_scatter_gather) {
         info_add_gather(item, out);
@@ -99,7 +99,7 @@ NTSTATUS wdfdma_enabler_get_info(WDFDMAENABLER handle, WDF_DMA_DIRECTION directi
         out->waiting = by->waiting;
         out->fragment_length = by->fragment_length;
         out->needs_map_registers = by->needs_registers;
-        out->channel_owned = by->channel_owned;
+        out->channel_owned = by->channel != NULL;
         out->channel_owner = by->channel == NULL ? NULL : request_get_handle(machine, by->channel);
     }
     return STATUS_SUCCESS;

@@ -44,19 +44,23 @@ NO_INLINE static void reserve_dma_call(wdfdma_machine *machine, transaction *ite
     callback_leave(&frame);
 }
 
+/* A stage of a system transaction that fails in the adapter routine is told as a transfer's end. */
+static void stage_result_tell(wdfdma_machine *machine, transaction *item, uint64_t handle,
+                              NTSTATUS status) {
+    if (!NT_SUCCESS(status) && transaction_is_alive(machine, item, handle) && item->is_system) {
+        system_transfer_complete(machine, item,
+                                 status == STATUS_CANCELLED ? DmaCancelled : DmaError);
+    }
+}
+
 /* The adapter routine, and what stands for it where the registers are reserved already. */
 static void base_is_granted(wdfdma_machine *machine, transaction *item) {
-    bool is_system = item->is_system;
     uint64_t handle = item->base.head.handle;
     if (item->state == WDFDMA_STATE_RESERVED) {
         reserve_dma_call(machine, item);
         return;
     }
-    NTSTATUS status = packet_stage(machine, item);
-    if (is_system && !NT_SUCCESS(status) && transaction_is_alive(machine, item, handle)) {
-        system_transfer_complete(machine, item,
-                                 status == STATUS_CANCELLED ? DmaCancelled : DmaError);
-    }
+    stage_result_tell(machine, item, handle, packet_stage(machine, item));
 }
 
 /* The adapter routine where nothing was waited for. */
@@ -180,7 +184,7 @@ static bool place_find(wdfdma_machine *machine, transaction *item, uint64_t *off
 static void fragment_choose(transaction *item, uint32_t page_offset) {
     uint64_t fragment =
         item->remaining < item->maximum_fragment ? item->remaining : item->maximum_fragment;
-    if (item->reserved != 0 && !item->single_transfer) {
+    if (item->reserved != 0 && !item->hindrances.single_transfer) {
         uint64_t carried = (uint64_t)item->reserved * PAGE_BYTES - page_offset;
         fragment = fragment < carried ? fragment : carried;
     }
@@ -203,17 +207,13 @@ static wdfdma_rule map_rule(const wdfdma_machine *machine, const transaction *it
                    ? WDFDMA_RULE_COMPLETED_WHILE_CONFIGURING
                    : WDFDMA_RULE_COMPLETED_TWICE;
     }
-    bool held =
-        item->holds_base && (item->base_register == NO_REGISTER ||
-                             machine->hal->pool.runs[item->base_register] == item->base_count);
+    bool held = item->holds_base &&
+                (item->base_register == NO_REGISTER ||
+                 machine->hal->pool.runs[item->base_register].length == item->base_count);
     if (UNLIKELY(!held)) {
         return WDFDMA_RULE_CANCELLED_RESERVATION_USED;
     }
     return item->is_system ? system_map_rule(item) : WDFDMA_RULE_NONE;
-}
-
-static PSCATTER_GATHER_LIST packet_get_list(transaction *item) {
-    return (PSCATTER_GATHER_LIST)(void *)item->hal.packet.list;
 }
 
 /* The part of the range that one MDL holds; false where the chain has none of it. */
@@ -255,14 +255,13 @@ static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t 
         verifier_rule(machine, WDFDMA_RULE_LENGTH_PAST_BUFFER, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
-    if (UNLIKELY(item->hal.packet.map.live)) {
-        mapping_end(machine, &item->hal.packet.map);
+    if (UNLIKELY(item->map.live)) {
+        mapping_end(machine, &item->map);
     }
     PSCATTER_GATHER_LIST list = packet_get_list(item);
     list->NumberOfElements = 1;
     list->Reserved = 0;
-    uint64_t mapped =
-        map_transfer(machine, item->adapter, &part, &item->hal.packet.map, list->Elements);
+    uint64_t mapped = map_transfer(machine, item->adapter, &part, &item->map, list->Elements);
     /* A range that the chain does not hold to its end is mapped no further than the chain goes. */
     item->remaining += length - mapped;
     item->fragment = mapped;
@@ -302,8 +301,8 @@ bool program_dma_call(wdfdma_machine *machine, transaction *item, PSCATTER_GATHE
 /* After EvtProgramDma of a system transaction: the completion that came meanwhile. */
 NO_INLINE static bool completion_deliver(wdfdma_machine *machine, transaction *item) {
     uint64_t handle = item->base.head.handle;
-    item->completion_due = false;
-    if (item->stage_again) {
+    item->hindrances.completion_due = false;
+    if (item->hindrances.stage_again) {
         verifier_rule(machine, WDFDMA_RULE_COMPLETED_TWICE, &item->base.head);
         return false;
     }
@@ -322,7 +321,7 @@ static bool round_run(wdfdma_machine *machine, transaction *item, NTSTATUS *stat
     }
     fragment_choose(item, mdl_page_offset(item->cursor->mdl, offset));
     uint64_t length = item->fragment;
-    if (item->stopped) {
+    if (item->hindrances.stopped) {
         *status = STATUS_CANCELLED;
         return false;
     }
@@ -340,32 +339,46 @@ static bool round_run(wdfdma_machine *machine, transaction *item, NTSTATUS *stat
     if (!NT_SUCCESS(*status)) {
         return false;
     }
-    item->programming = is_system;
+    item->hindrances.programming = is_system;
     if (!program_dma_call(machine, item, packet_get_list(item))) {
         return false;
     }
-    item->programming = false;
-    return LIKELY(!item->completion_due) || completion_deliver(machine, item);
+    item->hindrances.programming = false;
+    return LIKELY(!item->hindrances.completion_due) || completion_deliver(machine, item);
+}
+
+/* The rounds after one that ended with [status], and [more] to come if it was asked for. */
+static NTSTATUS rounds_run(wdfdma_machine *machine, transaction *item, NTSTATUS status, bool more) {
+    uint64_t handle = item->base.head.handle;
+    while (more && item->hindrances.stage_again) {
+        item->hindrances.stage_again = false;
+        more = round_run(machine, item, &status);
+    }
+    if (LIKELY(more) || transaction_is_alive(machine, item, handle)) {
+        item->hindrances.staging = false;
+        item->hindrances.stage_again = false;
+    }
+    return machine->state.halted ? STATUS_UNSUCCESSFUL : status;
 }
 
 NTSTATUS packet_stage(wdfdma_machine *machine, transaction *item) {
-    if (item->staging) {
-        item->stage_again = true;
+    if (item->hindrances.staging) {
+        item->hindrances.stage_again = true;
         return STATUS_SUCCESS;
     }
-    uint64_t handle = item->base.head.handle;
     NTSTATUS status;
-    bool more;
-    item->staging = true;
-    do {
-        item->stage_again = false;
-        more = round_run(machine, item, &status);
-    } while (more && item->stage_again);
-    if (LIKELY(more) || transaction_is_alive(machine, item, handle)) {
-        item->staging = false;
-        item->stage_again = false;
-    }
-    return machine->state.halted ? STATUS_UNSUCCESSFUL : status;
+    item->hindrances.staging = true;
+    item->hindrances.stage_again = false;
+    bool more = round_run(machine, item, &status);
+    return rounds_run(machine, item, status, more);
+}
+
+void packet_stage_rest(wdfdma_machine *machine, transaction *item) {
+    uint64_t handle = item->base.head.handle;
+    item->hindrances.programming = false;
+    bool more = !item->hindrances.completion_due || completion_deliver(machine, item);
+    NTSTATUS status = rounds_run(machine, item, STATUS_SUCCESS, more);
+    stage_result_tell(machine, item, handle, status);
 }
 
 /* The way back */
@@ -379,7 +392,7 @@ void packet_flush(wdfdma_machine *machine, transaction *item) {
         verifier_rule(machine, WDFDMA_RULE_COMPLETED_WHILE_WAITING, &item->base.head);
         return;
     }
-    map_flush(machine, &item->hal.packet.map, item->fragment);
+    map_flush(machine, &item->map, item->fragment);
     if (item->is_system) {
         transfer_flush(&item->hal.packet.system.context);
     }
@@ -398,6 +411,17 @@ static bool channel_is_free_to_go(wdfdma_machine *machine, const transaction *it
     return rule == WDFDMA_RULE_NONE;
 }
 
+void packet_forget_registers(transaction *item) {
+    if (is_version_2_packet(item)) {
+        item->enabler->device->dma_busy = false;
+    }
+    item->reserved = 0;
+    item->holds_base = false;
+    item->base_register = NO_REGISTER;
+    item->base_count = 0;
+    item->adapter = NULL;
+}
+
 /* What the freed registers let through still meets the old values. */
 void packet_give_back(wdfdma_machine *machine, transaction *item, bool force) {
     if (!item->holds_base || (item->reserved != 0 && !force)) {
@@ -408,8 +432,8 @@ void packet_give_back(wdfdma_machine *machine, transaction *item, bool force) {
         verifier_rule(machine, WDFDMA_RULE_COMPLETED_TWICE, &item->base.head);
         return;
     }
-    if (UNLIKELY(item->hal.packet.map.live)) {
-        mapping_end(machine, &item->hal.packet.map);
+    if (UNLIKELY(item->map.live)) {
+        mapping_end(machine, &item->map);
     }
     if (item->is_system) {
         if (channel_is_free_to_go(machine, item)) {
@@ -421,12 +445,5 @@ void packet_give_back(wdfdma_machine *machine, transaction *item, bool force) {
     if (!transaction_is_alive(machine, item, handle)) {
         return;
     }
-    if (is_version_2_packet(item)) {
-        item->enabler->device->dma_busy = false;
-    }
-    item->reserved = 0;
-    item->holds_base = false;
-    item->base_register = NO_REGISTER;
-    item->base_count = 0;
-    item->adapter = NULL;
+    packet_forget_registers(item);
 }

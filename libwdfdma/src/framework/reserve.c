@@ -85,7 +85,7 @@ static NTSTATUS reservation_make(wdfdma_machine *machine, transaction *item,
     item->reserved = registers > UINT32_MAX ? UINT32_MAX : (uint32_t)registers;
     item->reserve_dma = asked->reserve_dma;
     item->context = asked->context;
-    item->stopped = false;
+    item->hindrances.stopped = false;
     if (item->is_system) {
         system_context_initialize(machine, item);
     }

@@ -92,7 +92,7 @@ void gather_buffer_free(wdfdma_machine *machine, transaction *item) {
 }
 
 static bool is_single_transfer(const transaction *item) {
-    return item->single_transfer && item->is_version_3;
+    return item->hindrances.single_transfer && item->is_version_3;
 }
 
 /* The buffer is made for what the whole range could need; a list never has more elements than
@@ -184,7 +184,7 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
         return DeallocateObjectKeepRegisters;
     }
     request->capacity = item->hal.gather.capacity;
-    list_fill(machine, request, &part, &item->hal.gather.map, item->hal.gather.list);
+    list_fill(machine, request, &part, &item->map, item->hal.gather.list);
     item->held_list = LIST_HELD;
     item->hal.gather.list_base = granted->base;
     item->hal.gather.list_count = granted->count;
@@ -360,13 +360,13 @@ HOT_PATH void gather_put(wdfdma_machine *machine, transaction *item) {
         return;
     }
     item->held_list = LIST_PUT;
-    list_put(machine, item->adapter, &item->hal.gather.map, item->hal.gather.list_base,
+    list_put(machine, item->adapter, &item->map, item->hal.gather.list_base,
              item->hal.gather.list_count);
     if (transaction_is_alive(machine, item, handle)) {
         /* A list that came meanwhile is forgotten, its registers with it; no device may use it
          * any more. */
         item->held_list = LIST_NONE;
-        mapping_end(machine, &item->hal.gather.map);
+        mapping_end(machine, &item->map);
     }
 }
 

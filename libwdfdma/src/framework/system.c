@@ -61,8 +61,8 @@ static void context_complete(wdfdma_machine *machine, transfer_context *context,
                              DMA_COMPLETION_STATUS status) {
     transaction *item = (transaction *)(void *)((uint8_t *)context -
                                                 offsetof(transaction, hal.packet.system.context));
-    if (item->programming) {
-        item->completion_due = true;
+    if (item->hindrances.programming) {
+        item->hindrances.completion_due = true;
         item->due_status = (uint8_t)status;
         return;
     }
@@ -90,7 +90,7 @@ void WdfDmaTransactionStopSystemTransfer(WDFDMATRANSACTION DmaTransaction) {
         verifier_rule(machine, WDFDMA_RULE_NO_ADAPTER, &item->base.head);
     } else {
         uint64_t handle = item->base.head.handle;
-        item->stopped = true;
+        item->hindrances.stopped = true;
         NTSTATUS status = transfer_cancel(machine, &item->hal.packet.system.context);
         if (!NT_SUCCESS(status) && machine->config.verifier &&
             transaction_is_alive(machine, item, handle)) {

@@ -23,7 +23,9 @@ void transaction_reset(transaction *item) {
     item->context = NULL;
     item->life++;
     item->immediate = false;
-    item->single_transfer = item->enabler->single_transfer;
+    if (UNLIKELY(item->hindrances.single_transfer != item->enabler->single_transfer)) {
+        item->hindrances.single_transfer = !item->hindrances.single_transfer;
+    }
 }
 
 void transaction_hold_request(wdfdma_machine *machine, transaction *item) {
@@ -31,16 +33,16 @@ void transaction_hold_request(wdfdma_machine *machine, transaction *item) {
         item->request == 0 ? NULL : (wdf_request *)object_find(machine, item->request);
     if (held != NULL) {
         held->dma_references++;
-        item->holds_request = true;
+        item->hindrances.holds_request = true;
     }
 }
 
 /* A request that is held cannot be destroyed, but for with its device: then there is nothing to
  * give back. */
 void transaction_forget_hold(wdfdma_machine *machine, transaction *item) {
-    if (item->holds_request) {
+    if (item->hindrances.holds_request) {
         wdf_request *held = (wdf_request *)object_find(machine, item->request);
-        item->holds_request = false;
+        item->hindrances.holds_request = false;
         if (held != NULL) {
             held->dma_references--;
         }
@@ -97,7 +99,7 @@ static NTSTATUS transaction_create(wdfdma_machine *machine, enabler *of,
     item->is_version_3 = of->version == 3;
     item->base_register = NO_REGISTER;
     item->state = WDFDMA_STATE_CREATED;
-    item->single_transfer = of->single_transfer;
+    item->hindrances.single_transfer = of->single_transfer;
     *out = (WDFDMATRANSACTION)(uintptr_t)made->head.handle;
     return STATUS_SUCCESS;
 }
@@ -152,33 +154,38 @@ static NTSTATUS transaction_start(wdfdma_machine *machine, transaction *item) {
     return packet_start(machine, item);
 }
 
-HOT_PATH NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDFCONTEXT Context) {
-    ddi_call call;
-    transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_EXECUTE);
-    if (item == NULL) {
-        return STATUS_UNSUCCESSFUL;
-    }
-    wdfdma_machine *machine = call.machine;
-    uint32_t label = item->base.head.label;
-    if (UNLIKELY(item->state != WDFDMA_STATE_INITIALIZED)) {
+static NTSTATUS transaction_execute(wdfdma_machine *machine, transaction *item,
+                                    WDFCONTEXT context) {
+    if (item->state != WDFDMA_STATE_INITIALIZED) {
         transaction_bugcheck(machine, item);
-        return ddi_leave_status(&call, label, STATUS_UNSUCCESSFUL);
+        return STATUS_UNSUCCESSFUL;
     }
     uint64_t handle = item->base.head.handle;
     item->state = WDFDMA_STATE_TRANSFER;
-    item->context = Context;
+    item->context = context;
     transaction_hold_request(machine, item);
     NTSTATUS status = transaction_start(machine, item);
     if (!NT_SUCCESS(status) && transaction_is_alive(machine, item, handle)) {
         item->state = WDFDMA_STATE_TRANSFER_FAILED;
         transaction_forget_hold(machine, item);
     }
+    return status;
+}
+
+NTSTATUS execute_in_full(WDFDMATRANSACTION handle, WDFCONTEXT context) {
+    ddi_call call;
+    transaction *item = transaction_enter(&call, handle, WDFDMA_OP_EXECUTE);
+    if (item == NULL) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    uint32_t label = item->base.head.label;
+    NTSTATUS status = transaction_execute(call.machine, item, context);
     return ddi_leave_status(&call, label, status);
 }
 
-HOT_PATH NTSTATUS WdfDmaTransactionRelease(WDFDMATRANSACTION DmaTransaction) {
+NTSTATUS release_in_full(WDFDMATRANSACTION handle) {
     ddi_call call;
-    transaction *item = transaction_enter(&call, DmaTransaction, WDFDMA_OP_RELEASE);
+    transaction *item = transaction_enter(&call, handle, WDFDMA_OP_RELEASE);
     if (item == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
@@ -248,7 +255,7 @@ void WdfDmaTransactionSetSingleTransferRequirement(WDFDMATRANSACTION DmaTransact
                  (item->state == WDFDMA_STATE_CREATED || item->state == WDFDMA_STATE_RELEASED ||
                   item->state == WDFDMA_STATE_RESERVED);
     if (call_is_for(call.machine, legal)) {
-        item->single_transfer = RequireSingleTransfer != FALSE;
+        item->hindrances.single_transfer = RequireSingleTransfer != FALSE;
     }
     ddi_leave_values(&call, item->base.head.label, 0, 0);
 }

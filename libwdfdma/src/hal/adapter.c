@@ -35,8 +35,9 @@ adapter *adapter_create(wdfdma_machine *machine, const DEVICE_DESCRIPTION *descr
     }
     made->version = description->Version >= DEVICE_DESCRIPTION_VERSION3 ? 3 : 2;
     made->width = width;
-    made->reach = width >= 64 ? UINT64_MAX : 1ull << (width - 12);
-    made->bounces_always = machine->config.force_map_registers;
+    made->reach = machine->config.force_map_registers ? 0
+                  : width >= 64                       ? UINT64_MAX
+                                                      : 1ull << (width - 12);
     made->map_registers = granted;
     made->maximum_length = description->MaximumLength;
     made->master = description->Master != 0;
@@ -54,7 +55,7 @@ void adapter_put(wdfdma_machine *machine, adapter *gone) {
     if (gone->common_buffers_held != 0) {
         dma_bugcheck(machine, DMA_VIOLATION_PUT_WITH_COMMON_BUFFERS, gone->head.handle,
                      gone->common_buffers_held, 0, &gone->head);
-    } else if (gone->channel_owned || gone->waiting != 0 || gone->running) {
+    } else if (gone->channel != NULL || gone->waiting != 0 || gone->running) {
         dma_bugcheck(machine, DMA_VIOLATION_PUT_WITH_CHANNEL, gone->head.handle, gone->waiting, 0,
                      &gone->head);
     } else if (gone->lists_held != 0) {

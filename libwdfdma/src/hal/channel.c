@@ -59,12 +59,11 @@ static void wait_ends(wdfdma_machine *machine, hal_request *request) {
 }
 
 static bool request_take_run(wdfdma_machine *machine, hal_request *request) {
-    if (!pool_take(machine, request->count, &request->base)) {
+    adapter *by = request->adapter;
+    if (!pool_take(machine, by, request->count, &request->base)) {
         return false;
     }
-    adapter *by = request->adapter;
     by->registers_held += request->count;
-    machine->hal->pool.owners[request->base] = object_get_unit(machine, &by->head);
     return true;
 }
 
@@ -78,16 +77,30 @@ static bool request_take(wdfdma_machine *machine, hal_request *request) {
 
 static void channel_own(hal_request *request) {
     request->adapter->channel = request;
-    request->adapter->channel_owned = true;
     request->adapter->ownerships++;
 }
 
-static void channel_disown(adapter *by) {
-    by->channel = NULL;
-    by->channel_owned = false;
+bool channel_take_here(wdfdma_machine *machine, adapter *by, hal_request *request, uint32_t count,
+                       uint32_t *base) {
+    *base = NO_REGISTER;
+    if (UNLIKELY(by->channel != NULL)) {
+        return false;
+    }
+    if (by->needs_registers && LIKELY(count != 0)) {
+        if (UNLIKELY(machine->hal->pool.queue.first != NULL) ||
+            UNLIKELY(!pool_take_here(machine, by, count, base))) {
+            return false;
+        }
+        by->registers_held += count;
+    }
+    request->adapter = by;
+    request->count = count;
+    request->base = *base;
+    by->channel_base = *base;
+    by->channel_count = *base == NO_REGISTER ? 0 : count;
+    channel_own(request);
+    return true;
 }
-
-static void channel_release(wdfdma_machine *machine, adapter *by);
 
 static inline void request_deliver(wdfdma_machine *machine, hal_request *request,
                                    hal_routine routine) {
@@ -111,7 +124,7 @@ NO_INLINE static void adapter_run_queue(wdfdma_machine *machine, adapter *by) {
         return;
     }
     by->running = true;
-    while (by->queue.first != NULL && !by->channel_owned && !machine->state.halted) {
+    while (by->queue.first != NULL && by->channel == NULL && !machine->state.halted) {
         hal_request *request = by->queue.first;
         wait_ends(machine, request);
         channel_own(request);
@@ -124,7 +137,7 @@ NO_INLINE static void adapter_run_queue(wdfdma_machine *machine, adapter *by) {
     by->running = false;
 }
 
-static void channel_release(wdfdma_machine *machine, adapter *by) {
+void channel_release(wdfdma_machine *machine, adapter *by) {
     channel_disown(by);
     if (by->queue.first != NULL) {
         adapter_run_queue(machine, by);
@@ -154,43 +167,43 @@ NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, hal_rou
     if (by->needs_registers && request->count > by->map_registers) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    if (by->channel_owned) {
-        if (synchronous) {
-            return STATUS_INSUFFICIENT_RESOURCES;
-        }
+    bool owned = by->channel != NULL;
+    if (!owned && request_take(machine, request)) {
+        channel_own(request);
+        request_deliver(machine, request, routine);
+    } else if (synchronous) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    } else if (owned) {
         wait_for_channel(machine, request);
-        return STATUS_SUCCESS;
-    }
-    channel_own(request);
-    if (!request_take(machine, request)) {
-        if (synchronous) {
-            channel_disown(by);
-            return STATUS_INSUFFICIENT_RESOURCES;
-        }
+    } else {
+        channel_own(request);
         wait_for_registers(machine, request);
-        return STATUS_SUCCESS;
     }
-    request_deliver(machine, request, routine);
     return STATUS_SUCCESS;
 }
 
-/* A run that is not held, or not with this length: parameter 2 is how many registers too many
- * are freed. */
-static bool run_is_held(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count) {
-    uint32_t held = pool_get_run(machine, base);
-    bool own =
-        held != 0 && machine->hal->pool.owners[base] == object_get_unit(machine, &from->head);
-    if (LIKELY(held == count && own)) {
-        return true;
+bool registers_put_here(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count) {
+    if (UNLIKELY(machine->hal->pool.queue.first != NULL) || UNLIKELY(count == 0) ||
+        UNLIKELY(pool_get_held(machine, from, base) != count) ||
+        UNLIKELY(!pool_put_here(machine, base, count))) {
+        return false;
     }
-    held = own ? held : 0;
+    from->registers_held -= count;
+    return true;
+}
+
+/* A run that is not held, or not with this length: parameter 2 is how many registers too many are
+ * freed. */
+COLD static void registers_bugcheck(wdfdma_machine *machine, const adapter *from, uint32_t base,
+                                    uint32_t count) {
+    uint32_t held = pool_get_held(machine, from, base);
     uint64_t extra = held < count ? count - held : count;
     dma_bugcheck(machine, DMA_VIOLATION_FREED_REGISTERS_TWICE, extra, base, held, &from->head);
-    return false;
 }
 
 void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count) {
-    if (!run_is_held(machine, from, base, count)) {
+    if (count == 0 || pool_get_held(machine, from, base) != count) {
+        registers_bugcheck(machine, from, base, count);
         return;
     }
     from->registers_held -= count;
@@ -212,7 +225,7 @@ void channel_free(wdfdma_machine *machine, adapter *from) {
     if (machine->state.halted) {
         return;
     }
-    if (!from->channel_owned || from->ownerships != ownership) {
+    if (from->channel == NULL || from->ownerships != ownership) {
         verifier_rule(machine, WDFDMA_RULE_CHANNEL_NOT_OWNED, &from->head);
         return;
     }
@@ -258,12 +271,8 @@ static bool adapter_check(const wdfdma_machine *machine, const adapter *by,
     if (!queue_check(&by->queue, WDFDMA_WAITING_CHANNEL, by->waiting, out)) {
         return false;
     }
-    if (by->channel_owned != (by->channel != NULL)) {
-        return check_fail(out, "a channel is owned by a request", by->head.label, by->channel_owned,
-                          by->channel != NULL);
-    }
     /* A halt leaves the run of a queue where it was. */
-    bool served = by->waiting == 0 || by->channel_owned || by->running || machine->state.halted;
+    bool served = by->waiting == 0 || by->channel != NULL || by->running || machine->state.halted;
     return served || check_fail(out, "nobody waits for a channel that is free", by->head.label, 0,
                                 by->waiting);
 }

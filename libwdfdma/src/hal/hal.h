@@ -79,12 +79,12 @@ typedef struct mapping {
 
 struct adapter {
     object head;
-    DMA_ADAPTER wdm; /* what a WDM driver's pointer names */
-    hal_request *channel;
+    DMA_ADAPTER wdm;      /* what a WDM driver's pointer names */
+    hal_request *channel; /* who owns it, or NULL */
     request_queue queue;
     uint64_t maximum_length;
     uint64_t fragment_length; /* of its enabler's transfers */
-    uint64_t reach;           /* the first PFN that it cannot reach */
+    uint64_t reach;           /* the first PFN that bounces: none below it does for itself */
     uint32_t width;
     uint32_t map_registers;
     uint32_t version;
@@ -95,12 +95,10 @@ struct adapter {
     uint32_t registers_held;
     uint32_t lists_held;
     uint32_t common_buffers_held;
-    bool channel_owned;
     bool running; /* its queue is being run */
     bool scatter_gather;
     bool master;
     bool needs_registers;
-    bool bounces_always;
     transfer_context *controller;  /* a system adapter's running transfer */
     struct wdm_request *wdm_owner; /* a WDM driver's request that keeps the channel */
     struct wdm_mapping *wdm_mappings;
@@ -114,11 +112,16 @@ typedef struct free_runs {
     uint32_t longest;
 } free_runs;
 
+/* A run of registers that was granted. */
+typedef struct pool_run {
+    uint32_t length; /* 0: none */
+    uint32_t owner;  /* adapter_get_tag() of the adapter that it was granted to */
+} pool_run;
+
 typedef struct pool {
     uint64_t *held;   /* bit set: not free; bits past the end are set */
     free_runs *nodes; /* a heap-ordered tree over the words, root at 1 */
-    uint32_t *runs;   /* length of the run that begins at a register, or 0 */
-    uint32_t *owners; /* the unit of the adapter that such a run was granted to */
+    pool_run *runs;   /* of each register: the run that begins with it */
     uint32_t word_count;
     uint32_t leaf_count; /* a power of two, at least word_count */
     uint32_t low_word;   /* every word below it is full */
@@ -148,13 +151,33 @@ typedef struct hal {
 /* pool.c */
 size_t pool_get_bytes(uint32_t registers);
 void pool_open(wdfdma_machine *machine, void *memory);
-/* Marks the lowest run of [count] free registers as held; false where there is none. */
-bool pool_take(wdfdma_machine *machine, uint32_t count, uint32_t *base);
+/* What of an adapter's handle tells it from every other one that lives. */
+static inline uint32_t adapter_get_tag(const adapter *by) {
+    return (uint32_t)by->head.handle;
+}
+/* Marks the lowest run of [count] free registers, one at least, as held by [owner]; false where
+ * there is none. */
+bool pool_take(wdfdma_machine *machine, const adapter *owner, uint32_t count, uint32_t *base);
+/* The same where it lies in the low word, and that one's nodes may be out of date; false, with
+ * nothing changed, otherwise. */
+bool pool_take_here(wdfdma_machine *machine, const adapter *owner, uint32_t count, uint32_t *base);
 /* Clears a run that pool_take made. */
 void pool_put(wdfdma_machine *machine, uint32_t base, uint32_t count);
+/* The same where the run lies in the one word whose nodes may be out of date; false, with nothing
+ * changed, otherwise. */
+bool pool_put_here(wdfdma_machine *machine, uint32_t base, uint32_t count);
 /* The length of the run that begins with register [base], or 0. */
 static inline uint32_t pool_get_run(const wdfdma_machine *machine, uint32_t base) {
-    return base < machine->config.map_registers ? machine->hal->pool.runs[base] : 0;
+    return base < machine->config.map_registers ? machine->hal->pool.runs[base].length : 0;
+}
+/* The length of the run from [base] on that [owner] holds, or 0. */
+static inline uint32_t pool_get_held(const wdfdma_machine *machine, const adapter *owner,
+                                     uint32_t base) {
+    if (UNLIKELY(base >= machine->config.map_registers)) {
+        return 0;
+    }
+    const pool_run *run = &machine->hal->pool.runs[base];
+    return LIKELY(run->owner == adapter_get_tag(owner)) ? run->length : 0;
 }
 bool pool_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
 
@@ -163,8 +186,22 @@ bool pool_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
  * after a wait. */
 NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, hal_routine routine,
                           bool synchronous);
+/* Takes channel and [count] registers (0: none) for [request] where that takes nothing but a few
+ * bits of the pool; false, with nothing changed, otherwise. At most the adapter's limit may be
+ * asked for. */
+bool channel_take_here(wdfdma_machine *machine, adapter *by, hal_request *request, uint32_t count,
+                       uint32_t *base);
+/* The channel alone is given on; its registers stay. */
+void channel_release(wdfdma_machine *machine, adapter *by);
+static inline void channel_disown(adapter *by) {
+    by->channel = NULL;
+}
 void channel_free(wdfdma_machine *machine, adapter *from);
+/* Frees a run; a bug check where [from] does not hold it. */
 void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count);
+/* The same where that takes nothing but a few bits of the pool and lets nobody through; false,
+ * with nothing changed, otherwise. */
+bool registers_put_here(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count);
 bool channel_cancel(wdfdma_machine *machine, hal_request *request);
 bool channel_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
 
@@ -239,6 +276,11 @@ NO_INLINE bool mdl_walk_next(const wdfdma_machine *machine, mdl_walk *walk);
 /* Where byte [offset] of [mdl] lies in its page. */
 static inline uint32_t mdl_page_offset(const MDL *mdl, uint64_t offset) {
     return (uint32_t)((mdl->ByteOffset + offset) % PAGE_BYTES);
+}
+
+/* Where [address] lies in [mdl]; one below the buffer wraps to an offset far above it. */
+static inline uint64_t mdl_offset_of(const MDL *mdl, const void *address) {
+    return (uint64_t)((uintptr_t)address - (uintptr_t)MmGetMdlVirtualAddress(mdl));
 }
 
 /* map.c: bouncing and single mappings */

@@ -47,7 +47,7 @@ bool range_bounces(const wdfdma_machine *machine, const adapter *by, const mdl_w
     if (!by->needs_registers) {
         return false;
     }
-    if (by->bounces_always || part_bounces(by, first, &next_pfn)) {
+    if (part_bounces(by, first, &next_pfn)) {
         return true;
     }
     return UNLIKELY(first->left != first->length) && parts_bounce(machine, by, first, next_pfn);
@@ -196,7 +196,7 @@ NO_INLINE static uint64_t frames_count_run(const uint64_t *pfns, uint64_t pages)
 
 NO_INLINE static bool frames_bounce(const adapter *by, const uint64_t *pfns, uint64_t pages,
                                     uint64_t run) {
-    if (by->bounces_always || (!by->scatter_gather && run < pages)) {
+    if (!by->scatter_gather && run < pages) {
         return true;
     }
     for (uint64_t page = run - 1; page < pages; page++) {
@@ -220,7 +220,7 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
     const uint64_t *pfns = part->of->pfns + start / PAGE_BYTES;
     uint64_t pages = pages_spanned(in_page, length);
     uint64_t run = part->of->consecutive ? pages : frames_count_run(pfns, pages);
-    bool within = run == pages && part->of->highest_pfn < by->reach && !by->bounces_always;
+    bool within = run == pages && part->of->highest_pfn < by->reach;
     bool bounces = has_registers && !LIKELY(within) && frames_bounce(by, pfns, pages, run);
     if (!bounces && run < pages) {
         length = run * PAGE_BYTES - in_page;

@@ -14,15 +14,18 @@ enum {
 static const uint64_t FULL = UINT64_MAX;
 static const uint32_t NONE = UINT32_MAX;
 
+/* [count], from 1 on, bits from [first] on. */
 static uint64_t bits_mask(uint32_t first, uint32_t count) {
-    uint64_t ones = count == WORD_BITS ? FULL : (1ull << count) - 1;
-    return ones << first;
+    return FULL >> (WORD_BITS - count) << first;
 }
 
 /* The lowest bits of [word] that begin [count] free ones, all inside it. */
 static uint64_t word_find_runs(uint64_t word, uint32_t count) {
     uint64_t starts = ~word;
     uint32_t length = 1;
+    if (LIKELY(count <= 2)) {
+        return starts & starts >> (count - 1);
+    }
     while (starts != 0 && length < count) {
         uint32_t shift = 2 * length <= count ? length : count - length;
         starts &= starts >> shift;
@@ -115,18 +118,29 @@ COLD static void words_flip(pool *of, uint32_t word, uint32_t bit, uint32_t coun
     }
 }
 
-static inline void bits_flip(pool *of, uint32_t first, uint32_t count) {
+/* Flips bits where no node need be looked at now; false, with nothing changed, otherwise. */
+static inline bool bits_flip_here(pool *of, uint32_t first, uint32_t count) {
     uint32_t word = first / WORD_BITS;
     uint32_t bit = first % WORD_BITS;
-    if (UNLIKELY(bit + count > WORD_BITS)) {
-        words_flip(of, word, bit, count);
-        return;
-    }
-    if (UNLIKELY(of->stale_word != word)) {
-        nodes_settle(of);
-        of->stale_word = word;
+    if (UNLIKELY(of->stale_word != word) || UNLIKELY(bit + count > WORD_BITS)) {
+        return false;
     }
     of->held[word] ^= bits_mask(bit, count);
+    return true;
+}
+
+COLD static void bits_flip_slow(pool *of, uint32_t first, uint32_t count) {
+    nodes_settle(of);
+    of->stale_word = first / WORD_BITS;
+    if (!bits_flip_here(of, first, count)) {
+        words_flip(of, first / WORD_BITS, first % WORD_BITS, count);
+    }
+}
+
+static inline void bits_flip(pool *of, uint32_t first, uint32_t count) {
+    if (UNLIKELY(!bits_flip_here(of, first, count))) {
+        bits_flip_slow(of, first, count);
+    }
 }
 
 /* The lowest run where the low word does not hold it. */
@@ -149,7 +163,32 @@ static inline uint32_t pool_find(pool *of, uint32_t count) {
     return pool_find_slow(of, count);
 }
 
-bool pool_take(wdfdma_machine *machine, uint32_t count, uint32_t *base) {
+/* A run is held from now on. */
+static inline void run_note(wdfdma_machine *machine, const adapter *owner, uint32_t first,
+                            uint32_t count) {
+    machine->hal->pool.runs[first] = (pool_run){count, adapter_get_tag(owner)};
+    machine->state.free_registers -= count;
+    if (UNLIKELY(machine->state.free_registers < machine->state.least_free_registers)) {
+        machine->state.least_free_registers = machine->state.free_registers;
+    }
+}
+
+bool pool_take_here(wdfdma_machine *machine, const adapter *owner, uint32_t count, uint32_t *base) {
+    pool *of = &machine->hal->pool;
+    uint32_t word = of->low_word;
+    uint64_t held = of->held[word];
+    uint64_t starts = LIKELY(count <= WORD_BITS) ? word_find_runs(held, count) : 0;
+    if (UNLIKELY(starts == 0) || UNLIKELY(of->stale_word != word)) {
+        return false;
+    }
+    uint32_t bit = bit_find_lowest(starts);
+    of->held[word] = held | bits_mask(bit, count);
+    *base = word * WORD_BITS + bit;
+    run_note(machine, owner, *base, count);
+    return true;
+}
+
+bool pool_take(wdfdma_machine *machine, const adapter *owner, uint32_t count, uint32_t *base) {
     pool *of = &machine->hal->pool;
     if (UNLIKELY(count == 0 || count > machine->state.free_registers)) {
         return false;
@@ -159,24 +198,32 @@ bool pool_take(wdfdma_machine *machine, uint32_t count, uint32_t *base) {
         return false;
     }
     bits_flip(of, first, count);
-    of->runs[first] = count;
-    machine->state.free_registers -= count;
-    if (UNLIKELY(machine->state.free_registers < machine->state.least_free_registers)) {
-        machine->state.least_free_registers = machine->state.free_registers;
-    }
+    run_note(machine, owner, first, count);
     *base = first;
     return true;
 }
 
-void pool_put(wdfdma_machine *machine, uint32_t base, uint32_t count) {
+static inline void run_forget(wdfdma_machine *machine, uint32_t base, uint32_t count) {
     pool *of = &machine->hal->pool;
-    WDFDMA_ASSERT(of->runs[base] == count);
-    bits_flip(of, base, count);
-    of->runs[base] = 0;
+    of->runs[base].length = 0;
     machine->state.free_registers += count;
     if (UNLIKELY(base / WORD_BITS < of->low_word)) {
         of->low_word = base / WORD_BITS;
     }
+}
+
+void pool_put(wdfdma_machine *machine, uint32_t base, uint32_t count) {
+    WDFDMA_ASSERT(machine->hal->pool.runs[base].length == count);
+    bits_flip(&machine->hal->pool, base, count);
+    run_forget(machine, base, count);
+}
+
+bool pool_put_here(wdfdma_machine *machine, uint32_t base, uint32_t count) {
+    if (UNLIKELY(!bits_flip_here(&machine->hal->pool, base, count))) {
+        return false;
+    }
+    run_forget(machine, base, count);
+    return true;
 }
 
 static uint32_t words_of(uint32_t registers) {
@@ -194,7 +241,7 @@ static uint32_t leaves_of(uint32_t words) {
 size_t pool_get_bytes(uint32_t registers) {
     size_t leaves = leaves_of(words_of(registers));
     return leaves * sizeof(uint64_t) + 2 * leaves * sizeof(free_runs) +
-           2 * (size_t)registers * sizeof(uint32_t);
+           (size_t)registers * sizeof(pool_run);
 }
 
 /* The words past the end are full, and so are the nodes over them, which are zero as the memory
@@ -206,11 +253,12 @@ void pool_open(wdfdma_machine *machine, void *memory) {
     of->leaf_count = leaves_of(of->word_count);
     of->held = memory;
     of->nodes = (free_runs *)(void *)(of->held + of->leaf_count);
-    of->runs = (uint32_t *)(void *)(of->nodes + 2 * (size_t)of->leaf_count);
-    of->owners = of->runs + registers;
+    of->runs = (pool_run *)(void *)(of->nodes + 2 * (size_t)of->leaf_count);
     of->stale_word = NONE;
     uint32_t last_bits = registers - (of->word_count - 1) * WORD_BITS;
-    if (last_bits < WORD_BITS) {
+    if (last_bits == 0) {
+        of->held[0] = FULL;
+    } else {
         of->held[of->word_count - 1] = ~bits_mask(0, last_bits);
     }
     for (uint32_t word = of->word_count; word < of->leaf_count; word++) {
@@ -252,12 +300,12 @@ static bool runs_check(const wdfdma_machine *machine, wdfdma_check_failure *out)
     uint32_t held = 0;
     uint32_t run_end = 0;
     for (uint32_t index = 0; index < machine->config.map_registers; index++) {
-        if (of->runs[index] != 0) {
+        if (of->runs[index].length != 0) {
             if (index < run_end) {
                 return check_fail(out, "no two runs of registers overlap", index, run_end, index);
             }
-            run_end = index + of->runs[index];
-            held += of->runs[index];
+            run_end = index + of->runs[index].length;
+            held += of->runs[index].length;
         }
         if (bit_is_held(of, index) != (index < run_end)) {
             return check_fail(out, "a register is held when it is in a run", index, index < run_end,

@@ -241,7 +241,7 @@ BOOLEAN wdm_cancel_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Devic
 /* Frees the channel of [by]; the registers that came with it too, unless the driver keeps those. */
 static void channel_give_up(wdfdma_machine *machine, adapter *by, bool keeps_registers) {
     wdm_request *owner = by->wdm_owner;
-    if (!by->channel_owned || by->channel->waiting != WDFDMA_WAITING_NOT) {
+    if (by->channel == NULL || by->channel->waiting != WDFDMA_WAITING_NOT) {
         dma_bugcheck(machine, DMA_VIOLATION_FREED_CHANNEL_TWICE, 1, 0, 0, &by->head);
         return;
     }

@@ -34,7 +34,7 @@ static bool base_is_usable(wdfdma_machine *machine, const adapter *by, PVOID giv
                            uint32_t *count) {
     bool known = base_from_wdm(machine, given, base, count);
     if (known && *base != NO_REGISTER) {
-        known = machine->hal->pool.owners[*base] == object_get_unit(machine, &by->head);
+        known = pool_get_held(machine, by, *base) != 0;
     }
     if (known && (*base != NO_REGISTER) == by->needs_registers) {
         return true;
@@ -91,7 +91,7 @@ PHYSICAL_ADDRESS wdm_map_transfer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
 
 static NTSTATUS map_ex(wdfdma_machine *machine, adapter *by, const wdm_range *range,
                        wdm_context *transfer, PSCATTER_GATHER_LIST out, PULONG length) {
-    if (!by->master && (!by->channel_owned || transfer == NULL)) {
+    if (!by->master && (by->channel == NULL || transfer == NULL)) {
         verifier_rule(machine, WDFDMA_RULE_CHANNEL_NOT_OWNED, &by->head);
         return STATUS_UNSUCCESSFUL;
     }
