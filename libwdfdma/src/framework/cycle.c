@@ -169,8 +169,8 @@ HOT_INLINE bool packet_may_start(const transaction *item) {
 HOT_INLINE bool reservation_carries(const wdfdma_machine *machine, const transaction *item,
                                     uint64_t registers) {
     uint32_t base = item->base_register;
-    bool held = item->holds_base &&
-                (base == NO_REGISTER || machine->hal->pool.runs[base].length == item->base_count);
+    bool held = item->holds_base && (base == NO_REGISTER ||
+                                     hal_of(machine)->pool.runs[base].length == item->base_count);
     bool owns = !item->is_system || item->adapter->channel == &item->hal.packet.request;
     return held && owns && registers <= item->reserved;
 }

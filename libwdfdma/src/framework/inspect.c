@@ -111,7 +111,7 @@ size_t wdfdma_pool_copy_waiters(const wdfdma_machine *machine, WDFDMATRANSACTION
     if (machine == NULL) {
         return 0;
     }
-    for (const hal_request *at = machine->hal->pool.queue.first; at != NULL; at = at->next) {
+    for (const hal_request *at = hal_of(machine)->pool.queue.first; at != NULL; at = at->next) {
         if (out != NULL && count < capacity) {
             out[count] = request_get_handle(machine, at);
         }

@@ -209,7 +209,7 @@ static wdfdma_rule map_rule(const wdfdma_machine *machine, const transaction *it
     }
     bool held = item->holds_base &&
                 (item->base_register == NO_REGISTER ||
-                 machine->hal->pool.runs[item->base_register].length == item->base_count);
+                 hal_of(machine)->pool.runs[item->base_register].length == item->base_count);
     if (UNLIKELY(!held)) {
         return WDFDMA_RULE_CANCELLED_RESERVATION_USED;
     }

@@ -11,8 +11,7 @@ NTSTATUS wdfdma_machine_create(const wdfdma_machine_config *config, wdfdma_machi
     if (!NT_SUCCESS(status)) {
         return status;
     }
-    size_t machine_bytes = size_round_up(sizeof(wdfdma_machine), 64);
-    size_t bytes = machine_bytes + hal_get_bytes(&settings);
+    size_t bytes = MACHINE_BYTES + hal_get_bytes(&settings);
     wdfdma_machine *made = arena_create(&settings, bytes);
     if (made == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
@@ -22,7 +21,7 @@ NTSTATUS wdfdma_machine_create(const wdfdma_machine_config *config, wdfdma_machi
     made->counts_steps = 1;
     made->fail_countdown = settings.fail_allocation;
     machine_seed(made, settings.seed);
-    hal_open(made, (uint8_t *)made + machine_bytes);
+    hal_open(made);
     status = wdfdma_log_configure(made, settings.log_records);
     if (NT_SUCCESS(status) && !registry_add(made)) {
         status = STATUS_INSUFFICIENT_RESOURCES;

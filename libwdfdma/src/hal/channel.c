@@ -42,7 +42,7 @@ NO_INLINE static void wait_for_channel(wdfdma_machine *machine, hal_request *req
 
 NO_INLINE static void wait_for_registers(wdfdma_machine *machine, hal_request *request) {
     request->waiting = WDFDMA_WAITING_POOL;
-    queue_append(&machine->hal->pool.queue, request);
+    queue_append(&hal_of(machine)->pool.queue, request);
     machine->state.waiting_pool++;
 }
 
@@ -52,7 +52,7 @@ static void wait_ends(wdfdma_machine *machine, hal_request *request) {
         request->adapter->waiting--;
         machine->state.waiting_channel--;
     } else {
-        queue_remove(&machine->hal->pool.queue, request);
+        queue_remove(&hal_of(machine)->pool.queue, request);
         machine->state.waiting_pool--;
     }
     request->waiting = WDFDMA_WAITING_NOT;
@@ -72,7 +72,7 @@ static bool request_take(wdfdma_machine *machine, hal_request *request) {
         request->base = NO_REGISTER;
         return true;
     }
-    return machine->hal->pool.queue.first == NULL && request_take_run(machine, request);
+    return hal_of(machine)->pool.queue.first == NULL && request_take_run(machine, request);
 }
 
 static void channel_own(hal_request *request) {
@@ -87,7 +87,7 @@ bool channel_take_here(wdfdma_machine *machine, adapter *by, hal_request *reques
         return false;
     }
     if (by->needs_registers && LIKELY(count != 0)) {
-        if (UNLIKELY(machine->hal->pool.queue.first != NULL) ||
+        if (UNLIKELY(hal_of(machine)->pool.queue.first != NULL) ||
             UNLIKELY(!pool_take_here(machine, by, count, base))) {
             return false;
         }
@@ -145,7 +145,7 @@ void channel_release(wdfdma_machine *machine, adapter *by) {
 }
 
 NO_INLINE static void pool_drain(wdfdma_machine *machine) {
-    pool *of = &machine->hal->pool;
+    pool *of = &hal_of(machine)->pool;
     if (of->draining) {
         return;
     }
@@ -183,7 +183,7 @@ NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, hal_rou
 }
 
 bool registers_put_here(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count) {
-    if (UNLIKELY(machine->hal->pool.queue.first != NULL) || UNLIKELY(count == 0) ||
+    if (UNLIKELY(hal_of(machine)->pool.queue.first != NULL) || UNLIKELY(count == 0) ||
         UNLIKELY(pool_get_held(machine, from, base) != count) ||
         UNLIKELY(!pool_put_here(machine, base, count))) {
         return false;
@@ -208,7 +208,7 @@ void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint3
     }
     from->registers_held -= count;
     pool_put(machine, base, count);
-    if (machine->hal->pool.queue.first != NULL) {
+    if (hal_of(machine)->pool.queue.first != NULL) {
         pool_drain(machine);
     }
 }
@@ -280,7 +280,7 @@ static bool adapter_check(const wdfdma_machine *machine, const adapter *by,
 /* At rest, the head of the pool's queue finds no run; in a drain, or on a halted machine, it may
  * not have been asked yet. */
 static bool head_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
-    const pool *of = &machine->hal->pool;
+    const pool *of = &hal_of(machine)->pool;
     uint32_t longest = 0;
     uint32_t run = 0;
     if (of->queue.first == NULL || of->draining || machine->state.depth != 0 ||
@@ -320,7 +320,7 @@ bool channel_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
         return check_fail(out, "every request that waits for a channel is in a queue", 0,
                           machine->state.waiting_channel, waiting);
     }
-    return queue_check(&machine->hal->pool.queue, WDFDMA_WAITING_POOL, machine->state.waiting_pool,
-                       out) &&
+    return queue_check(&hal_of(machine)->pool.queue, WDFDMA_WAITING_POOL,
+                       machine->state.waiting_pool, out) &&
            head_check(machine, out);
 }

@@ -32,7 +32,7 @@ uint8_t *register_get_page(wdfdma_machine *machine, uint32_t index) {
 }
 
 void mapping_begin(wdfdma_machine *machine, mapping *made) {
-    hal *of = machine->hal;
+    hal *of = hal_of(machine);
     made->live = true;
     made->previous = NULL;
     made->next = of->unindexed;
@@ -61,9 +61,9 @@ static void mapped_page_remove(wdfdma_machine *machine, mapped_page *gone) {
     if (gone->previous_here != NULL) {
         gone->previous_here->next_here = gone->next_here;
     } else if (gone->next_here != NULL) {
-        *table_find(&machine->hal->index, gone->key) = (uint64_t)(uintptr_t)gone->next_here;
+        *table_find(&hal_of(machine)->index, gone->key) = (uint64_t)(uintptr_t)gone->next_here;
     } else {
-        table_remove(&machine->hal->index, gone->key);
+        table_remove(&hal_of(machine)->index, gone->key);
     }
     data_free(machine, gone);
 }
@@ -83,7 +83,7 @@ void mapping_end(wdfdma_machine *machine, mapping *gone) {
     gone->live = false;
     machine->state.mappings--;
     if (LIKELY(!gone->indexed)) {
-        mapping_unlink(machine->hal, gone);
+        mapping_unlink(hal_of(machine), gone);
     } else {
         mapping_unindex(machine, gone);
     }
@@ -97,9 +97,9 @@ static bool mapped_page_add(wdfdma_machine *machine, mapping *to, uint64_t addre
     }
     uint64_t number = address / PAGE_BYTES;
     page->key = to->first_register == NO_REGISTER ? number : number | REGISTER_KEY;
-    uint64_t *here = table_find(&machine->hal->index, page->key);
+    uint64_t *here = table_find(&hal_of(machine)->index, page->key);
     mapped_page *first = here == NULL ? NULL : (mapped_page *)(uintptr_t)*here;
-    if (!table_put(machine, &machine->hal->index, page->key, (uint64_t)(uintptr_t)page)) {
+    if (!table_put(machine, &hal_of(machine)->index, page->key, (uint64_t)(uintptr_t)page)) {
         data_free(machine, page);
         return false;
     }
@@ -184,7 +184,7 @@ static bool mapping_index(wdfdma_machine *machine, mapping *made) {
 }
 
 static bool mappings_index(wdfdma_machine *machine) {
-    hal *of = machine->hal;
+    hal *of = hal_of(machine);
     while (of->unindexed != NULL) {
         mapping *made = of->unindexed;
         if (!mapping_index(machine, made)) {
@@ -201,7 +201,7 @@ static bool mappings_index(wdfdma_machine *machine) {
 
 static const mapped_page *page_allowing(const wdfdma_machine *machine, uint64_t key, uint32_t at,
                                         bool write) {
-    const uint64_t *here = table_find(&machine->hal->index, key);
+    const uint64_t *here = table_find(&hal_of(machine)->index, key);
     const mapped_page *page = here == NULL ? NULL : (const mapped_page *)(uintptr_t)*here;
     while (page != NULL && (at < page->start || at >= page->end ||
                             !(write ? page->of->device_writes : page->of->device_reads))) {
@@ -290,7 +290,7 @@ NTSTATUS wdfdma_device_write(wdfdma_machine *machine, uint64_t address, const vo
 
 bool mapping_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
     uint64_t count = 0;
-    for (const mapping *at = machine->hal->unindexed; at != NULL; at = at->next) {
+    for (const mapping *at = hal_of(machine)->unindexed; at != NULL; at = at->next) {
         if (!at->live || at->indexed) {
             return check_fail(out, "a mapping in the list is live and not indexed", count, 1,
                               at->live);

@@ -5,9 +5,8 @@ size_t hal_get_bytes(const wdfdma_machine_config *config) {
     return size_round_up(sizeof(hal), 64) + pool_get_bytes(config->map_registers);
 }
 
-void hal_open(wdfdma_machine *machine, void *memory) {
-    machine->hal = memory;
-    pool_open(machine, (uint8_t *)memory + size_round_up(sizeof(hal), 64));
+void hal_open(wdfdma_machine *machine) {
+    pool_open(machine, (uint8_t *)hal_of(machine) + size_round_up(sizeof(hal), 64));
 }
 
 bool hal_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {

@@ -148,6 +148,11 @@ typedef struct hal {
     table wdm_buffers;  /* its common buffers, by address -> struct wdm_buffer */
 } hal;
 
+/* The HAL lies behind the machine itself. */
+static inline hal *hal_of(const wdfdma_machine *machine) {
+    return (hal *)(void *)((uint8_t *)(uintptr_t)machine + MACHINE_BYTES);
+}
+
 /* pool.c */
 size_t pool_get_bytes(uint32_t registers);
 void pool_open(wdfdma_machine *machine, void *memory);
@@ -168,7 +173,7 @@ void pool_put(wdfdma_machine *machine, uint32_t base, uint32_t count);
 bool pool_put_here(wdfdma_machine *machine, uint32_t base, uint32_t count);
 /* The length of the run that begins with register [base], or 0. */
 static inline uint32_t pool_get_run(const wdfdma_machine *machine, uint32_t base) {
-    return base < machine->config.map_registers ? machine->hal->pool.runs[base].length : 0;
+    return base < machine->config.map_registers ? hal_of(machine)->pool.runs[base].length : 0;
 }
 /* The length of the run from [base] on that [owner] holds, or 0. */
 static inline uint32_t pool_get_held(const wdfdma_machine *machine, const adapter *owner,
@@ -176,7 +181,7 @@ static inline uint32_t pool_get_held(const wdfdma_machine *machine, const adapte
     if (UNLIKELY(base >= machine->config.map_registers)) {
         return 0;
     }
-    const pool_run *run = &machine->hal->pool.runs[base];
+    const pool_run *run = &hal_of(machine)->pool.runs[base];
     return LIKELY(run->owner == adapter_get_tag(owner)) ? run->length : 0;
 }
 bool pool_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
@@ -364,8 +369,9 @@ void common_free(wdfdma_machine *machine, adapter *by, common_memory *gone);
 extern const DMA_OPERATIONS adapter_operations;
 
 /* hal.c */
+/* The bytes behind the machine. */
 size_t hal_get_bytes(const wdfdma_machine_config *config);
-void hal_open(wdfdma_machine *machine, void *memory);
+void hal_open(wdfdma_machine *machine);
 bool hal_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
 COLD void dma_bugcheck(wdfdma_machine *machine, dma_violation violation, uint64_t second,
                        uint64_t third, uint64_t fourth, const object *concerned);

@@ -34,7 +34,7 @@ static uint64_t host_get_number(const wdfdma_machine *machine, const void *addre
 }
 
 uint8_t *memory_get_page(const wdfdma_machine *machine, uint64_t pfn) {
-    const uint64_t *value = table_find(&machine->hal->frames, pfn);
+    const uint64_t *value = table_find(&hal_of(machine)->frames, pfn);
     if (value == NULL) {
         return NULL;
     }
@@ -48,7 +48,7 @@ bool memory_find_pfn(const wdfdma_machine *machine, const void *address, uint64_
     if (at < first || at - first >= pages->used_bytes) {
         return false;
     }
-    const uint64_t *value = table_find(&machine->hal->hosts, host_get_number(machine, address));
+    const uint64_t *value = table_find(&hal_of(machine)->hosts, host_get_number(machine, address));
     if (value == NULL) {
         return false;
     }
@@ -62,12 +62,12 @@ bool memory_can_hold(const wdfdma_machine *machine, uint64_t pages) {
         return false;
     }
     uint32_t size_class = size_class_find(pages);
-    return machine->hal->blocks_free[size_class] != NULL ||
+    return hal_of(machine)->blocks_free[size_class] != NULL ||
            size_class_get_units(size_class) <= (part->limit_bytes - part->used_bytes) / PAGE_BYTES;
 }
 
 static page_block *block_take(wdfdma_machine *machine, uint64_t pages) {
-    hal *of = machine->hal;
+    hal *of = hal_of(machine);
     uint32_t size_class = size_class_find(pages);
     page_block *block = of->blocks_free[size_class];
     if (block != NULL) {
@@ -96,7 +96,7 @@ static page_block *block_take(wdfdma_machine *machine, uint64_t pages) {
 }
 
 static void block_free(wdfdma_machine *machine, page_block *block) {
-    hal *of = machine->hal;
+    hal *of = hal_of(machine);
     data_free(machine, block->pfns);
     block->pfns = NULL;
     block->page_references = NULL;
@@ -111,15 +111,16 @@ static void block_free(wdfdma_machine *machine, page_block *block) {
 
 /* A page without a reference: its frame may come to life again, zeroed. */
 static void page_forget(wdfdma_machine *machine, page_block *block, uint64_t page) {
-    table_remove(&machine->hal->frames, block->pfns[page]);
-    table_remove(&machine->hal->hosts, host_get_number(machine, block->bytes + page * PAGE_BYTES));
+    table_remove(&hal_of(machine)->frames, block->pfns[page]);
+    table_remove(&hal_of(machine)->hosts,
+                 host_get_number(machine, block->bytes + page * PAGE_BYTES));
 }
 
 /* Enters the frames that are not alive yet; false, with all of them taken out again, where
  * memory ran out. */
 static bool frames_enter(wdfdma_machine *machine, const uint64_t *pfns, size_t count,
                          uint64_t *entered) {
-    table *frames = &machine->hal->frames;
+    table *frames = &hal_of(machine)->frames;
     *entered = 0;
     for (size_t i = 0; i < count; i++) {
         if (table_find(frames, pfns[i]) != NULL) {
@@ -135,9 +136,9 @@ static bool frames_enter(wdfdma_machine *machine, const uint64_t *pfns, size_t c
 
 static void frames_leave(wdfdma_machine *machine, const uint64_t *pfns, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        const uint64_t *value = table_find(&machine->hal->frames, pfns[i]);
+        const uint64_t *value = table_find(&hal_of(machine)->frames, pfns[i]);
         if (value != NULL && *value == NO_BLOCK) {
-            table_remove(&machine->hal->frames, pfns[i]);
+            table_remove(&hal_of(machine)->frames, pfns[i]);
         }
     }
 }
@@ -150,13 +151,13 @@ static bool block_fill(wdfdma_machine *machine, page_block *block, const uint64_
     block->pfns = data_allocate(machine, pages * (sizeof(uint64_t) + sizeof(uint32_t)), NULL);
     block->page_references = block->pfns == NULL ? NULL : (uint32_t *)(void *)(block->pfns + pages);
     for (size_t i = 0; block->pfns != NULL && i < count; i++) {
-        uint64_t *value = table_find(&machine->hal->frames, pfns[i]);
+        uint64_t *value = table_find(&hal_of(machine)->frames, pfns[i]);
         if (*value != NO_BLOCK) {
             continue;
         }
         uint64_t filled = object_get_unit(machine, &block->head) | (page << PAGE_SHIFT_IN_VALUE);
         uint64_t host = host_get_number(machine, block->bytes + page * PAGE_BYTES);
-        if (!table_put(machine, &machine->hal->hosts, host, filled)) {
+        if (!table_put(machine, &hal_of(machine)->hosts, host, filled)) {
             break;
         }
         *value = filled;
@@ -164,8 +165,8 @@ static bool block_fill(wdfdma_machine *machine, page_block *block, const uint64_
     }
     bool complete = block->pfns != NULL && page == block->pages;
     for (uint64_t done = 0; !complete && done < page; done++) {
-        table_remove(&machine->hal->frames, block->pfns[done]);
-        table_remove(&machine->hal->hosts,
+        table_remove(&hal_of(machine)->frames, block->pfns[done]);
+        table_remove(&hal_of(machine)->hosts,
                      host_get_number(machine, block->bytes + done * PAGE_BYTES));
     }
     return complete;
@@ -207,7 +208,7 @@ bool memory_reference(wdfdma_machine *machine, uint64_t *pfns, size_t count, boo
     uint8_t *start = memory_get_page(machine, pfns[0]);
     *contiguous = start;
     for (size_t i = 0; i < count; i++) {
-        uint64_t value = *table_find(&machine->hal->frames, pfns[i]);
+        uint64_t value = *table_find(&hal_of(machine)->frames, pfns[i]);
         page_block *block = value_get_block(machine, value);
         block->references++;
         block->page_references[value >> PAGE_SHIFT_IN_VALUE]++;
@@ -220,7 +221,7 @@ bool memory_reference(wdfdma_machine *machine, uint64_t *pfns, size_t count, boo
 
 void memory_dereference(wdfdma_machine *machine, const uint64_t *pfns, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        uint64_t value = *table_find(&machine->hal->frames, pfns[i]);
+        uint64_t value = *table_find(&hal_of(machine)->frames, pfns[i]);
         uint64_t page = value >> PAGE_SHIFT_IN_VALUE;
         page_block *block = value_get_block(machine, value);
         if (--block->page_references[page] == 0) {
@@ -236,7 +237,7 @@ static bool frames_search(const wdfdma_machine *machine, uint64_t from, uint64_t
                           size_t count, uint64_t *first) {
     uint64_t run = 0;
     for (uint64_t frame = from; frame < limit; frame++) {
-        run = table_find(&machine->hal->frames, frame) == NULL ? run + 1 : 0;
+        run = table_find(&hal_of(machine)->frames, frame) == NULL ? run + 1 : 0;
         if (run == count) {
             *first = frame + 1 - count;
             return true;
@@ -250,7 +251,7 @@ static bool frames_search(const wdfdma_machine *machine, uint64_t from, uint64_t
  * registers' addresses take up half of what 32 bits reach, or there are no others. */
 bool memory_find_frames(wdfdma_machine *machine, size_t count, uint64_t limit, uint64_t *first) {
     const uint64_t half_of_32_bits = 1u << 19;
-    hal *of = machine->hal;
+    hal *of = hal_of(machine);
     uint64_t start = REGISTERS_ADDRESS / PAGE_BYTES + machine->config.map_registers;
     start = start < half_of_32_bits ? start : 1;
     bool found = frames_search(machine, of->next_frame > start ? of->next_frame : start, limit,

@@ -166,7 +166,7 @@ static inline uint32_t pool_find(pool *of, uint32_t count) {
 /* A run is held from now on. */
 static inline void run_note(wdfdma_machine *machine, const adapter *owner, uint32_t first,
                             uint32_t count) {
-    machine->hal->pool.runs[first] = (pool_run){count, adapter_get_tag(owner)};
+    hal_of(machine)->pool.runs[first] = (pool_run){count, adapter_get_tag(owner)};
     machine->state.free_registers -= count;
     if (UNLIKELY(machine->state.free_registers < machine->state.least_free_registers)) {
         machine->state.least_free_registers = machine->state.free_registers;
@@ -174,7 +174,7 @@ static inline void run_note(wdfdma_machine *machine, const adapter *owner, uint3
 }
 
 bool pool_take_here(wdfdma_machine *machine, const adapter *owner, uint32_t count, uint32_t *base) {
-    pool *of = &machine->hal->pool;
+    pool *of = &hal_of(machine)->pool;
     uint32_t word = of->low_word;
     uint64_t held = of->held[word];
     uint64_t starts = LIKELY(count <= WORD_BITS) ? word_find_runs(held, count) : 0;
@@ -189,7 +189,7 @@ bool pool_take_here(wdfdma_machine *machine, const adapter *owner, uint32_t coun
 }
 
 bool pool_take(wdfdma_machine *machine, const adapter *owner, uint32_t count, uint32_t *base) {
-    pool *of = &machine->hal->pool;
+    pool *of = &hal_of(machine)->pool;
     if (UNLIKELY(count == 0 || count > machine->state.free_registers)) {
         return false;
     }
@@ -204,7 +204,7 @@ bool pool_take(wdfdma_machine *machine, const adapter *owner, uint32_t count, ui
 }
 
 static inline void run_forget(wdfdma_machine *machine, uint32_t base, uint32_t count) {
-    pool *of = &machine->hal->pool;
+    pool *of = &hal_of(machine)->pool;
     of->runs[base].length = 0;
     machine->state.free_registers += count;
     if (UNLIKELY(base / WORD_BITS < of->low_word)) {
@@ -213,13 +213,13 @@ static inline void run_forget(wdfdma_machine *machine, uint32_t base, uint32_t c
 }
 
 void pool_put(wdfdma_machine *machine, uint32_t base, uint32_t count) {
-    WDFDMA_ASSERT(machine->hal->pool.runs[base].length == count);
-    bits_flip(&machine->hal->pool, base, count);
+    WDFDMA_ASSERT(hal_of(machine)->pool.runs[base].length == count);
+    bits_flip(&hal_of(machine)->pool, base, count);
     run_forget(machine, base, count);
 }
 
 bool pool_put_here(wdfdma_machine *machine, uint32_t base, uint32_t count) {
-    if (UNLIKELY(!bits_flip_here(&machine->hal->pool, base, count))) {
+    if (UNLIKELY(!bits_flip_here(&hal_of(machine)->pool, base, count))) {
         return false;
     }
     run_forget(machine, base, count);
@@ -247,7 +247,7 @@ size_t pool_get_bytes(uint32_t registers) {
 /* The words past the end are full, and so are the nodes over them, which are zero as the memory
  * is. */
 void pool_open(wdfdma_machine *machine, void *memory) {
-    pool *of = &machine->hal->pool;
+    pool *of = &hal_of(machine)->pool;
     uint32_t registers = machine->config.map_registers;
     of->word_count = words_of(registers);
     of->leaf_count = leaves_of(of->word_count);
@@ -282,8 +282,8 @@ const uint64_t *wdfdma_pool_get_bitmap(const wdfdma_machine *machine, size_t *wo
     if (machine == NULL || words == NULL) {
         return NULL;
     }
-    *words = machine->hal->pool.word_count;
-    return machine->hal->pool.held;
+    *words = hal_of(machine)->pool.word_count;
+    return hal_of(machine)->pool.held;
 }
 
 uint32_t wdfdma_pool_get_run(const wdfdma_machine *machine, uint32_t index) {
@@ -296,7 +296,7 @@ static bool bit_is_held(const pool *of, uint32_t index) {
 
 /* The equation free + held = N, with the runs as the witness of what is held. */
 static bool runs_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
-    const pool *of = &machine->hal->pool;
+    const pool *of = &hal_of(machine)->pool;
     uint32_t held = 0;
     uint32_t run_end = 0;
     for (uint32_t index = 0; index < machine->config.map_registers; index++) {
@@ -318,7 +318,7 @@ static bool runs_check(const wdfdma_machine *machine, wdfdma_check_failure *out)
 }
 
 bool pool_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
-    const pool *of = &machine->hal->pool;
+    const pool *of = &hal_of(machine)->pool;
     for (uint32_t word = 0; word < of->low_word; word++) {
         if (of->held[word] != FULL) {
             return check_fail(out, "every word below the low one is full", word, FULL,

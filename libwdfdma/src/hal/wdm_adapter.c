@@ -55,7 +55,7 @@ static PVOID buffer_create(wdfdma_machine *machine, adapter *by, ULONG length,
     }
     made->by = by;
     made->length = length;
-    if (!table_put(machine, &machine->hal->wdm_buffers, (uint64_t)(uintptr_t)made->memory.bytes,
+    if (!table_put(machine, &hal_of(machine)->wdm_buffers, (uint64_t)(uintptr_t)made->memory.bytes,
                    (uint64_t)(uintptr_t)made)) {
         common_free(machine, by, &made->memory);
         data_free(machine, made);
@@ -112,13 +112,13 @@ static void wdm_free_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length,
     }
     wdfdma_machine *machine = entered.call.machine;
     uint64_t key = (uint64_t)(uintptr_t)VirtualAddress;
-    const uint64_t *found = table_find(&machine->hal->wdm_buffers, key);
+    const uint64_t *found = table_find(&hal_of(machine)->wdm_buffers, key);
     wdm_buffer *gone = found == NULL ? NULL : (wdm_buffer *)(uintptr_t)*found;
     if (gone == NULL || gone->by != by || gone->length != Length ||
         (uint64_t)LogicalAddress.QuadPart != gone->memory.logical) {
         dma_bugcheck(machine, DMA_VIOLATION_FREED_TOO_MUCH_COMMON_BUFFER, 1, 0, Length, &by->head);
     } else {
-        table_remove(&machine->hal->wdm_buffers, key);
+        table_remove(&hal_of(machine)->wdm_buffers, key);
         common_free(machine, by, &gone->memory);
         data_free(machine, gone);
     }

@@ -45,7 +45,7 @@ bool base_from_wdm(wdfdma_machine *machine, PVOID given, uint32_t *base, uint32_
 }
 
 wdm_context *wdm_context_find(wdfdma_machine *machine, PVOID given) {
-    const uint64_t *found = table_find(&machine->hal->wdm_contexts, (uint64_t)(uintptr_t)given);
+    const uint64_t *found = table_find(&hal_of(machine)->wdm_contexts, (uint64_t)(uintptr_t)given);
     return found == NULL ? NULL : (wdm_context *)(uintptr_t)*found;
 }
 
@@ -66,8 +66,8 @@ wdm_context *wdm_context_get(wdfdma_machine *machine, PVOID given) {
         return found;
     }
     wdm_context *made = data_allocate(machine, sizeof *made, NULL);
-    if (made == NULL || !table_put(machine, &machine->hal->wdm_contexts, (uint64_t)(uintptr_t)given,
-                                   (uint64_t)(uintptr_t)made)) {
+    if (made == NULL || !table_put(machine, &hal_of(machine)->wdm_contexts,
+                                   (uint64_t)(uintptr_t)given, (uint64_t)(uintptr_t)made)) {
         data_free(machine, made);
         return NULL;
     }
@@ -80,7 +80,7 @@ void wdm_context_drop(wdfdma_machine *machine, wdm_context *unused) {
     bool used = unused == NULL || unused->users != 0 || unused->waiting != NULL ||
                 unused->owns_channel || unused->transfer.mapped || unused->transfer.cancelled;
     if (!used) {
-        table_remove(&machine->hal->wdm_contexts, (uint64_t)(uintptr_t)unused->transfer.given);
+        table_remove(&hal_of(machine)->wdm_contexts, (uint64_t)(uintptr_t)unused->transfer.given);
         data_free(machine, unused);
     }
 }

@@ -58,7 +58,7 @@ void wdm_request_discard(wdfdma_machine *machine, wdm_request *asked) {
     wdm_list *target = asked == NULL ? NULL : asked->target;
     if (target != NULL) {
         PSCATTER_GATHER_LIST key = target->drivers != NULL ? target->drivers : target->list;
-        table_remove(&machine->hal->wdm_lists, (uint64_t)(uintptr_t)key);
+        table_remove(&hal_of(machine)->wdm_lists, (uint64_t)(uintptr_t)key);
         data_free(machine, target->list);
         data_free(machine, target);
     }
@@ -80,7 +80,7 @@ static wdm_request *list_request_create(wdfdma_machine *machine, adapter *by, co
     target->list = data_allocate(machine, (size_t)list_get_bytes(registers), NULL);
     uint64_t key = (uint64_t)(uintptr_t)(ask->buffer != NULL ? ask->buffer : (PVOID)target->list);
     if (target->list == NULL ||
-        !table_put(machine, &machine->hal->wdm_lists, key, (uint64_t)(uintptr_t)target)) {
+        !table_put(machine, &hal_of(machine)->wdm_lists, key, (uint64_t)(uintptr_t)target)) {
         wdm_request_discard(machine, asked);
         return NULL;
     }
@@ -108,7 +108,8 @@ static NTSTATUS ask_check(wdfdma_machine *machine, const adapter *by, const list
         return status;
     }
     if (ask->buffer != NULL) {
-        bool taken = table_find(&machine->hal->wdm_lists, (uint64_t)(uintptr_t)ask->buffer) != NULL;
+        bool taken =
+            table_find(&hal_of(machine)->wdm_lists, (uint64_t)(uintptr_t)ask->buffer) != NULL;
         if (taken) {
             verifier_rule(machine, WDFDMA_RULE_MAPPED_TWICE, &by->head);
             return STATUS_UNSUCCESSFUL;
@@ -266,13 +267,13 @@ void wdm_put_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST S
     }
     wdfdma_machine *machine = entered.call.machine;
     uint64_t key = (uint64_t)(uintptr_t)ScatterGather;
-    const uint64_t *found = table_find(&machine->hal->wdm_lists, key);
+    const uint64_t *found = table_find(&hal_of(machine)->wdm_lists, key);
     wdm_list *gone = found == NULL ? NULL : (wdm_list *)(uintptr_t)*found;
     if (gone == NULL || gone->by != by || !gone->map.live) {
         dma_bugcheck(machine, DMA_VIOLATION_PUT_LIST_TWICE, by->lists_held, by->lists_held + 1, 0,
                      &by->head);
     } else {
-        table_remove(&machine->hal->wdm_lists, key);
+        table_remove(&hal_of(machine)->wdm_lists, key);
         list_put(machine, by, &gone->map, gone->base, gone->count);
         data_free(machine, gone->list);
         data_free(machine, gone);

@@ -121,7 +121,6 @@ enum {
     ATTENTION_LOG = 2
 };
 
-/* The floors above hang their state here. */
 struct wdfdma_machine {
     wdfdma_machine_state state; /* first: the control plane hands out a pointer to it */
     uint32_t attention;         /* ATTENTION_...: what a call must look at before it returns */
@@ -138,9 +137,12 @@ struct wdfdma_machine {
     uint32_t next_label;   /* of the next object to be made, where [label_given] */
     bool label_given;
     wdfdma_bugcheck bugcheck;
-    struct hal *hal;
     struct interpreter *interpreter;
     arena arena; /* last: everything before it is part of a snapshot */
+};
+
+enum {
+    MACHINE_BYTES = (sizeof(wdfdma_machine) + 63) / 64 * 64
 };
 
 /* platform.c: the one file that knows the operating system */
