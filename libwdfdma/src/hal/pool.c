@@ -58,24 +58,32 @@ static free_runs nodes_join(const free_runs *left, const free_runs *right, uint3
         .longest = across > longest ? across : longest};
 }
 
-/* Brings the nodes over [word] up to date, as far as they change. */
-static void nodes_update(pool *of, uint32_t word) {
-    uint32_t node = of->leaf_count + word;
+/* Brings the nodes over the words from [first] to [last] up to date, as far as they change. */
+static void nodes_update(pool *of, uint32_t first, uint32_t last) {
     uint32_t half_bits = WORD_BITS;
-    of->nodes[node] = word_measure(of->held[word]);
-    for (node /= 2; node >= 1; node /= 2) {
-        free_runs joined = nodes_join(&of->nodes[2 * node], &of->nodes[2 * node + 1], half_bits);
-        if (memcmp(&joined, &of->nodes[node], sizeof joined) == 0) {
-            return;
+    bool changes = true;
+    for (uint32_t word = first; word <= last; word++) {
+        of->nodes[of->leaf_count + word] = word_measure(of->held[word]);
+    }
+    first += of->leaf_count;
+    last += of->leaf_count;
+    while (changes && first > 1) {
+        first /= 2;
+        last /= 2;
+        changes = false;
+        for (uint32_t node = first; node <= last; node++) {
+            free_runs joined =
+                nodes_join(&of->nodes[2 * node], &of->nodes[2 * node + 1], half_bits);
+            changes = changes || memcmp(&joined, &of->nodes[node], sizeof joined) != 0;
+            of->nodes[node] = joined;
         }
-        of->nodes[node] = joined;
         half_bits *= 2;
     }
 }
 
 NO_INLINE static void nodes_settle(pool *of) {
     if (of->stale_word != NONE) {
-        nodes_update(of, of->stale_word);
+        nodes_update(of, of->stale_word, of->stale_word);
         of->stale_word = NONE;
     }
 }
@@ -107,15 +115,16 @@ static uint32_t nodes_find(const pool *of, uint32_t count) {
 
 /* Flips the bits of a run of several words, which take their nodes along at once. */
 COLD static void words_flip(pool *of, uint32_t word, uint32_t bit, uint32_t count) {
+    uint32_t first = word;
     nodes_settle(of);
     while (count > 0) {
         uint32_t part = WORD_BITS - bit < count ? WORD_BITS - bit : count;
         of->held[word] ^= bits_mask(bit, part);
-        nodes_update(of, word);
         word++;
         bit = 0;
         count -= part;
     }
+    nodes_update(of, first, word - 1);
 }
 
 /* Flips bits where no node need be looked at now; false, with nothing changed, otherwise. */
