@@ -168,6 +168,25 @@ static void tell_info(WDFDMATRANSACTION transaction) {
     }
 }
 
+/* A transaction goes, sometimes held on to, and another one comes in its place. */
+static void replace(uint32_t index) {
+    WDFDMATRANSACTION gone = running->transactions[index];
+    bool held = draw(4) == 0;
+    if (held) {
+        WdfObjectReference(gone);
+    }
+    WdfObjectDelete(gone);
+    if (held && draw(2) == 0) {
+        WdfObjectDereference(gone);
+    }
+    WDFDMATRANSACTION made = NULL;
+    tell((uint64_t)WdfDmaTransactionCreate(running->enablers[index % ENABLERS],
+                                           WDF_NO_OBJECT_ATTRIBUTES, &made));
+    if (made != NULL) {
+        running->transactions[index] = made;
+    }
+}
+
 /* What a careful driver does not do in this state. */
 static bool is_misuse(uint32_t next, uint32_t state) {
     bool resting = state == WDFDMA_STATE_CREATED || state == WDFDMA_STATE_RELEASED;
@@ -190,7 +209,8 @@ static void tell_bytes(void) {
 
 /* What comes next for a transaction in its state; now and then anything. */
 static void step_take(void) {
-    WDFDMATRANSACTION transaction = running->transactions[draw(TRANSACTIONS)];
+    uint32_t index = draw(TRANSACTIONS);
+    WDFDMATRANSACTION transaction = running->transactions[index];
     wdfdma_transaction_info info = {0};
     wdfdma_transaction_get_info(transaction, &info);
     uint32_t choice = draw(12);
@@ -234,9 +254,14 @@ static void step_take(void) {
         tell(WdfDmaTransactionCancel(transaction));
         break;
     case 7:
-    case 8:
         tell(wdfdma_enabler_complete_transfer(running->enablers[draw(ENABLERS)],
                                               (WDF_DMA_DIRECTION)draw(2)));
+        break;
+    case 8:
+        if (info.state != WDFDMA_STATE_TRANSFER || draw(4) == 0) {
+            replace(index);
+            transaction = running->transactions[index];
+        }
         break;
     case 9:
         bend();

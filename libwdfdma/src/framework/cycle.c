@@ -11,8 +11,8 @@
  * The plain way of all but Execute calls nothing, so that the compiler has nothing to save. */
 #include "framework.h"
 
-/* A live transaction that nothing hinders, of a machine that nothing asks attention of and that is
- * the thread's current one; NULL otherwise. */
+/* A transaction that nothing hinders, of a machine that nothing asks attention of and that is the
+ * thread's current one; NULL otherwise. A deleted one is told by its state, which each call asks. */
 HOT_INLINE transaction *plain_enter(WDFDMATRANSACTION handle, wdfdma_machine **out,
                                     uint32_t *outer_op) {
     uint64_t bits = (uint64_t)(uintptr_t)handle;
@@ -22,8 +22,7 @@ HOT_INLINE transaction *plain_enter(WDFDMATRANSACTION handle, wdfdma_machine **o
     }
     object *found = object_find(machine, bits);
     if (UNLIKELY(found == NULL) ||
-        UNLIKELY(((found->type ^ (uint32_t)WDFDMA_OBJECT_TRANSACTION) | found->kind |
-                  machine->attention) != 0) ||
+        UNLIKELY(((found->type ^ (uint32_t)WDFDMA_OBJECT_TRANSACTION) | machine->attention) != 0) ||
         (LIKELY(machine->state.op == WDFDMA_OP_NONE) &&
          UNLIKELY(current_machine_id != machine->id))) {
         return NULL;
@@ -47,8 +46,7 @@ HOT_INLINE bool range_is_within(uint64_t offset, uint64_t length, uint64_t bytes
 }
 
 HOT_INLINE bool gather_is_plain(const transaction *item, uint64_t registers) {
-    return item->held_list == LIST_NONE && registers <= item->enabler->maximum_elements &&
-           registers <= item->hal.gather.capacity;
+    return registers <= item->enabler->maximum_elements && registers <= item->hal.gather.capacity;
 }
 
 HOT_INLINE bool plain_initialize(transaction *item, const mdl_object *of, uint64_t offset,
@@ -186,8 +184,6 @@ HOT_INLINE void plain_map(wdfdma_machine *machine, transaction *item, uint64_t a
     list->Elements[0].Address.QuadPart = (LONGLONG)address;
     list->Elements[0].Length = (ULONG)length;
     list->Elements[0].Reserved = 0;
-    map->pages = NULL;
-    map->indexed = false;
     map->mdl = item->mdl;
     map->offset = item->offset;
     map->length = length;
@@ -206,14 +202,14 @@ HOT_INLINE PSCATTER_GATHER_LIST gather_stage_plainly(wdfdma_machine *machine, tr
     PSCATTER_GATHER_LIST list = item->hal.gather.list;
     adapter *by = item->adapter;
     uint32_t base;
-    if (UNLIKELY(!gather_is_plain(item, registers)) || UNLIKELY(item->hal.gather.extras != NULL) ||
+    if (UNLIKELY(!gather_is_plain(item, registers)) ||
+        UNLIKELY(item->held_list != LIST_NONE || item->hal.gather.extras != NULL) ||
         UNLIKELY(!channel_take_here(machine, by, &item->hal.gather.own.request, (uint32_t)registers,
                                     &base))) {
         return NULL;
     }
     plain_map(machine, item, address, list, (uint32_t)registers);
     by->lists_held++;
-    item->hal.gather.own_is_newer = false;
     item->hal.gather.list_base = base;
     item->hal.gather.list_count = (uint32_t)registers;
     item->held_list = LIST_HELD;
@@ -300,7 +296,7 @@ HOT_INLINE NTSTATUS plain_program(wdfdma_machine *machine, transaction *item,
                       (WDFDEVICE)(uintptr_t)item->enabler->device->base.head.handle, context,
                       (WDF_DMA_DIRECTION)item->direction, list);
     if (UNLIKELY(machine->attention != 0) || UNLIKELY(item->base.head.handle != handle) ||
-        UNLIKELY(item->base.head.kind != 0) || UNLIKELY(item->hindrances.any != staged) ||
+        UNLIKELY(item->hindrances.any != staged) ||
         UNLIKELY(by != NULL && by->queue.first != NULL)) {
         const program_frame frame = {.call = {machine, outer_op},
                                      .callback = {machine, irql, label, WDFDMA_EVENT_PROGRAM_DMA},

@@ -85,6 +85,7 @@ void mapping_end(wdfdma_machine *machine, mapping *gone) {
     if (LIKELY(!gone->indexed)) {
         mapping_unlink(hal_of(machine), gone);
     } else {
+        gone->indexed = false;
         mapping_unindex(machine, gone);
     }
 }

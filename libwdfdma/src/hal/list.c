@@ -12,8 +12,6 @@ void list_fill(wdfdma_machine *machine, const list_request *request, const mdl_w
         range_fill(machine, part, first_register, list->Elements, request->capacity);
     list->NumberOfElements = (ULONG)elements;
     list->Reserved = 0;
-    map->pages = NULL;
-    map->indexed = false;
     map->mdl = request->mdl;
     map->offset = request->offset;
     map->length = request->length;

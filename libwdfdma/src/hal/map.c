@@ -230,8 +230,6 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
     element->Address.QuadPart = (LONGLONG)address;
     element->Length = (ULONG)length;
     element->Reserved = 0;
-    out->pages = NULL;
-    out->indexed = false;
     out->mdl = part->of->mdl;
     out->offset = part->offset;
     out->length = length;
