@@ -29,6 +29,8 @@ from wdfdma.enums import (
     RecordKind,
     RequestType,
     Rule,
+    RuleMode,
+    Severity,
     TransactionState,
     Waiting,
     WdfViolation,
@@ -39,6 +41,7 @@ from wdfdma.mdl import Mdl
 from wdfdma.pool import Pool, Run
 from wdfdma.problems import ScenarioError
 from wdfdma.request import Request, RequestInfo
+from wdfdma.rules import RuleInfo, Violation, get_rule_info, list_rules
 from wdfdma.snapshot import Snapshot
 from wdfdma.state import MachineState
 from wdfdma.status import Status, StatusError
@@ -90,21 +93,27 @@ __all__ = [
     "RequestInfo",
     "RequestType",
     "Rule",
+    "RuleInfo",
+    "RuleMode",
     "Run",
     "Scenario",
     "ScenarioError",
+    "Severity",
     "Snapshot",
     "Status",
     "StatusError",
     "TransactionInfo",
     "TransactionState",
     "TransferInfo",
+    "Violation",
     "Waiting",
     "WdfViolation",
     "__version__",
     "first_difference",
     "get_cmake_dir",
     "get_include",
+    "get_rule_info",
+    "list_rules",
     "run_scenario",
 ]
 

@@ -119,7 +119,19 @@ class WdfViolation(Constant, members=_read_type("wdfdma_wdf_violation", "WDFDMA_
 
 
 class Rule(Constant, members=_read_type("wdfdma_rule", "WDFDMA_RULE_")):
-    """What a real machine leaves undefined, and this one stops."""
+    """The rules of the verifier; `get_rule_info` says what each is about."""
+
+
+class Severity(Constant, members=_read_type("wdfdma_severity", "WDFDMA_SEVERITY_")):
+    """How bad it is to break a rule."""
+
+
+class RuleMode(Constant, members=_read_type("wdfdma_rule_mode", "WDFDMA_MODE_")):
+    """What a machine does where a rule is broken."""
+
+
+class RuleEnding(Constant, members=_read_type("wdfdma_rule_ending", "WDFDMA_ENDING_")):
+    """What may follow a broken rule."""
 
 
 class RecordKind(Constant, members=_read_type("wdfdma_record_kind", "WDFDMA_RECORD_")):

@@ -2,6 +2,10 @@
  * back. */
 #include "framework.h"
 
+enum {
+    ZERO_COMPLETIONS_MANY = 3 /* the first may be a device's hiccup, the second a retry */
+};
+
 typedef enum completion_kind {
     COMPLETE_FULL,
     COMPLETE_PARTIAL,
@@ -52,6 +56,10 @@ static bool length_count(transaction *item, completion_kind kind, size_t length)
     if (length > item->fragment) {
         return false;
     }
+    item->zero_completions =
+        length == 0 && kind == COMPLETE_PARTIAL
+            ? (uint8_t)(item->zero_completions + (item->zero_completions < UINT8_MAX))
+            : 0;
     item->transferred += length;
     item->remaining += item->fragment - length;
     item->fragment = length;
@@ -67,6 +75,12 @@ static BOOLEAN transfer_complete(wdfdma_machine *machine, transaction *item, com
         return transaction_finish(machine, item, *status);
     }
     *status = STATUS_SUCCESS;
+    if (item->zero_completions == ZERO_COMPLETIONS_MANY) {
+        verifier_rule(machine, WDFDMA_RULE_ZERO_LENGTH_LIVELOCK, &item->base.head);
+        if (machine->state.halted) {
+            return TRUE;
+        }
+    }
     if (UNLIKELY(item->transferred > item->length)) {
         verifier_rule(machine, WDFDMA_RULE_COMPLETED_TWICE, &item->base.head);
         return TRUE;
@@ -168,6 +182,9 @@ static bool transaction_cancel(wdfdma_machine *machine, transaction *item) {
     if (cancelled && transaction_is_alive(machine, item, handle)) {
         item->state = WDFDMA_STATE_TRANSFER_FAILED;
         transaction_forget_hold(machine, item);
+        if (item->reserved != 0 && !item->holds_base) {
+            verifier_rule(machine, WDFDMA_RULE_CANCELLED_RESERVATION_KEPT, &item->base.head);
+        }
     }
     return cancelled;
 }

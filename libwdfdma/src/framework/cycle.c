@@ -289,6 +289,7 @@ HOT_INLINE NTSTATUS plain_program(wdfdma_machine *machine, transaction *item,
         item->hindrances.any = staged;
     }
     item->state = WDFDMA_STATE_TRANSFER;
+    callback_note(machine, label, WDFDMA_EVENT_PROGRAM_DMA);
     machine->state.op = WDFDMA_OP_EXECUTE;
     machine->state.depth++;
     machine->state.irql = irql < DISPATCH_LEVEL ? DISPATCH_LEVEL : irql;
@@ -421,8 +422,10 @@ HOT_PATH NTSTATUS WdfDmaTransactionRelease(WDFDMATRANSACTION DmaTransaction) {
     uint32_t outer_op;
     transaction *item = plain_enter(DmaTransaction, &machine, &outer_op);
     if (LIKELY(item != NULL) && LIKELY(item->state == WDFDMA_STATE_TRANSFER_COMPLETED)) {
-        bool gone = item->is_scatter_gather ? item->held_list == LIST_NONE
-                                            : !item->holds_base || item->reserved != 0;
+        bool gone = item->is_scatter_gather
+                        ? item->held_list == LIST_NONE
+                        : !item->holds_base ||
+                              (item->reserved != 0 && !transaction_keeps_waiters(machine, item));
         if (LIKELY(gone)) {
             if (item->is_scatter_gather) {
                 item->adapter = NULL;

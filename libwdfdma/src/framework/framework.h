@@ -106,6 +106,7 @@ typedef union hindrances {
         bool programming;    /* EvtProgramDma of a system transaction runs */
         bool completion_due; /* the controller finished meanwhile, with due_status */
         bool holds_request;
+        bool immediate_lost; /* by a reset, and not set again since */
     };
     uint64_t any;
 } hindrances;
@@ -138,7 +139,8 @@ struct transaction {
     uint8_t direction; /* WDF_DMA_DIRECTION */
     uint8_t held_list; /* list_state */
     uint8_t due_status;
-    bool is_system; /* as its enabler's */
+    uint8_t zero_completions; /* of the transfer, one after another */
+    bool is_system;           /* as its enabler's */
     bool is_scatter_gather;
     bool is_version_3;
     bool holds_base;
@@ -246,6 +248,17 @@ HOT_INLINE bool cursor_is_good(const transaction *item) {
 /* False where it was initialized by what its own release let through, and the release went on. */
 HOT_INLINE bool transaction_has_buffer(const transaction *item) {
     return LIKELY(item->adapter != NULL && item->mdl != NULL);
+}
+/* A call that the state does not allow: where that is because a failure was not heeded, a rule of
+ * ours says so first. */
+COLD void transaction_refuse(wdfdma_machine *machine, const transaction *item);
+/* Tells, once, that immediate execution was reset. */
+void immediate_loss_tell(wdfdma_machine *machine, transaction *item);
+/* True when others wait for what the transaction has reserved. */
+HOT_INLINE bool transaction_keeps_waiters(const wdfdma_machine *machine, const transaction *item) {
+    return item->reserved != 0 && !item->is_scatter_gather && item->holds_base &&
+           (machine->state.waiting_pool != 0 ||
+            (item->is_system && item->adapter->queue.first != NULL));
 }
 COLD void transaction_bugcheck(wdfdma_machine *machine, const transaction *item);
 void transaction_reset(transaction *item);

@@ -132,7 +132,7 @@ NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item,
         return STATUS_INVALID_PARAMETER;
     }
     if (UNLIKELY(!state_allows_initialize(item))) {
-        transaction_bugcheck(machine, item);
+        transaction_refuse(machine, item);
         return STATUS_UNSUCCESSFUL;
     }
     NTSTATUS status = transaction_prepare(machine, item, range);

@@ -115,10 +115,11 @@ NTSTATUS WdfDmaTransactionAllocateResources(WDFDMATRANSACTION DmaTransaction,
         return ddi_leave_status(&call, label, status);
     }
     if (!state_allows(item, &asked)) {
-        transaction_bugcheck(machine, item);
+        transaction_refuse(machine, item);
         return ddi_leave_status(&call, label, STATUS_UNSUCCESSFUL);
     }
-    status = reservation_make(machine, item, &asked);
+    immediate_loss_tell(machine, item);
+    status = machine->state.halted ? STATUS_UNSUCCESSFUL : reservation_make(machine, item, &asked);
     if (!NT_SUCCESS(status) && transaction_is_alive(machine, item, handle)) {
         item->state = WDFDMA_STATE_TRANSFER_FAILED;
         item->reserved = 0;

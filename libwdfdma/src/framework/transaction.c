@@ -2,6 +2,13 @@
  * docs/spec/framework.md. */
 #include "framework.h"
 
+void transaction_refuse(wdfdma_machine *machine, const transaction *item) {
+    if (item->state == WDFDMA_STATE_TRANSFER_FAILED) {
+        verifier_rule(machine, WDFDMA_RULE_STATUS_IGNORED, &item->base.head);
+    }
+    transaction_bugcheck(machine, item);
+}
+
 void transaction_bugcheck(wdfdma_machine *machine, const transaction *item) {
     verifier_wdf_violation(machine, WDFDMA_WDF_DMA_FATAL_ERROR, item->base.head.handle, item->state,
                            &item->base.head);
@@ -22,9 +29,19 @@ void transaction_reset(transaction *item) {
     item->reserve_dma = NULL;
     item->context = NULL;
     item->life++;
-    item->immediate = false;
+    if (UNLIKELY(item->immediate)) {
+        item->immediate = false;
+        item->hindrances.immediate_lost = true;
+    }
     if (UNLIKELY(item->hindrances.single_transfer != item->enabler->single_transfer)) {
         item->hindrances.single_transfer = !item->hindrances.single_transfer;
+    }
+}
+
+void immediate_loss_tell(wdfdma_machine *machine, transaction *item) {
+    if (item->hindrances.immediate_lost) {
+        item->hindrances.immediate_lost = false;
+        verifier_rule(machine, WDFDMA_RULE_IMMEDIATE_LOST, &item->base.head);
     }
 }
 
@@ -67,6 +84,9 @@ void transaction_release(wdfdma_machine *machine, transaction *item) {
     if (transaction_is_alive(machine, item, handle)) {
         item->request = 0;
         transaction_reset(item);
+        if (transaction_keeps_waiters(machine, item)) {
+            verifier_rule(machine, WDFDMA_RULE_RESERVATION_KEPT, &item->base.head);
+        }
     }
 }
 
@@ -157,10 +177,15 @@ static NTSTATUS transaction_start(wdfdma_machine *machine, transaction *item) {
 static NTSTATUS transaction_execute(wdfdma_machine *machine, transaction *item,
                                     WDFCONTEXT context) {
     if (item->state != WDFDMA_STATE_INITIALIZED) {
-        transaction_bugcheck(machine, item);
+        transaction_refuse(machine, item);
+        return STATUS_UNSUCCESSFUL;
+    }
+    immediate_loss_tell(machine, item);
+    if (machine->state.halted) {
         return STATUS_UNSUCCESSFUL;
     }
     uint64_t handle = item->base.head.handle;
+    item->zero_completions = 0;
     item->state = WDFDMA_STATE_TRANSFER;
     item->context = context;
     transaction_hold_request(machine, item);
@@ -273,6 +298,7 @@ void WdfDmaTransactionSetImmediateExecution(WDFDMATRANSACTION DmaTransaction,
                      item->state == WDFDMA_STATE_RELEASED;
         call_is_for(call.machine, legal);
         item->immediate = UseImmediateExecution != FALSE;
+        item->hindrances.immediate_lost = false;
     }
     ddi_leave_values(&call, item->base.head.label, 0, 0);
 }

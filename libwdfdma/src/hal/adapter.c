@@ -53,17 +53,17 @@ adapter *adapter_create(wdfdma_machine *machine, const DEVICE_DESCRIPTION *descr
 
 void adapter_put(wdfdma_machine *machine, adapter *gone) {
     if (gone->common_buffers_held != 0) {
-        dma_bugcheck(machine, DMA_VIOLATION_PUT_WITH_COMMON_BUFFERS, gone->head.handle,
-                     gone->common_buffers_held, 0, &gone->head);
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_07, gone->head.handle,
+                               gone->common_buffers_held, 0, &gone->head);
     } else if (gone->channel != NULL || gone->waiting != 0 || gone->running) {
-        dma_bugcheck(machine, DMA_VIOLATION_PUT_WITH_CHANNEL, gone->head.handle, gone->waiting, 0,
-                     &gone->head);
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_08, gone->head.handle, gone->waiting, 0,
+                               &gone->head);
     } else if (gone->lists_held != 0) {
-        dma_bugcheck(machine, DMA_VIOLATION_PUT_WITH_LISTS, gone->head.handle, gone->lists_held, 0,
-                     &gone->head);
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_0A, gone->head.handle, gone->lists_held, 0,
+                               &gone->head);
     } else if (gone->registers_held != 0) {
-        dma_bugcheck(machine, DMA_VIOLATION_PUT_WITH_REGISTERS, gone->head.handle,
-                     gone->registers_held, 0, &gone->head);
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_09, gone->head.handle, gone->registers_held,
+                               0, &gone->head);
     } else {
         object_free(machine, &gone->head);
     }

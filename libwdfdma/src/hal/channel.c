@@ -198,7 +198,7 @@ COLD static void registers_bugcheck(wdfdma_machine *machine, const adapter *from
                                     uint32_t count) {
     uint32_t held = pool_get_held(machine, from, base);
     uint64_t extra = held < count ? count - held : count;
-    dma_bugcheck(machine, DMA_VIOLATION_FREED_REGISTERS_TWICE, extra, base, held, &from->head);
+    verifier_dma_violation(machine, WDFDMA_RULE_DMA_05, extra, base, held, &from->head);
 }
 
 void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count) {

@@ -232,13 +232,33 @@ static uint8_t *address_find(wdfdma_machine *machine, uint64_t address, bool wri
     return host + at;
 }
 
+/* Why no mapping allows a device [address]: one of our rules, which the bug check follows. */
+static wdfdma_rule access_get_rule(const wdfdma_machine *machine, uint64_t address) {
+    uint64_t number = address / PAGE_BYTES;
+    uint64_t index = number - REGISTERS_ADDRESS / PAGE_BYTES;
+    const table *pages = &hal_of(machine)->index;
+    bool known =
+        table_find(pages, number) != NULL || table_find(pages, number | REGISTER_KEY) != NULL;
+    if (known) {
+        return WDFDMA_RULE_DEVICE_OUTSIDE_LIST;
+    }
+    if (index < machine->config.map_registers) {
+        const uint64_t *held = hal_of(machine)->pool.held;
+        bool is_held = (held[index / 64] >> (index % 64) & 1) != 0;
+        return is_held ? WDFDMA_RULE_DEVICE_AFTER_COMPLETION : WDFDMA_RULE_DEVICE_AFTER_FREE;
+    }
+    return memory_get_page(machine, number) != NULL ? WDFDMA_RULE_DEVICE_AFTER_COMPLETION
+                                                    : WDFDMA_RULE_DEVICE_OUTSIDE_LIST;
+}
+
 static bool access_is_allowed(wdfdma_machine *machine, uint64_t address, size_t bytes, bool write) {
     uint64_t at = address;
     uint64_t left = bytes;
     while (left != 0) {
         uint64_t here = 0;
         if (at < address || address_find(machine, at, write, &here) == NULL) {
-            dma_bugcheck(machine, DMA_VIOLATION_IOMMU, at, left, write, NULL);
+            verifier_rule(machine, access_get_rule(machine, at), NULL);
+            verifier_dma_violation(machine, WDFDMA_RULE_DMA_26, at, left, write, NULL);
             return false;
         }
         here = here < left ? here : left;

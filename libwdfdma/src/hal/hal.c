@@ -12,10 +12,3 @@ void hal_open(wdfdma_machine *machine) {
 bool hal_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
     return pool_check(machine, out) && channel_check(machine, out) && mapping_check(machine, out);
 }
-
-void dma_bugcheck(wdfdma_machine *machine, dma_violation violation, uint64_t second, uint64_t third,
-                  uint64_t fourth, const object *concerned) {
-    const uint64_t parameters[4] = {violation, second, third, fourth};
-    machine_bugcheck(machine, WDFDMA_BUGCHECK_DRIVER_VERIFIER_DMA_VIOLATION, parameters,
-                     WDFDMA_RULE_NONE, concerned);
-}

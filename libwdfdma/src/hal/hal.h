@@ -16,19 +16,6 @@ enum {
 };
 static const uint64_t REGISTERS_ADDRESS = 0x100000;
 
-/* Parameter 1 of DRIVER_VERIFIER_DMA_VIOLATION. */
-typedef enum dma_violation {
-    DMA_VIOLATION_FREED_TOO_MUCH_COMMON_BUFFER = 0x03,
-    DMA_VIOLATION_FREED_CHANNEL_TWICE = 0x04,
-    DMA_VIOLATION_FREED_REGISTERS_TWICE = 0x05,
-    DMA_VIOLATION_PUT_LIST_TWICE = 0x06,
-    DMA_VIOLATION_PUT_WITH_COMMON_BUFFERS = 0x07,
-    DMA_VIOLATION_PUT_WITH_CHANNEL = 0x08,
-    DMA_VIOLATION_PUT_WITH_REGISTERS = 0x09,
-    DMA_VIOLATION_PUT_WITH_LISTS = 0x0A,
-    DMA_VIOLATION_IOMMU = 0x26
-} dma_violation;
-
 typedef struct adapter adapter;
 typedef struct hal_request hal_request;
 typedef IO_ALLOCATION_ACTION (*hal_routine)(wdfdma_machine *machine, hal_request *request);
@@ -373,7 +360,5 @@ extern const DMA_OPERATIONS adapter_operations;
 size_t hal_get_bytes(const wdfdma_machine_config *config);
 void hal_open(wdfdma_machine *machine);
 bool hal_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
-COLD void dma_bugcheck(wdfdma_machine *machine, dma_violation violation, uint64_t second,
-                       uint64_t third, uint64_t fourth, const object *concerned);
 
 #endif

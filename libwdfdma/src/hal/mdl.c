@@ -26,9 +26,7 @@ size_t mdl_count_pages(const mdl_object *of) {
 }
 
 void mdl_bugcheck(wdfdma_machine *machine) {
-    const uint64_t parameters[4] = {WDFDMA_RULE_INVALID_MDL};
-    machine_bugcheck(machine, WDFDMA_BUGCHECK_WDFDMA_VIOLATION, parameters, WDFDMA_RULE_INVALID_MDL,
-                     NULL);
+    verifier_rule(machine, WDFDMA_RULE_INVALID_MDL, NULL);
 }
 
 static void part_set(mdl_walk *walk) {

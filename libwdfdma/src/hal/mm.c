@@ -147,9 +147,9 @@ KIRQL KeGetCurrentIrql(void) {
     return machine == NULL ? PASSIVE_LEVEL : (KIRQL)machine->state.irql;
 }
 
-static void irql_bugcheck(wdfdma_machine *machine, uint32_t code, KIRQL asked) {
+static void irql_bugcheck(wdfdma_machine *machine, wdfdma_rule rule, KIRQL asked) {
     const uint64_t parameters[4] = {machine->state.irql, asked};
-    machine_bugcheck(machine, code, parameters, WDFDMA_RULE_NONE, NULL);
+    machine_bugcheck(machine, verifier_get_rule(rule)->code, parameters, rule, NULL);
 }
 
 KIRQL KfRaiseIrql(KIRQL NewIrql) {
@@ -159,7 +159,7 @@ KIRQL KfRaiseIrql(KIRQL NewIrql) {
     }
     KIRQL before = (KIRQL)machine->state.irql;
     if (NewIrql < before || NewIrql > HIGH_LEVEL) {
-        irql_bugcheck(machine, WDFDMA_BUGCHECK_IRQL_NOT_GREATER_OR_EQUAL, NewIrql);
+        irql_bugcheck(machine, WDFDMA_RULE_IRQL_NOT_GREATER_OR_EQUAL, NewIrql);
     } else {
         machine->state.irql = NewIrql;
     }
@@ -172,7 +172,7 @@ void KeLowerIrql(KIRQL NewIrql) {
         return;
     }
     if (NewIrql > machine->state.irql) {
-        irql_bugcheck(machine, WDFDMA_BUGCHECK_IRQL_NOT_LESS_OR_EQUAL, NewIrql);
+        irql_bugcheck(machine, WDFDMA_RULE_IRQL_NOT_LESS_OR_EQUAL, NewIrql);
     } else {
         machine->state.irql = NewIrql;
     }

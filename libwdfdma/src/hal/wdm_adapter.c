@@ -116,7 +116,7 @@ static void wdm_free_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length,
     wdm_buffer *gone = found == NULL ? NULL : (wdm_buffer *)(uintptr_t)*found;
     if (gone == NULL || gone->by != by || gone->length != Length ||
         (uint64_t)LogicalAddress.QuadPart != gone->memory.logical) {
-        dma_bugcheck(machine, DMA_VIOLATION_FREED_TOO_MUCH_COMMON_BUFFER, 1, 0, Length, &by->head);
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_03, 1, 0, Length, &by->head);
     } else {
         table_remove(&hal_of(machine)->wdm_buffers, key);
         common_free(machine, by, &gone->memory);

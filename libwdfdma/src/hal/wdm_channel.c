@@ -242,7 +242,7 @@ BOOLEAN wdm_cancel_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Devic
 static void channel_give_up(wdfdma_machine *machine, adapter *by, bool keeps_registers) {
     wdm_request *owner = by->wdm_owner;
     if (by->channel == NULL || by->channel->waiting != WDFDMA_WAITING_NOT) {
-        dma_bugcheck(machine, DMA_VIOLATION_FREED_CHANNEL_TWICE, 1, 0, 0, &by->head);
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_04, 1, 0, 0, &by->head);
         return;
     }
     if (by->controller != NULL) {
@@ -293,8 +293,8 @@ void wdm_free_map_registers(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase,
     uint32_t base;
     uint32_t count;
     if (!base_from_wdm(machine, MapRegisterBase, &base, &count)) {
-        dma_bugcheck(machine, DMA_VIOLATION_FREED_REGISTERS_TWICE, NumberOfMapRegisters,
-                     (uint64_t)(uintptr_t)MapRegisterBase, 0, &by->head);
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_05, NumberOfMapRegisters,
+                               (uint64_t)(uintptr_t)MapRegisterBase, 0, &by->head);
     } else if (base != NO_REGISTER) {
         wdm_mappings_end(machine, by, base);
         registers_free(machine, by, base, NumberOfMapRegisters);

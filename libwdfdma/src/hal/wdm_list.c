@@ -270,8 +270,8 @@ void wdm_put_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST S
     const uint64_t *found = table_find(&hal_of(machine)->wdm_lists, key);
     wdm_list *gone = found == NULL ? NULL : (wdm_list *)(uintptr_t)*found;
     if (gone == NULL || gone->by != by || !gone->map.live) {
-        dma_bugcheck(machine, DMA_VIOLATION_PUT_LIST_TWICE, by->lists_held, by->lists_held + 1, 0,
-                     &by->head);
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_06, by->lists_held, by->lists_held + 1, 0,
+                               &by->head);
     } else {
         table_remove(&hal_of(machine)->wdm_lists, key);
         list_put(machine, by, &gone->map, gone->base, gone->count);

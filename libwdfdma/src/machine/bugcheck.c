@@ -27,6 +27,9 @@ void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t par
         kept->object_type = concerned->type;
         kept->object = concerned->label;
     }
+    if (rule != WDFDMA_RULE_NONE) {
+        violation_record(machine, rule, code, parameters, concerned, true);
+    }
     machine->state.halted = 1;
     machine->attention |= ATTENTION_HALTED;
     wdfdma_log_record *record =
@@ -36,7 +39,8 @@ void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t par
         for (int i = 0; i < 4; i++) {
             record->values[i] = handle_localize(machine, parameters[i]);
         }
-        record->values[4] = rule;
+        /* A log names our own rules; Windows' codes say theirs. */
+        record->values[4] = code == WDFDMA_BUGCHECK_WDFDMA_VIOLATION ? rule : WDFDMA_RULE_NONE;
     }
     if (machine->config.handler != NULL) {
         /* Inside a call, whatever it was called from: the handler cannot end or restore. */

@@ -4,7 +4,7 @@
 bool callback_refuse(wdfdma_machine *machine) {
     const uint64_t parameters[4] = {8};
     machine_bugcheck(machine, WDFDMA_BUGCHECK_UNEXPECTED_KERNEL_MODE_TRAP, parameters,
-                     WDFDMA_RULE_NONE, NULL);
+                     WDFDMA_RULE_UNEXPECTED_KERNEL_MODE_TRAP, NULL);
     return false;
 }
 

@@ -89,7 +89,10 @@ typedef struct arena {
  * generation stays with the slot, which only ever holds one type. */
 typedef struct object {
     uint64_t handle;
-    struct object *next_free;
+    union {
+        struct object *next_free; /* of a free slot */
+        uint64_t created_step;
+    };
     uint32_t generation;
     uint32_t label;
     uint32_t type; /* wdfdma_object_type */
@@ -116,6 +119,14 @@ typedef struct table {
     uint64_t count;
 } table;
 
+/* The rules that were broken. */
+typedef struct violation_list {
+    wdfdma_violation *records;
+    uint32_t count;
+    uint32_t capacity;
+    uint64_t lost;
+} violation_list;
+
 enum {
     ATTENTION_HALTED = 1,
     ATTENTION_LOG = 2
@@ -136,6 +147,10 @@ struct wdfdma_machine {
     uint32_t counts_steps; /* 1 where a call that begins now is a step of its own */
     uint32_t next_label;   /* of the next object to be made, where [label_given] */
     bool label_given;
+    uint8_t rule_modes[WDFDMA_RULE_COUNT]; /* wdfdma_rule_mode */
+    violation_list violations;
+    /* the callbacks in progress, each at its depth modulo the length */
+    wdfdma_violation_frame callbacks[2 * WDFDMA_VIOLATION_FRAMES];
     wdfdma_bugcheck bugcheck;
     struct interpreter *interpreter;
     arena arena; /* last: everything before it is part of a snapshot */
@@ -301,6 +316,12 @@ typedef struct callback_frame {
 COLD bool callback_refuse(wdfdma_machine *machine);
 COLD void callback_record_leave(const callback_frame *frame);
 
+/* Who is called back next, for whoever asks what was in progress. */
+HOT_INLINE void callback_note(wdfdma_machine *machine, uint32_t label, uint32_t event) {
+    machine->callbacks[machine->state.depth % (2 * WDFDMA_VIOLATION_FRAMES)] =
+        (wdfdma_violation_frame){event, label};
+}
+
 /* False, with the machine halted, when the stack is used up. An event below WDFDMA_EVENT_COUNT
  * is logged by its caller before the driver runs, and its end by callback_leave. */
 HOT_INLINE bool callback_enter(wdfdma_machine *machine, callback_frame *frame, uint32_t label,
@@ -312,6 +333,7 @@ HOT_INLINE bool callback_enter(wdfdma_machine *machine, callback_frame *frame, u
     if (UNLIKELY(machine->state.depth >= machine->config.maximum_depth)) {
         return callback_refuse(machine);
     }
+    callback_note(machine, label, event);
     machine->state.depth++;
     machine->state.irql = frame->irql < irql ? irql : frame->irql;
     return true;
@@ -329,6 +351,11 @@ HOT_INLINE void callback_leave(const callback_frame *frame) {
 /* Halts the machine; only the first one counts. [concerned] may be NULL. */
 COLD void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t parameters[4],
                            wdfdma_rule rule, const object *concerned);
+
+/* violations.c */
+/* Keeps that [rule] was broken. [concerned] may be NULL. */
+COLD void violation_record(wdfdma_machine *machine, wdfdma_rule rule, uint32_t code,
+                           const uint64_t parameters[4], const object *concerned, bool stopped);
 
 /* machine.c */
 NTSTATUS machine_config_validate(const wdfdma_machine_config *config, wdfdma_machine_config *out);

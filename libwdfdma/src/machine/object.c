@@ -35,6 +35,7 @@ object *object_create(wdfdma_machine *machine, wdfdma_object_type type, size_t b
     item->generation++;
     item->handle = machine->id | ((uint64_t)item->generation << HANDLE_UNIT_BITS) |
                    object_get_unit(machine, item);
+    item->created_step = machine->state.step;
     item->type = type;
     item->label = machine->label_given ? machine->next_label : slots->next_label++;
     machine->label_given = false;

@@ -1,4 +1,4 @@
-/* Breaks, bug checks, and the names of our rules. */
+/* What happens where a rule is broken: the machine stops, remembers, or takes no notice. */
 #include "verifier.h"
 
 void verifier_break(wdfdma_machine *machine) {
@@ -9,37 +9,58 @@ void verifier_break(wdfdma_machine *machine) {
     log_append(machine, WDFDMA_RECORD_BREAK, machine->state.op, 0);
 }
 
+static bool rule_stops(const wdfdma_machine *machine, const wdfdma_rule_info *info) {
+    uint32_t mode = machine->rule_modes[info->rule];
+    if (info->ending == WDFDMA_ENDING_ALWAYS || mode == WDFDMA_MODE_STOP) {
+        return true;
+    }
+    return info->ending == WDFDMA_ENDING_CHECKED && mode == WDFDMA_MODE_DEFAULT;
+}
+
+static void rule_break(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t parameters[4],
+                       const object *concerned) {
+    const wdfdma_rule_info *info = verifier_get_rule(rule);
+    if (machine->state.halted) {
+        return;
+    }
+    if (rule_stops(machine, info)) {
+        machine_bugcheck(machine, info->code, parameters, rule, concerned);
+    } else if (machine->rule_modes[rule] != WDFDMA_MODE_IGNORE) {
+        violation_record(machine, rule, info->code, parameters, concerned, false);
+    }
+}
+
+static wdfdma_rule rule_of_violation(wdfdma_wdf_violation violation) {
+    switch (violation) {
+    case WDFDMA_WDF_VERIFIER_FATAL_ERROR:
+        return WDFDMA_RULE_WDF_VERIFIER_FATAL_ERROR;
+    case WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL:
+        return WDFDMA_RULE_WDF_REQUIRED_PARAMETER_IS_NULL;
+    case WDFDMA_WDF_INVALID_HANDLE:
+        return WDFDMA_RULE_WDF_INVALID_HANDLE;
+    case WDFDMA_WDF_REQUEST_FATAL_ERROR:
+        return WDFDMA_RULE_WDF_REQUEST_FATAL_ERROR;
+    case WDFDMA_WDF_OBJECT_ERROR:
+        return WDFDMA_RULE_WDF_OBJECT_ERROR;
+    default:
+        return WDFDMA_RULE_WDF_DMA_FATAL_ERROR;
+    }
+}
+
 void verifier_wdf_violation(wdfdma_machine *machine, wdfdma_wdf_violation violation,
                             uint64_t second, uint64_t third, const object *concerned) {
     const uint64_t parameters[4] = {violation, second, third};
-    machine_bugcheck(machine, WDFDMA_BUGCHECK_WDF_VIOLATION, parameters, WDFDMA_RULE_NONE,
-                     concerned);
+    rule_break(machine, rule_of_violation(violation), parameters, concerned);
+}
+
+void verifier_dma_violation(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second,
+                            uint64_t third, uint64_t fourth, const object *concerned) {
+    const uint64_t parameters[4] = {(uint64_t)verifier_get_rule(rule)->first, second, third,
+                                    fourth};
+    rule_break(machine, rule, parameters, concerned);
 }
 
 void verifier_rule(wdfdma_machine *machine, wdfdma_rule rule, const object *concerned) {
     const uint64_t parameters[4] = {rule, concerned == NULL ? 0 : concerned->handle};
-    machine_bugcheck(machine, WDFDMA_BUGCHECK_WDFDMA_VIOLATION, parameters, rule, concerned);
-}
-
-static const char *const rule_names[WDFDMA_RULE_COUNT] = {
-    "None",
-    "PendingReservationDisturbed",
-    "CancelledReservationUsed",
-    "NoAdapter",
-    "CompletedWhileWaiting",
-    "CompletedTwice",
-    "LengthPastBuffer",
-    "ReservedOtherDirection",
-    "CompletedWhileConfiguring",
-    "FreedWhileTransferring",
-    "ListPutTwice",
-    "NotConfigured",
-    "MappedTwice",
-    "InvalidMdl",
-    "ChannelNotOwned",
-    "InvalidAdapter",
-};
-
-const char *wdfdma_rule_get_name(uint32_t rule) {
-    return rule < WDFDMA_RULE_COUNT ? rule_names[rule] : NULL;
+    rule_break(machine, rule, parameters, concerned);
 }

@@ -13,7 +13,16 @@ COLD void verifier_break(wdfdma_machine *machine);
 COLD void verifier_wdf_violation(wdfdma_machine *machine, wdfdma_wdf_violation violation,
                                  uint64_t second, uint64_t third, const object *concerned);
 
-/* One of our rules: what follows is undefined on a real machine, so it does not follow. */
+/* DRIVER_VERIFIER_DMA_VIOLATION: parameter 1 is the rule's. Where the machine goes on, the call
+ * that broke the rule changes nothing. */
+COLD void verifier_dma_violation(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second,
+                                 uint64_t third, uint64_t fourth, const object *concerned);
+
+/* One of our rules. Where what follows is undefined on a real machine, it does not follow: the
+ * machine has halted. */
 COLD void verifier_rule(wdfdma_machine *machine, wdfdma_rule rule, const object *concerned);
+
+/* rules.c */
+const wdfdma_rule_info *verifier_get_rule(wdfdma_rule rule);
 
 #endif

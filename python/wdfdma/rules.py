@@ -1,0 +1,154 @@
+"""The verifier's rules: what they are, how a machine takes them, and what was broken."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from wdfdma._native import ffi, lib
+from wdfdma.enums import BugCheckCode, Event, ObjectType, Op, Rule, RuleEnding, RuleMode, Severity
+
+
+@dataclass(frozen=True)
+class RuleInfo:
+    """A rule in words, from the library's table.
+
+    `code`, and `parameters` where they tell the rule from others, are what the machine halts with; `meanings` says
+    what the other parameters hold. `example` is the name of a shipped scenario that breaks the rule, or empty.
+    """
+
+    rule: Rule
+    name: str
+    severity: Severity
+    ending: RuleEnding
+    code: BugCheckCode
+    parameters: tuple[int, ...]
+    meanings: str
+    cause: str
+    fix: str
+    source: str
+    example: str
+
+    @property
+    def code_text(self) -> str:
+        """What Windows shows, as in `0xE6/0F/2`; empty for a rule of ours.
+
+        >>> get_rule_info(Rule.DMA_05).code_text
+        '0xE6/05'
+        """
+        if self.code == BugCheckCode.WDFDMA_VIOLATION:
+            return ""
+        numbers = [
+            f"{number:02X}" if place == 0 else f"{number:X}"
+            for place, number in enumerate(self.parameters)
+        ]
+        return "/".join([f"0x{int(self.code):X}", *numbers])
+
+
+def _text(chars: Any) -> str:
+    return str(ffi.string(chars).decode())
+
+
+@cache
+def get_rule_info(rule: Rule | int) -> RuleInfo:
+    """What there is to say of a rule. Errors: KeyError where there is no such rule.
+
+    >>> get_rule_info(Rule.NO_ADAPTER).severity
+    <Severity.VIOLATION: 2>
+    """
+    found = lib.wdfdma_rule_get_info(int(rule)) if 0 < int(rule) < 2**32 else ffi.NULL
+    if not found:
+        raise KeyError(f"{rule!r} is no rule")
+    identifying = (found.first, found.second)
+    return RuleInfo(
+        rule=Rule(found.rule),
+        name=_text(found.name),
+        severity=Severity(found.severity),
+        ending=RuleEnding(found.ending),
+        code=BugCheckCode(found.code),
+        parameters=tuple(number for number in identifying if number >= 0),
+        meanings=_text(found.parameters),
+        cause=_text(found.cause),
+        fix=_text(found.fix),
+        source=_text(found.source),
+        example=_text(found.example),
+    )
+
+
+def list_rules() -> list[RuleInfo]:
+    """All rules, in the order of the table."""
+    return [get_rule_info(rule) for rule in range(1, lib.WDFDMA_RULE_COUNT)]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A rule that was broken; `str` of it is one line.
+
+    `parameters` are as the bug check's would be. `op` is the innermost call in progress, `frames` the driver's
+    callbacks around it, the innermost first, each with the label of the object that it was for. The object concerned
+    is `object_type` and `label`, made in step `created_step`. `stopped` is True where the machine halted for it.
+    """
+
+    rule: Rule
+    code: BugCheckCode
+    parameters: tuple[int, ...]
+    op: Op
+    step: int
+    time_ns: int
+    object_type: ObjectType
+    label: int
+    handle: int
+    created_step: int
+    depth: int
+    frames: tuple[tuple[Event, int], ...]
+    stopped: bool
+
+    @property
+    def info(self) -> RuleInfo:
+        """The rule in words."""
+        return get_rule_info(self.rule)
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is to break the rule."""
+        return self.info.severity
+
+    def __str__(self) -> str:
+        parts = [f"{self.severity.label}: {self.info.name}"]
+        if self.info.code_text:
+            parts[0] += f" ({self.info.code_text})"
+        if self.object_type:
+            parts.append(f"{self.object_type.label} {self.label}")
+        during = f"; in {self.op.label}" if self.op else ""
+        return f"{', '.join(parts)}{during}, step {self.step}"
+
+
+def read_violations(machine: Any) -> list[Violation]:
+    """Copies what a machine of C's has recorded."""
+    count = ffi.new("size_t *")
+    records = lib.wdfdma_machine_get_violations(machine, count)
+    return [_read_violation(records[place]) for place in range(count[0])]
+
+
+def _read_violation(record: Any) -> Violation:
+    shown = min(record.depth, lib.WDFDMA_VIOLATION_FRAMES)
+    frames = [record.frames[place] for place in range(shown)]
+    return Violation(
+        rule=Rule(record.rule),
+        code=BugCheckCode(record.code),
+        parameters=tuple(record.parameters),
+        op=Op(record.op),
+        step=record.step,
+        time_ns=record.time_ns,
+        object_type=ObjectType(record.object_type),
+        label=record.object,
+        handle=record.handle,
+        created_step=record.created_step,
+        depth=record.depth,
+        frames=tuple((Event(frame.event), frame.object) for frame in frames),
+        stopped=record.stopped,
+    )
+
+
+def set_mode(machine: Any, rule: Rule | int, mode: RuleMode) -> int:
+    """Sets how a machine of C's takes a rule (Rule.NONE: all), and returns the status."""
+    return int(lib.wdfdma_machine_set_rule_mode(machine, int(rule), int(mode)))
