@@ -32,7 +32,7 @@ class CheckError(Exception):
 class BugCheck(Exception):
     """The machine has halted.
 
-    `code` and `parameters` are Windows' own, or name a `rule` of ours; handles are given as numbers. `op` is the
+    `code` and `parameters` are Windows' own, or ours where the `rule` is; handles are given as numbers. `op` is the
     innermost call in progress, `depth` the number of callbacks around it, `object_type` and `label` name the
     object concerned.
     """
@@ -70,7 +70,7 @@ class BugCheck(Exception):
         parts = []
         if self.code == BugCheckCode.WDF_VIOLATION:
             parts.append(WdfViolation(self.parameters[0]).name)
-        elif self.rule:
+        elif self.code == BugCheckCode.WDFDMA_VIOLATION and self.rule:
             parts.append(self.rule.label)
         else:
             parts.append(", ".join(f"0x{parameter:X}" for parameter in self.parameters))

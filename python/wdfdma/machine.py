@@ -10,13 +10,13 @@ from wdfdma._core import Core
 from wdfdma._native import ffi, lib
 from wdfdma.arguments import require_number
 from wdfdma.device import Device
-from wdfdma.enums import Irql, Rule, RuleMode
+from wdfdma.enums import Irql
 from wdfdma.errors import BugCheck, CheckError
 from wdfdma.log import copy_log, count_lost, make_log_array
+from wdfdma.machine_rules import MachineRules
 from wdfdma.mdl import Mdl
 from wdfdma.memory import get_bytes
 from wdfdma.pool import Pool
-from wdfdma.rules import Violation, read_violations, set_mode
 from wdfdma.snapshot import Snapshot
 from wdfdma.state import MachineState
 from wdfdma.status import Status, StatusError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Machine:
+class Machine(MachineRules):
     """One independent world: a pool of map registers, memory, adapters, and the framework above them.
 
     [map_registers] is the size of the pool, [registers_per_adapter] the most that one adapter is granted (None: all).
@@ -211,57 +211,6 @@ class Machine:
         """Why the machine halted, as the exception that its calls raise."""
         self._core.get_machine()
         return self._core.make_bugcheck() if self._core.halted else None
-
-    # Rules
-
-    @property
-    def violations(self) -> list[Violation]:
-        """The rules that were broken, oldest first, with the one that halted the machine."""
-        return read_violations(self._core.get_machine())
-
-    @property
-    def violations_lost(self) -> int:
-        """How many violations found no room."""
-        return int(lib.wdfdma_machine_get_violations_lost(self._core.get_machine()))
-
-    def clear_violations(self) -> None:
-        """Forgets the violations so far."""
-        lib.wdfdma_machine_clear_violations(self._core.get_machine())
-
-    def set_rule(self, rule: Rule | int, mode: RuleMode) -> None:
-        """Sets what the machine does where [rule] is broken; Rule.NONE stands for all rules.
-
-        A rule whose ending is ALWAYS stops the machine in every mode. Errors: StatusError for no such rule or mode.
-        """
-        core = self._core
-        if core.halted:
-            core.fail()
-        status = Status(set_mode(core.get_machine(), rule, mode))
-        status.check("wdfdma_machine_set_rule_mode")
-
-    def get_rule(self, rule: Rule | int) -> RuleMode:
-        """What `set_rule` said last of [rule]."""
-        mode = lib.wdfdma_machine_get_rule_mode(self._core.get_machine(), int(rule))
-        return RuleMode(mode)
-
-    @contextmanager
-    def rules(self, mode: RuleMode, *rules: Rule | int) -> Iterator[None]:
-        """Runs a block with other modes for [rules] (none given: all), and goes back to the ones before.
-
-        >>> with Machine() as machine, machine.rules(RuleMode.STOP, Rule.IMMEDIATE_LOST):
-        ...     machine.get_rule(Rule.IMMEDIATE_LOST)
-        <RuleMode.STOP: 1>
-        """
-        chosen = rules or tuple(range(1, lib.WDFDMA_RULE_COUNT))
-        before = [self.get_rule(rule) for rule in chosen]
-        for rule in chosen:
-            self.set_rule(rule, mode)
-        try:
-            yield
-        finally:
-            if not self._core.halted:
-                for rule, earlier in zip(chosen, before, strict=True):
-                    self.set_rule(rule, earlier)
 
     def check(self) -> None:
         """Walks all invariants of the library. Errors: CheckError for the first that is broken."""

@@ -445,8 +445,41 @@ TEST(a_scattered_mdl_has_an_address) {
                  STATUS_SUCCESS);
 }
 
-HARNESS_MAIN(ENTRY(before_initialize), ENTRY(before_execute), ENTRY(while_waiting),
-             ENTRY(before_complete), ENTRY(garbage_behind_the_buffer_is_not_followed),
+/* A list lies in its transaction, in a region where the first word of a slot tells a handle. */
+static BOOLEAN program_forging(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT context,
+                               WDF_DMA_DIRECTION direction, PSCATTER_GATHER_LIST list) {
+    uint64_t handle = (uint64_t)(uintptr_t)transaction;
+    (void)device;
+    (void)context;
+    (void)direction;
+    for (uint64_t unit = 1; unit <= 4; unit++) {
+        for (size_t word = 0; word < 5; word++) {
+            uint64_t forged[5] = {WDFDMA_OBJECT_TRANSACTION, WDFDMA_OBJECT_TRANSACTION,
+                                  WDFDMA_OBJECT_TRANSACTION, WDFDMA_OBJECT_TRANSACTION,
+                                  WDFDMA_OBJECT_TRANSACTION};
+            forged[word] = handle + unit;
+            memcpy(list, forged, sizeof forged);
+            CHECK_EQUAL(wdfdma_object_get_type((WDFOBJECT)(uintptr_t)(handle + unit)),
+                        WDFDMA_OBJECT_NONE);
+        }
+    }
+    return TRUE;
+}
+
+TEST(a_list_makes_no_handle) {
+    wdfdma_machine_config config = world_config(8);
+    world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    CHECK_STATUS(WdfDmaTransactionInitializeUsingOffset(transaction, program_forging,
+                                                        WdfDmaDirectionReadFromDevice, mdl, 0, 100),
+                 STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+}
+
+HARNESS_MAIN(ENTRY(a_list_makes_no_handle), ENTRY(before_initialize), ENTRY(before_execute),
+             ENTRY(while_waiting), ENTRY(before_complete),
+             ENTRY(garbage_behind_the_buffer_is_not_followed),
              ENTRY(a_list_that_grew_while_waiting), ENTRY(a_bounced_buffer_that_shifted),
              ENTRY(a_neighbours_register_is_left_alone), ENTRY(a_forged_list_opens_nothing),
              ENTRY(a_scattered_mdl_has_an_address))

@@ -116,7 +116,7 @@ static void complete(WDFDMATRANSACTION transaction) {
     NTSTATUS status = 0;
     uint32_t kind = draw(8);
     size_t length = WdfDmaTransactionGetCurrentDmaTransferLength(transaction);
-    length = draw(2) == 0 ? length : length / 2;
+    length = draw(4) == 0 ? 0 : draw(2) == 0 ? length : length / 2;
     BOOLEAN returned =
         kind == 0   ? WdfDmaTransactionDmaCompletedWithLength(transaction, length, &status)
         : kind == 1 ? WdfDmaTransactionDmaCompletedFinal(transaction, length, &status)
@@ -310,6 +310,14 @@ static void open_twin(twin *of, uint64_t seed, bool keeps_log) {
     CHECK_STATUS(wdfdma_log_configure(of->machine, keeps_log ? 1 : 0), STATUS_SUCCESS);
 }
 
+/* The label of the transaction that owns a channel; -1: none. */
+static uint64_t owner_get_label(WDFDMAENABLER enabler) {
+    wdfdma_enabler_info info;
+    CHECK_STATUS(wdfdma_enabler_get_info(enabler, WdfDmaDirectionReadFromDevice, &info),
+                 STATUS_SUCCESS);
+    return info.channel_owner == NULL ? UINT64_MAX : wdfdma_object_get_label(info.channel_owner);
+}
+
 /* False where the two can be told apart. */
 static bool compare(const twin *logged, const twin *plain) {
     const wdfdma_bugcheck *one = wdfdma_machine_get_bugcheck(logged->machine);
@@ -325,6 +333,22 @@ static bool compare(const twin *logged, const twin *plain) {
     same = CHECK_EQUAL(*wdfdma_pool_get_bitmap(plain->machine, &words),
                        *wdfdma_pool_get_bitmap(logged->machine, &words)) &&
            same;
+    for (int i = 0; i < ENABLERS; i++) {
+        same = CHECK_EQUAL(owner_get_label(plain->enablers[i]),
+                           owner_get_label(logged->enablers[i])) &&
+               same;
+    }
+    size_t recorded = 0;
+    size_t others = 0;
+    const wdfdma_violation *found = wdfdma_machine_get_violations(plain->machine, &recorded);
+    const wdfdma_violation *wanted = wdfdma_machine_get_violations(logged->machine, &others);
+    same = CHECK_EQUAL(recorded, others) && same;
+    for (size_t i = 0; same && i < recorded; i++) {
+        same = CHECK_EQUAL(found[i].rule, wanted[i].rule) &&
+               CHECK_EQUAL(found[i].step, wanted[i].step) &&
+               CHECK_EQUAL(found[i].object, wanted[i].object) &&
+               CHECK_BYTES(found[i].frames, wanted[i].frames, sizeof found[i].frames);
+    }
     return CHECK_BYTES(wdfdma_machine_get_state(plain->machine),
                        wdfdma_machine_get_state(logged->machine), sizeof(wdfdma_machine_state)) &&
            same;

@@ -564,7 +564,7 @@ def test_a_halted_machine_can_be_kept_and_looked_at(
         WdfViolation.DMA_FATAL_ERROR,
     )
     assert (error.op, error.object_type, error.label) == (Op.EXECUTE, ObjectType.TRANSACTION, 0)
-    assert (error.rule, error.depth, error.time_ns) == (Rule.NONE, 0, 0)
+    assert (error.rule, error.depth, error.time_ns) == (Rule.WDF_DMA_FATAL_ERROR, 0, 0)
     step = error.step
     expected = "WDF_VIOLATION (0x10D): DMA_FATAL_ERROR, transaction 0, created; in execute, step"
     assert str(error) == f"{expected} {step}"

@@ -51,6 +51,7 @@ static NTSTATUS transaction_stage(wdfdma_machine *machine, transaction *item) {
 static bool length_count(transaction *item, completion_kind kind, size_t length) {
     if (kind == COMPLETE_FULL) {
         item->transferred += item->fragment;
+        item->zero_completions = 0;
         return true;
     }
     if (length > item->fragment) {
@@ -75,7 +76,7 @@ static BOOLEAN transfer_complete(wdfdma_machine *machine, transaction *item, com
         return transaction_finish(machine, item, *status);
     }
     *status = STATUS_SUCCESS;
-    if (item->zero_completions == ZERO_COMPLETIONS_MANY) {
+    if (UNLIKELY(item->zero_completions == ZERO_COMPLETIONS_MANY)) {
         verifier_rule(machine, WDFDMA_RULE_ZERO_LENGTH_LIVELOCK, &item->base.head);
         if (machine->state.halted) {
             return TRUE;

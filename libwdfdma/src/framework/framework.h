@@ -159,8 +159,8 @@ struct transaction {
         } gather;
         struct {
             hal_request request;
-            uint64_t list[5]; /* a SCATTER_GATHER_LIST of one element */
             system_part system;
+            uint64_t list[5]; /* a SCATTER_GATHER_LIST of one element, which drivers may write */
         } packet;
     } hal;
 };
@@ -178,6 +178,11 @@ _Static_assert(offsetof(transaction, context) % OBJECT_UNIT_BYTES != 0 &&
                    offsetof(transaction, length) % OBJECT_UNIT_BYTES != 0 &&
                    offsetof(transaction, maximum_fragment) % OBJECT_UNIT_BYTES != 0,
                "the numbers of a transaction");
+_Static_assert(offsetof(transaction, hal.packet.list) % OBJECT_UNIT_BYTES != 0 &&
+                   offsetof(transaction, hal.packet.list) / OBJECT_UNIT_BYTES ==
+                       (offsetof(transaction, hal.packet.list) + 39) / OBJECT_UNIT_BYTES,
+               "the list of a transaction");
+_Static_assert(sizeof(hindrances) == sizeof(uint64_t), "the hindrances are one word");
 
 /* ddi.c: the way into and out of every call */
 /* The object that [handle] names, live and of [type]; NULL (and no leave is due) when the

@@ -348,8 +348,8 @@ static bool round_run(wdfdma_machine *machine, transaction *item, NTSTATUS *stat
 }
 
 /* The rounds after one that ended with [status], and [more] to come if it was asked for. */
-static NTSTATUS rounds_run(wdfdma_machine *machine, transaction *item, NTSTATUS status, bool more) {
-    uint64_t handle = item->base.head.handle;
+static NTSTATUS rounds_run(wdfdma_machine *machine, transaction *item, uint64_t handle,
+                           NTSTATUS status, bool more) {
     while (more && item->hindrances.stage_again) {
         item->hindrances.stage_again = false;
         more = round_run(machine, item, &status);
@@ -366,18 +366,19 @@ NTSTATUS packet_stage(wdfdma_machine *machine, transaction *item) {
         item->hindrances.stage_again = true;
         return STATUS_SUCCESS;
     }
+    uint64_t handle = item->base.head.handle;
     NTSTATUS status;
     item->hindrances.staging = true;
     item->hindrances.stage_again = false;
     bool more = round_run(machine, item, &status);
-    return rounds_run(machine, item, status, more);
+    return rounds_run(machine, item, handle, status, more);
 }
 
 void packet_stage_rest(wdfdma_machine *machine, transaction *item) {
     uint64_t handle = item->base.head.handle;
     item->hindrances.programming = false;
     bool more = !item->hindrances.completion_due || completion_deliver(machine, item);
-    NTSTATUS status = rounds_run(machine, item, STATUS_SUCCESS, more);
+    NTSTATUS status = rounds_run(machine, item, handle, STATUS_SUCCESS, more);
     stage_result_tell(machine, item, handle, status);
 }
 

@@ -29,6 +29,7 @@ void transaction_reset(transaction *item) {
     item->reserve_dma = NULL;
     item->context = NULL;
     item->life++;
+    item->zero_completions = 0;
     if (UNLIKELY(item->immediate)) {
         item->immediate = false;
         item->hindrances.immediate_lost = true;
@@ -117,6 +118,7 @@ static NTSTATUS transaction_create(wdfdma_machine *machine, enabler *of,
     item->is_system = of->is_system;
     item->is_scatter_gather = of->is_scatter_gather;
     item->is_version_3 = of->version == 3;
+    item->hal.packet.request.context = item; /* where a list's request begins, too */
     item->base_register = NO_REGISTER;
     item->state = WDFDMA_STATE_CREATED;
     item->hindrances.single_transfer = of->single_transfer;
@@ -185,7 +187,6 @@ static NTSTATUS transaction_execute(wdfdma_machine *machine, transaction *item,
         return STATUS_UNSUCCESSFUL;
     }
     uint64_t handle = item->base.head.handle;
-    item->zero_completions = 0;
     item->state = WDFDMA_STATE_TRANSFER;
     item->context = context;
     transaction_hold_request(machine, item);

@@ -1,0 +1,66 @@
+"""What a machine says of the verifier's rules."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from wdfdma._core import Core
+from wdfdma._native import lib
+from wdfdma.enums import Rule, RuleMode
+from wdfdma.rules import Violation, read_violations, set_mode
+from wdfdma.status import Status
+
+
+class MachineRules:
+    """The part of a `Machine` that is about rules."""
+
+    __slots__ = ()
+    _core: Core
+
+    @property
+    def violations(self) -> list[Violation]:
+        """The rules that were broken, oldest first, with the one that halted the machine."""
+        return read_violations(self._core.get_machine())
+
+    @property
+    def violations_lost(self) -> int:
+        """How many violations found no room."""
+        return int(lib.wdfdma_machine_get_violations_lost(self._core.get_machine()))
+
+    def clear_violations(self) -> None:
+        """Forgets the violations so far."""
+        lib.wdfdma_machine_clear_violations(self._core.get_machine())
+
+    def set_rule(self, rule: Rule | int, mode: RuleMode) -> None:
+        """Sets what the machine does where [rule] is broken; Rule.NONE stands for all rules.
+
+        A rule whose ending is ALWAYS stops the machine in every mode. Errors: StatusError for no such rule or mode.
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        status = Status(set_mode(core.get_machine(), rule, mode))
+        status.check("wdfdma_machine_set_rule_mode")
+
+    def get_rule(self, rule: Rule | int) -> RuleMode:
+        """What `set_rule` said last of [rule]."""
+        mode = lib.wdfdma_machine_get_rule_mode(self._core.get_machine(), int(rule))
+        return RuleMode(mode)
+
+    @contextmanager
+    def rules(self, mode: RuleMode, *rules: Rule | int) -> Iterator[None]:
+        """Runs a block with other modes for [rules] (none given: all), and goes back to the ones before.
+
+        >>> with Machine() as machine, machine.rules(RuleMode.STOP, Rule.IMMEDIATE_LOST):
+        ...     machine.get_rule(Rule.IMMEDIATE_LOST)
+        <RuleMode.STOP: 1>
+        """
+        chosen = rules or tuple(range(1, lib.WDFDMA_RULE_COUNT))
+        before = [self.get_rule(rule) for rule in chosen]
+        for rule in chosen:
+            self.set_rule(rule, mode)
+        try:
+            yield
+        finally:
+            if not self._core.halted:
+                for rule, earlier in zip(chosen, before, strict=True):
+                    self.set_rule(rule, earlier)
