@@ -50,6 +50,7 @@ class MachineRules:
     def rules(self, mode: RuleMode, *rules: Rule | int) -> Iterator[None]:
         """Runs a block with other modes for [rules] (none given: all), and goes back to the ones before.
 
+        >>> from wdfdma import Machine
         >>> with Machine() as machine, machine.rules(RuleMode.STOP, Rule.IMMEDIATE_LOST):
         ...     machine.get_rule(Rule.IMMEDIATE_LOST)
         <RuleMode.STOP: 1>
