@@ -321,9 +321,7 @@ typedef struct wdfdma_bugcheck {
     uint32_t object;      /* its label */
 } wdfdma_bugcheck;
 
-enum {
-    WDFDMA_VIOLATION_FRAMES = 8
-};
+#define WDFDMA_VIOLATION_FRAMES 8
 
 /* A callback of the driver that was in progress. */
 typedef struct wdfdma_violation_frame {
@@ -336,16 +334,16 @@ typedef struct wdfdma_violation {
     uint64_t parameters[4]; /* as the bug check's would be; handles are given as numbers */
     uint64_t time_ns;
     uint64_t step;
-    uint64_t handle;       /* of the object concerned, or 0 */
-    uint64_t created_step; /* in which that object was made */
-    uint32_t rule;         /* wdfdma_rule */
-    uint32_t code;         /* wdfdma_bugcheck_code */
-    uint32_t op;           /* wdfdma_op: the innermost call in progress */
-    uint32_t object_type;  /* wdfdma_object_type; NONE: no object is concerned */
-    uint32_t object;       /* its label */
-    uint32_t depth;        /* callbacks in progress, the innermost of them in [frames] */
-    bool stopped;          /* the machine halted for it */
-    wdfdma_violation_frame frames[WDFDMA_VIOLATION_FRAMES]; /* the innermost first */
+    uint64_t handle;                  /* of the object concerned, or 0 */
+    uint64_t created_step;            /* in which that object was made */
+    uint32_t rule;                    /* wdfdma_rule */
+    uint32_t code;                    /* wdfdma_bugcheck_code */
+    uint32_t op;                      /* wdfdma_op: the innermost call in progress */
+    uint32_t object_type;             /* wdfdma_object_type; NONE: no object is concerned */
+    uint32_t object;                  /* its label */
+    uint32_t depth;                   /* callbacks in progress, the innermost of them in [frames] */
+    bool stopped;                     /* the machine halted for it */
+    wdfdma_violation_frame frames[8]; /* the innermost first */
 } wdfdma_violation;
 
 /* Called once when [machine] halts, inside the call that halts it. May read the machine; a

@@ -77,7 +77,8 @@ static BOOLEAN transfer_complete(wdfdma_machine *machine, transaction *item, com
     }
     *status = STATUS_SUCCESS;
     if (UNLIKELY(item->zero_completions == ZERO_COMPLETIONS_MANY)) {
-        verifier_rule(machine, WDFDMA_RULE_ZERO_LENGTH_LIVELOCK, &item->base.head);
+        verifier_rule_with(machine, WDFDMA_RULE_ZERO_LENGTH_LIVELOCK, handle,
+                           item->zero_completions, 0, &item->base.head);
         if (machine->state.halted) {
             return TRUE;
         }
@@ -184,7 +185,8 @@ static bool transaction_cancel(wdfdma_machine *machine, transaction *item) {
         item->state = WDFDMA_STATE_TRANSFER_FAILED;
         transaction_forget_hold(machine, item);
         if (item->reserved != 0 && !item->holds_base) {
-            verifier_rule(machine, WDFDMA_RULE_CANCELLED_RESERVATION_KEPT, &item->base.head);
+            verifier_rule_with(machine, WDFDMA_RULE_CANCELLED_RESERVATION_KEPT, handle,
+                               item->reserved, 0, &item->base.head);
         }
     }
     return cancelled;

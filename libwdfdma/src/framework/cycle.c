@@ -137,7 +137,7 @@ HOT_PATH NTSTATUS WdfDmaTransactionInitializeUsingOffset(WDFDMATRANSACTION DmaTr
 HOT_INLINE uint64_t plain_measure(const transaction *item, uint64_t *address) {
     const adapter *by = item->adapter;
     const mdl_object *at = item->cursor;
-    if (UNLIKELY(by == NULL || !cursor_is_good(item))) {
+    if (UNLIKELY(by == NULL || !cursor_is_good(item)) || UNLIKELY(at->mappings != 0)) {
         return 0;
     }
     const MDL *mdl = at->mdl;
@@ -185,6 +185,7 @@ HOT_INLINE void plain_map(wdfdma_machine *machine, transaction *item, uint64_t a
     list->Elements[0].Length = (ULONG)length;
     list->Elements[0].Reserved = 0;
     map->mdl = item->mdl;
+    map->of = (mdl_object *)(uintptr_t)item->cursor;
     map->offset = item->offset;
     map->length = length;
     map->register_count = registers;

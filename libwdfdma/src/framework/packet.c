@@ -268,7 +268,7 @@ static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t 
     if (item->is_system) {
         system_transfer_start(item, mapped);
     }
-    return STATUS_SUCCESS;
+    return machine->state.halted ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
 }
 
 bool program_dma_call(wdfdma_machine *machine, transaction *item, PSCATTER_GATHER_LIST list) {

@@ -42,6 +42,7 @@ static wdf_request *request_enter(ddi_call *call, WDFREQUEST handle, wdfdma_op o
 }
 
 static void held_request_bugcheck(wdfdma_machine *machine, const wdf_request *held) {
+    verifier_rule(machine, WDFDMA_RULE_REQUEST_COMPLETED_IN_TRANSFER, &held->base.head);
     verifier_wdf_violation(machine, WDFDMA_WDF_VERIFIER_FATAL_ERROR, held->base.head.handle,
                            held->dma_references, &held->base.head);
 }

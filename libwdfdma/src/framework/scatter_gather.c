@@ -191,7 +191,9 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
     if (UNLIKELY(request != &item->hal.gather.own)) {
         extra_remove(machine, item, (extra_list *)(void *)request);
     }
-    program_dma_call(machine, item, item->hal.gather.list);
+    if (LIKELY(!machine->state.halted)) {
+        program_dma_call(machine, item, item->hal.gather.list);
+    }
     return DeallocateObjectKeepRegisters;
 }
 

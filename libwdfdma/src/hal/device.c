@@ -41,6 +41,14 @@ void mapping_begin(wdfdma_machine *machine, mapping *made) {
     }
     of->unindexed = made;
     machine->state.mappings++;
+    if (made->of != NULL) {
+        if (UNLIKELY(made->of->mappings != 0)) {
+            mdl_tell_shared(machine, made->of, made);
+        }
+        made->of->mappings++;
+        made->of->last = made;
+        made->of_tag = (uint32_t)made->of->head.handle;
+    }
 }
 
 static void mapping_unlink(hal *of, mapping *gone) {
@@ -82,6 +90,10 @@ void mapping_end(wdfdma_machine *machine, mapping *gone) {
     }
     gone->live = false;
     machine->state.mappings--;
+    if (gone->of != NULL && LIKELY((uint32_t)gone->of->head.handle == gone->of_tag)) {
+        gone->of->mappings--;
+        gone->of->last = gone->of->last == gone ? NULL : gone->of->last;
+    }
     if (LIKELY(!gone->indexed)) {
         mapping_unlink(hal_of(machine), gone);
     } else {
@@ -257,7 +269,7 @@ static bool access_is_allowed(wdfdma_machine *machine, uint64_t address, size_t 
     while (left != 0) {
         uint64_t here = 0;
         if (at < address || address_find(machine, at, write, &here) == NULL) {
-            verifier_rule(machine, access_get_rule(machine, at), NULL);
+            verifier_rule_with(machine, access_get_rule(machine, at), 0, at, left, NULL);
             verifier_dma_violation(machine, WDFDMA_RULE_DMA_26, at, left, write, NULL);
             return false;
         }

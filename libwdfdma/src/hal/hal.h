@@ -54,10 +54,12 @@ typedef struct mapping {
     struct mapping *previous;
     struct mapped_page *pages; /* in the index */
     PMDL mdl;                  /* the chain that the range is of, or NULL: consecutive pages */
+    struct mdl_object *of;     /* its first MDL, where the range begins in that one, or NULL */
     uint64_t offset;           /* of the range in [mdl]; without one, its logical address */
     uint64_t length;
     uint32_t first_register; /* NO_REGISTER where the range does not bounce */
     uint32_t register_count; /* of the run that it may use */
+    uint32_t of_tag;         /* tells whether [of] is still what it was */
     bool live;
     bool indexed;
     bool device_reads;
@@ -227,7 +229,9 @@ typedef struct mdl_object {
     size_t capacity_pages;
     size_t pages;         /* that hold references; 0 until built */
     uint64_t highest_pfn; /* of its frames */
+    uint32_t mappings;    /* live ones whose range begins in it */
     bool consecutive;     /* its frames follow one another */
+    mapping *last;        /* of these the last one made, if it lives */
 } mdl_object;
 
 /* The live MDL that [mdl] is; also one that is not built yet, or whose counts a driver has changed. */
@@ -305,6 +309,14 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
 void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length);
 NO_INLINE void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t length,
                            bool to_registers);
+
+/* A rule of ours where the processor touches, or the driver frees, what a device owns. True where
+ * the machine goes on. */
+bool mdl_may_touch(wdfdma_machine *machine, const mdl_object *of, uint64_t offset, uint64_t bytes,
+                   bool write);
+bool mdl_may_go(wdfdma_machine *machine, const mdl_object *of);
+/* Called before a mapping begins on an MDL that has some already. */
+NO_INLINE void mdl_tell_shared(wdfdma_machine *machine, const mdl_object *of, const mapping *made);
 
 /* device.c: live mappings, and the device's accesses */
 void mapping_begin(wdfdma_machine *machine, mapping *made);

@@ -13,6 +13,7 @@ void list_fill(wdfdma_machine *machine, const list_request *request, const mdl_w
     list->NumberOfElements = (ULONG)elements;
     list->Reserved = 0;
     map->mdl = request->mdl;
+    map->of = part->at->mdl == request->mdl ? (mdl_object *)(uintptr_t)part->at : NULL;
     map->offset = request->offset;
     map->length = request->length;
     map->register_count = request->request.count;

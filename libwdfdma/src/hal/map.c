@@ -231,6 +231,7 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
     element->Length = (ULONG)length;
     element->Reserved = 0;
     out->mdl = part->of->mdl;
+    out->of = (mdl_object *)(uintptr_t)part->of;
     out->offset = part->offset;
     out->length = length;
     out->register_count = part->registers;

@@ -194,11 +194,46 @@ NTSTATUS wdfdma_mdl_destroy(wdfdma_machine *machine, PMDL mdl) {
     if (gone == NULL) {
         return STATUS_INVALID_PARAMETER;
     }
-    if (machine->state.halted) {
+    if (machine->state.halted || !mdl_may_go(machine, gone)) {
         return STATUS_UNSUCCESSFUL;
     }
     mdl_object_free(machine, gone);
     return STATUS_SUCCESS;
+}
+
+static bool ranges_overlap(uint64_t first, uint64_t length, uint64_t second, uint64_t others) {
+    return first < second + others && second < first + length;
+}
+
+void mdl_tell_shared(wdfdma_machine *machine, const mdl_object *of, const mapping *made) {
+    const mapping *other = of->last;
+    bool writes = made->device_writes || (other != NULL && other->device_writes);
+    if (writes && other != NULL && other->mdl == made->mdl &&
+        ranges_overlap(made->offset, made->length, other->offset, other->length)) {
+        verifier_rule_with(machine, WDFDMA_RULE_BUFFER_SHARED, of->head.handle, made->offset,
+                           made->length, &of->head);
+    }
+}
+
+bool mdl_may_touch(wdfdma_machine *machine, const mdl_object *of, uint64_t offset, uint64_t bytes,
+                   bool write) {
+    const mapping *owner = of->last;
+    if (LIKELY(of->mappings == 0) || owner == NULL || owner->mdl != of->mdl ||
+        !(write || owner->device_writes) ||
+        !ranges_overlap(offset, bytes, owner->offset, owner->length)) {
+        return true;
+    }
+    verifier_rule_with(machine, WDFDMA_RULE_BUFFER_TOUCHED, of->head.handle, offset, bytes,
+                       &of->head);
+    return !machine->state.halted;
+}
+
+bool mdl_may_go(wdfdma_machine *machine, const mdl_object *of) {
+    if (UNLIKELY(of->mappings != 0)) {
+        verifier_rule_with(machine, WDFDMA_RULE_BUFFER_FREED_WHILE_MAPPED, of->head.handle,
+                           of->mappings, 0, &of->head);
+    }
+    return !machine->state.halted;
 }
 
 void *wdfdma_mdl_get_bytes(wdfdma_machine *machine, PMDL mdl) {
@@ -231,10 +266,27 @@ static NTSTATUS range_find(wdfdma_machine *machine, PMDL mdl, uint64_t offset, s
     return inside || bytes == 0 ? STATUS_SUCCESS : STATUS_BUFFER_TOO_SMALL;
 }
 
+/* True where the processor may go on with a range that the chain holds. */
+static bool range_may_touch(wdfdma_machine *machine, PMDL mdl, uint64_t offset, uint64_t bytes,
+                            bool write) {
+    mdl_walk walk;
+    bool more = machine->state.mappings != 0 && mdl_walk_begin(machine, &walk, mdl, offset, bytes);
+    for (; more; more = mdl_walk_next(machine, &walk)) {
+        if (!mdl_may_touch(machine, walk.at, walk.offset, walk.length, write)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 NTSTATUS wdfdma_mdl_read(wdfdma_machine *machine, PMDL mdl, uint64_t offset, void *out,
                          size_t bytes) {
     NTSTATUS status =
         out == NULL ? STATUS_INVALID_PARAMETER : range_find(machine, mdl, offset, bytes);
+    if (status == STATUS_SUCCESS && !machine->state.halted &&
+        !range_may_touch(machine, mdl, offset, bytes, false)) {
+        return STATUS_UNSUCCESSFUL;
+    }
     mdl_walk walk;
     uint8_t *to = out;
     bool more = status == STATUS_SUCCESS && bytes != 0 &&
@@ -255,7 +307,8 @@ NTSTATUS wdfdma_mdl_write(wdfdma_machine *machine, PMDL mdl, uint64_t offset, co
                           size_t bytes) {
     NTSTATUS status =
         data == NULL ? STATUS_INVALID_PARAMETER : range_find(machine, mdl, offset, bytes);
-    if (status == STATUS_SUCCESS && machine->state.halted) {
+    if (status == STATUS_SUCCESS &&
+        (machine->state.halted || !range_may_touch(machine, mdl, offset, bytes, true))) {
         status = STATUS_UNSUCCESSFUL;
     }
     mdl_walk walk;

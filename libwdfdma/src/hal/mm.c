@@ -83,6 +83,9 @@ void MmUnlockPages(PMDL MemoryDescriptorList) {
         mdl_bugcheck(machine);
         return;
     }
+    if (!mdl_may_go(machine, of)) {
+        return;
+    }
     memory_dereference(machine, of->pfns, of->pages);
     of->pages = 0;
     of->bytes = NULL;

@@ -60,7 +60,12 @@ void verifier_dma_violation(wdfdma_machine *machine, wdfdma_rule rule, uint64_t 
     rule_break(machine, rule, parameters, concerned);
 }
 
-void verifier_rule(wdfdma_machine *machine, wdfdma_rule rule, const object *concerned) {
-    const uint64_t parameters[4] = {rule, concerned == NULL ? 0 : concerned->handle};
+void verifier_rule_with(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second, uint64_t third,
+                        uint64_t fourth, const object *concerned) {
+    const uint64_t parameters[4] = {rule, second, third, fourth};
     rule_break(machine, rule, parameters, concerned);
+}
+
+void verifier_rule(wdfdma_machine *machine, wdfdma_rule rule, const object *concerned) {
+    verifier_rule_with(machine, rule, concerned == NULL ? 0 : concerned->handle, 0, 0, concerned);
 }
