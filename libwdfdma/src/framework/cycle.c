@@ -206,7 +206,7 @@ HOT_INLINE PSCATTER_GATHER_LIST gather_stage_plainly(wdfdma_machine *machine, tr
     if (UNLIKELY(!gather_is_plain(item, registers)) ||
         UNLIKELY(item->held_list != LIST_NONE || item->hal.gather.extras != NULL) ||
         UNLIKELY(!channel_take_here(machine, by, &item->hal.gather.own.request, (uint32_t)registers,
-                                    &base))) {
+                                    false, &base))) {
         return NULL;
     }
     plain_map(machine, item, address, list, (uint32_t)registers);
@@ -232,7 +232,8 @@ HOT_INLINE PSCATTER_GATHER_LIST packet_stage_plainly(wdfdma_machine *machine, tr
             return NULL;
         }
     } else {
-        if (UNLIKELY(!channel_take_here(machine, by, &item->hal.packet.request, count, &base))) {
+        if (UNLIKELY(!channel_take_here(machine, by, &item->hal.packet.request, count, is_system,
+                                        &base))) {
             return NULL;
         }
         count = base == NO_REGISTER ? 0 : count;

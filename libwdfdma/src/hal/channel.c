@@ -81,7 +81,7 @@ static void channel_own(hal_request *request) {
 }
 
 bool channel_take_here(wdfdma_machine *machine, adapter *by, hal_request *request, uint32_t count,
-                       uint32_t *base) {
+                       bool keeps, uint32_t *base) {
     *base = NO_REGISTER;
     if (UNLIKELY(by->channel != NULL)) {
         return false;
@@ -96,8 +96,10 @@ bool channel_take_here(wdfdma_machine *machine, adapter *by, hal_request *reques
     request->adapter = by;
     request->count = count;
     request->base = *base;
-    by->channel_base = *base;
-    by->channel_count = *base == NO_REGISTER ? 0 : count;
+    if (keeps) {
+        by->channel_base = *base;
+        by->channel_count = *base == NO_REGISTER ? 0 : count;
+    }
     channel_own(request);
     return true;
 }
