@@ -111,8 +111,12 @@ void lane_open(lane *of, const lane_config *config) {
     wdfdma_machine_config_init(&settings);
     settings.map_registers = config->map_registers;
     settings.force_map_registers = config->bounces;
+    settings.verifier = !config->unwatched;
     NTSTATUS status = wdfdma_machine_create(&settings, &of->machine);
     bench_require(status == STATUS_SUCCESS, "a machine is created");
+    uint32_t mode = config->unwatched ? WDFDMA_MODE_IGNORE : WDFDMA_MODE_DEFAULT;
+    status = wdfdma_machine_set_rule_mode(of->machine, WDFDMA_RULE_NONE, mode);
+    bench_require(status == STATUS_SUCCESS, "a mode is set");
     status = wdfdma_device_create(of->machine, WDF_NO_OBJECT_ATTRIBUTES, &of->device);
     bench_require(status == STATUS_SUCCESS, "a device is created");
     status = wdfdma_mdl_create(of->machine, &buffer, &of->mdl);

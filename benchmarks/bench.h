@@ -35,6 +35,7 @@ typedef struct lane_config {
     uint32_t map_registers; /* in the pool */
     uint32_t length_bytes;  /* of the buffer, page by page from a page's start; one transfer */
     bool bounces;
+    bool unwatched; /* the verifier off, and every rule ignored */
 } lane_config;
 
 typedef struct lane {

@@ -76,6 +76,10 @@ def make_cycle_rows() -> list[Row]:
         rows.append(
             Row("— its quietest tenth", f"{name}.ns", "", f"{name}.quiet_floors", "floors", target)
         )
+    ratio, unit = "packet.of_unwatched", "of the unwatched"
+    rows.append(
+        Row("cycle: packet, rules on", "packet_unwatched.ns", "ns", ratio, unit, Target(1.25))
+    )
     return rows
 
 
