@@ -1,0 +1,143 @@
+"""Rules and their modes, through the Python face."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from wdfdma import (
+    BugCheck,
+    BugCheckCode,
+    DmaTransaction,
+    Event,
+    Machine,
+    ObjectType,
+    Op,
+    Profile,
+    Rule,
+    RuleMode,
+    Severity,
+    StatusError,
+    get_rule_info,
+    list_rules,
+)
+
+
+def make_transaction(machine: Machine) -> DmaTransaction:
+    enabler = machine.device().enabler(Profile.PACKET, maximum_length=65536, dma_version=3)
+    return enabler.transaction()
+
+
+def lose_immediate_execution(machine: Machine) -> DmaTransaction:
+    """A cycle under immediate execution, then one that only seems to be."""
+    transaction = make_transaction(machine)
+    buffer = machine.mdl(4096)
+    transaction.set_immediate_execution(True)
+    for _ in range(2):
+        transaction.initialize(buffer, program_dma=lambda *_: None).check()
+        transaction.execute().check()
+        transaction.dma_completed()
+        transaction.release().check()
+    return transaction
+
+
+def test_advice_is_collected() -> None:
+    with Machine() as machine:
+        lose_immediate_execution(machine)
+        (violation,) = machine.violations
+        assert not machine.halted
+        assert (violation.rule, violation.severity) == (Rule.IMMEDIATE_LOST, Severity.ADVICE)
+        assert (violation.op, violation.object_type) == (Op.EXECUTE, ObjectType.TRANSACTION)
+        assert (violation.label, violation.depth, violation.stopped) == (0, 0, False)
+        assert violation.created_step < violation.step
+        assert str(violation).startswith("advice: ImmediateLost, transaction 0; in execute, step")
+        assert pickle.loads(pickle.dumps(violation)) == violation
+
+
+def test_a_restore_takes_violations_back() -> None:
+    with Machine() as machine:
+        before = machine.snapshot()
+        lose_immediate_execution(machine)
+        after = machine.snapshot()
+        machine.restore(before)
+        assert machine.violations == []
+        machine.restore(after)
+        assert [violation.rule for violation in machine.violations] == [Rule.IMMEDIATE_LOST]
+        machine.clear_violations()
+        assert (machine.violations, machine.violations_lost) == ([], 0)
+
+
+def test_a_rule_stops_within_a_block() -> None:
+    with Machine() as machine:
+        with pytest.raises(BugCheck) as caught, machine.rules(RuleMode.STOP, Rule.IMMEDIATE_LOST):
+            lose_immediate_execution(machine)
+        assert caught.value.rule == Rule.IMMEDIATE_LOST
+        assert caught.value.code == BugCheckCode.WDFDMA_VIOLATION
+        assert [violation.stopped for violation in machine.violations] == [True]
+
+
+def test_a_block_puts_modes_back() -> None:
+    with Machine() as machine:
+        machine.set_rule(Rule.RESERVATION_KEPT, RuleMode.STOP)
+        with machine.rules(RuleMode.IGNORE):
+            assert {machine.get_rule(info.rule) for info in list_rules()} == {RuleMode.IGNORE}
+            lose_immediate_execution(machine)
+        assert machine.violations == []
+        assert machine.get_rule(Rule.RESERVATION_KEPT) == RuleMode.STOP
+        assert machine.get_rule(Rule.IMMEDIATE_LOST) == RuleMode.DEFAULT
+
+
+def test_windows_own_may_be_collected() -> None:
+    """A device that goes astray: the write does not happen, and the machine goes on."""
+    with Machine() as machine:
+        machine.set_rule(Rule.DMA_26, RuleMode.COLLECT)
+        with pytest.raises(StatusError):
+            machine.device_write(0x5000, b"x")
+        outside, fault = machine.violations
+        assert outside.rule == Rule.DEVICE_OUTSIDE_LIST
+        assert (fault.rule, fault.parameters[:2]) == (Rule.DMA_26, (0x26, 0x5000))
+        assert not machine.halted
+        machine.set_rule(Rule.DMA_26, RuleMode.DEFAULT)
+        with pytest.raises(BugCheck):
+            machine.device_write(0x5000, b"x")
+
+
+def test_what_is_undefined_stops_in_every_mode() -> None:
+    with Machine() as machine:
+        machine.set_rule(Rule.NONE, RuleMode.IGNORE)
+        transaction = make_transaction(machine)
+        with pytest.raises(BugCheck) as caught:
+            transaction.set_maximum_length(5)
+        assert caught.value.rule == Rule.NO_ADAPTER
+
+
+def test_frames_are_the_callbacks_in_progress() -> None:
+    with Machine() as machine:
+        transaction = make_transaction(machine)
+
+        def program_dma(*_: object) -> None:
+            machine.device_read(0x5000, 1)
+
+        transaction.initialize(machine.mdl(4096), program_dma=program_dma).check()
+        with pytest.raises(BugCheck):
+            transaction.execute()
+        assert {violation.frames for violation in machine.violations} == {((Event.PROGRAM_DMA, 0),)}
+
+
+@pytest.mark.parametrize("rule", [-1, 10**6, 2**40])
+def test_rules_that_are_none(rule: int) -> None:
+    with pytest.raises(KeyError):
+        get_rule_info(rule)
+    with Machine() as machine, pytest.raises((StatusError, OverflowError)):
+        machine.set_rule(rule, RuleMode.STOP)
+
+
+def test_every_rule_says_what_it_is() -> None:
+    infos = list_rules()
+    assert len({info.name for info in infos}) == len({info.rule for info in infos}) == len(infos)
+    codes = [info.code_text for info in infos if info.code_text]
+    assert len(set(codes)) == len(codes)
+    assert {"0x10D/08", "0xE6/0F/2", "0xE6/26"} <= set(codes)
+    for info in infos:
+        assert all((info.cause, info.source)), info.name
