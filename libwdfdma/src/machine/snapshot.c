@@ -54,10 +54,10 @@ static void region_restore(wdfdma_machine *machine, region_id id, const uint8_t 
                            size_t bytes) {
     uint8_t *base = machine->regions[id].base;
     if (id == REGION_MACHINE) {
-        arena kept = machine->arena;
-        memcpy(base, copy, bytes);
-        machine->arena = kept;
-    } else {
+        const size_t before = offsetof(wdfdma_machine, arena);
+        memcpy(base, copy, before);
+        memcpy(base + sizeof *machine, copy + sizeof *machine, bytes - sizeof *machine);
+    } else if (bytes != 0) {
         memcpy(base, copy, bytes);
     }
 }
