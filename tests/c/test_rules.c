@@ -179,6 +179,47 @@ TEST(request_completed_in_transfer) {
     CHECK_EQUAL(found[1].rule, WDFDMA_RULE_WDF_VERIFIER_FATAL_ERROR);
 }
 
+TEST(a_request_that_is_not_the_drivers_any_more) {
+    rule_world of = open_rules(WdfDmaProfilePacket);
+    const wdfdma_request_config config = {
+        .type = WdfRequestTypeRead, .output = of.mdl, .output_length = 100};
+    WDFREQUEST request = NULL;
+    CHECK_STATUS(wdfdma_request_create(of.device, &config, &request), STATUS_SUCCESS);
+    CHECK_STATUS(
+        WdfDmaTransactionInitializeUsingRequest(of.first, request, world_program_dma, READ),
+        STATUS_SUCCESS);
+    WdfRequestComplete(request, STATUS_SUCCESS);
+    CHECK_EQUAL(count_violations(&of), 0);
+    CHECK_STATUS(WdfDmaTransactionExecute(of.first, NULL), STATUS_SUCCESS);
+    CHECK(was_broken(&of, WDFDMA_RULE_REQUEST_COMPLETED_IN_TRANSFER, WDFDMA_OP_EXECUTE));
+}
+
+TEST(released_in_transfer) {
+    wdfdma_machine_config config = world_config(REGISTERS);
+    config.verifier = false;
+    world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    rule_world of = {.machine = made.machine, .mdl = world_mdl(made.machine, 0, 4096, NULL)};
+    WDFDMATRANSACTION waiting = world_transaction(made.enabler);
+    of.first = world_transaction(made.enabler);
+    of.second = world_transaction(made.enabler);
+    CHECK_STATUS(
+        WdfDmaTransactionAllocateResources(of.second, READ, REGISTERS, world_reserve_dma, NULL),
+        STATUS_SUCCESS);
+    start(&of, waiting, 100);
+    CHECK_STATUS(WdfDmaTransactionRelease(of.second), STATUS_SUCCESS);
+    CHECK_EQUAL(count_violations(&of), 1); /* its reservation, which stays */
+    wdfdma_machine_clear_violations(of.machine);
+    WdfDmaTransactionFreeResources(of.second);
+    finish(waiting);
+    CHECK_EQUAL(count_violations(&of), 0);
+    start(&of, of.first, 100);
+    CHECK_STATUS(WdfDmaTransactionRelease(of.first), STATUS_SUCCESS);
+    CHECK(was_broken(&of, WDFDMA_RULE_RELEASED_IN_TRANSFER, WDFDMA_OP_RELEASE));
+    start(&of, of.second, 100);
+    WdfObjectDelete(of.second);
+    CHECK_EQUAL(count_violations(&of), 2);
+}
+
 TEST(buffer_shared) {
     rule_world of = open_rules(WdfDmaProfileScatterGather);
     start(&of, of.first, 100);
@@ -399,8 +440,9 @@ TEST(a_violation_knows_where_it_was) {
 HARNESS_MAIN(ENTRY(status_ignored), ENTRY(a_failure_that_is_released_is_heeded),
              ENTRY(immediate_lost), ENTRY(immediate_set_again_is_not_lost), ENTRY(reservation_kept),
              ENTRY(zero_length_livelock), ENTRY(cancelled_reservation_kept),
-             ENTRY(request_completed_in_transfer), ENTRY(buffer_shared),
-             ENTRY(two_devices_may_read_one_buffer), ENTRY(buffer_touched),
+             ENTRY(request_completed_in_transfer),
+             ENTRY(a_request_that_is_not_the_drivers_any_more), ENTRY(released_in_transfer),
+             ENTRY(buffer_shared), ENTRY(two_devices_may_read_one_buffer), ENTRY(buffer_touched),
              ENTRY(buffer_freed_while_mapped), ENTRY(a_device_goes_astray), ENTRY(the_modes),
              ENTRY(an_advice_may_stop), ENTRY(modes_and_tables_refuse),
              ENTRY(violations_without_end), ENTRY(a_violation_knows_where_it_was))

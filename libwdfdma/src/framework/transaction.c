@@ -52,6 +52,9 @@ void transaction_hold_request(wdfdma_machine *machine, transaction *item) {
     if (held != NULL) {
         held->dma_references++;
         item->hindrances.holds_request = true;
+        if (held->completed) {
+            verifier_rule(machine, WDFDMA_RULE_REQUEST_COMPLETED_IN_TRANSFER, &held->base.head);
+        }
     }
 }
 
@@ -74,11 +77,23 @@ bool transaction_is_waiting(const transaction *item) {
     return item->hal.packet.request.waiting != WDFDMA_WAITING_NOT;
 }
 
+/* The verifier is off: a real machine gives back what the device still uses. True where this one
+ * does so too. */
+static bool transfer_may_go(wdfdma_machine *machine, const transaction *item) {
+    if (item->state == WDFDMA_STATE_TRANSFER && item->map.live) {
+        verifier_rule(machine, WDFDMA_RULE_RELEASED_IN_TRANSFER, &item->base.head);
+    }
+    return !machine->state.halted;
+}
+
 void transaction_release(wdfdma_machine *machine, transaction *item) {
     if (item->state == WDFDMA_STATE_RELEASED) {
         return;
     }
     uint64_t handle = item->base.head.handle;
+    if (!transfer_may_go(machine, item)) {
+        return;
+    }
     transaction_forget_hold(machine, item);
     item->state = WDFDMA_STATE_RELEASED;
     transaction_give_back(machine, item, false);
@@ -152,6 +167,9 @@ void transaction_end(wdfdma_machine *machine, transaction *gone) {
         transaction_bugcheck(machine, gone);
         return;
     }
+    if (!transfer_may_go(machine, gone)) {
+        return;
+    }
     transaction_forget_hold(machine, gone);
     transaction_give_back(machine, gone, true);
     if (machine->state.halted) {
@@ -191,7 +209,8 @@ static NTSTATUS transaction_execute(wdfdma_machine *machine, transaction *item,
     item->state = WDFDMA_STATE_TRANSFER;
     item->context = context;
     transaction_hold_request(machine, item);
-    NTSTATUS status = transaction_start(machine, item);
+    NTSTATUS status =
+        machine->state.halted ? STATUS_UNSUCCESSFUL : transaction_start(machine, item);
     if (!NT_SUCCESS(status) && transaction_is_alive(machine, item, handle)) {
         item->state = WDFDMA_STATE_TRANSFER_FAILED;
         transaction_forget_hold(machine, item);

@@ -63,6 +63,8 @@ static void mapping_unlink(hal *of, mapping *gone) {
 }
 
 static void mapped_page_remove(wdfdma_machine *machine, mapped_page *gone) {
+    hal *of = hal_of(machine);
+    of->ended[of->ended_count++ % ENDED_PAGES] = (ended_page){gone->key, gone->start, gone->end};
     if (gone->next_here != NULL) {
         gone->next_here->previous_here = gone->previous_here;
     }
@@ -244,23 +246,29 @@ static uint8_t *address_find(wdfdma_machine *machine, uint64_t address, bool wri
     return host + at;
 }
 
+/* True where a mapping that has ended allowed [at] of the page with [key], as far back as is known. */
+static bool page_was_mapped(const hal *of, uint64_t key, uint32_t at) {
+    for (uint64_t i = 0; i < ENDED_PAGES && i < of->ended_count; i++) {
+        const ended_page *page = &of->ended[i];
+        if (page->key == key && at >= page->start && at < page->end) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Why no mapping allows a device [address]: one of our rules, which the bug check follows. */
 static wdfdma_rule access_get_rule(const wdfdma_machine *machine, uint64_t address) {
+    const hal *of = hal_of(machine);
     uint64_t number = address / PAGE_BYTES;
-    uint64_t index = number - REGISTERS_ADDRESS / PAGE_BYTES;
-    const table *pages = &hal_of(machine)->index;
-    bool known =
-        table_find(pages, number) != NULL || table_find(pages, number | REGISTER_KEY) != NULL;
-    if (known) {
-        return WDFDMA_RULE_DEVICE_OUTSIDE_LIST;
-    }
-    if (index < machine->config.map_registers) {
-        const uint64_t *held = hal_of(machine)->pool.held;
-        bool is_held = (held[index / 64] >> (index % 64) & 1) != 0;
+    uint32_t at = (uint32_t)(address % PAGE_BYTES);
+    if (page_was_mapped(of, number | REGISTER_KEY, at)) {
+        uint64_t index = number - REGISTERS_ADDRESS / PAGE_BYTES;
+        bool is_held = (of->pool.held[index / 64] >> (index % 64) & 1) != 0;
         return is_held ? WDFDMA_RULE_DEVICE_AFTER_COMPLETION : WDFDMA_RULE_DEVICE_AFTER_FREE;
     }
-    return memory_get_page(machine, number) != NULL ? WDFDMA_RULE_DEVICE_AFTER_COMPLETION
-                                                    : WDFDMA_RULE_DEVICE_OUTSIDE_LIST;
+    return page_was_mapped(of, number, at) ? WDFDMA_RULE_DEVICE_AFTER_COMPLETION
+                                           : WDFDMA_RULE_DEVICE_OUTSIDE_LIST;
 }
 
 static bool access_is_allowed(wdfdma_machine *machine, uint64_t address, size_t bytes, bool write) {

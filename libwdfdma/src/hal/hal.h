@@ -121,8 +121,16 @@ typedef struct pool {
 
 struct page_block;
 enum {
-    PAGE_CLASS_COUNT = 96
+    PAGE_CLASS_COUNT = 96,
+    ENDED_PAGES = 64
 };
+
+/* Bytes [start, end) of a logical page that a device used, and that it may use no more. */
+typedef struct ended_page {
+    uint64_t key;
+    uint32_t start;
+    uint32_t end;
+} ended_page;
 
 typedef struct hal {
     pool pool;
@@ -130,8 +138,10 @@ typedef struct hal {
     table hosts;  /* page of REGION_PAGES -> the same */
     struct page_block *blocks_free[PAGE_CLASS_COUNT];
     uint64_t next_frame;
-    mapping *unindexed; /* live mappings that no device has looked for */
-    table index;        /* logical page -> struct mapped_page */
+    mapping *unindexed;            /* live mappings that no device has looked for */
+    table index;                   /* logical page -> struct mapped_page */
+    ended_page ended[ENDED_PAGES]; /* the last ones, a ring */
+    uint64_t ended_count;
     table wdm_contexts; /* a WDM driver's transfer context, by its address -> struct wdm_context */
     table wdm_lists;    /* a list given to a WDM driver, by its address -> struct wdm_list */
     table wdm_buffers;  /* its common buffers, by address -> struct wdm_buffer */
