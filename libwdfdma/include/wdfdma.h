@@ -551,6 +551,18 @@ WDFDMA_API const wdfdma_violation *wdfdma_machine_get_violations(const wdfdma_ma
 /* How many violations found no room: past 65,536 of them, or out of memory. */
 WDFDMA_API uint64_t wdfdma_machine_get_violations_lost(const wdfdma_machine *machine);
 
+/* Reports what is still held, as violations of NEVER_COMPLETED and of the rules LEAK_...:
+ * everything, or where [below] is a device or an enabler, what lies below it and itself. [count]
+ * receives how many were found that are not ignored. In the order of transactions, common
+ * buffers, requests, references, adapters; in each of the objects in memory, or as the tree below
+ * has them. Nothing else changes. wdfdma_device_destroy, and WdfObjectDelete of an enabler, report
+ * the same for what they delete, but for common buffers, which go with their enabler; a machine
+ * takes its violations with it, so ask before wdfdma_machine_destroy. O(size of the machine).
+ * Errors: STATUS_INVALID_HANDLE where [below] is no live device or enabler of [machine];
+ * STATUS_UNSUCCESSFUL on a halted machine, and where a rule that stops has halted it now. */
+WDFDMA_API NTSTATUS wdfdma_machine_check_leaks(wdfdma_machine *machine, WDFOBJECT below,
+                                               size_t *count);
+
 /* Forgets all recorded violations. */
 WDFDMA_API void wdfdma_machine_clear_violations(wdfdma_machine *machine);
 

@@ -15,6 +15,7 @@ from wdfdma.errors import BugCheck, ClosedError
 if TYPE_CHECKING:
     from wdfdma.mdl import Mdl
     from wdfdma.objects import WdfObject
+    from wdfdma.traces import Traces
 
 _FAILED_CALLBACK = int(BugCheckCode.MANUALLY_INITIATED_CRASH)
 
@@ -36,6 +37,7 @@ class Core:
         "objects",
         "outputs",
         "pending",
+        "traces",
     )
 
     def __init__(self) -> None:
@@ -50,6 +52,7 @@ class Core:
         ]  # one for each depth, so that a nested call has its own
         self.objects: dict[Any, WdfObject] = {}  # live ones by handle
         self.mdls: dict[Any, Mdl] = {}  # live ones by address
+        self.traces: Traces | None = None  # where they were made, if that is asked for
 
     def adopt(self, machine: Any) -> None:
         """Takes a new machine of C's, which goes with the last reference to it."""

@@ -13,6 +13,7 @@ from wdfdma.device import Device
 from wdfdma.enums import Irql
 from wdfdma.errors import BugCheck, CheckError
 from wdfdma.log import copy_log, count_lost, make_log_array
+from wdfdma.machine_leaks import MachineLeaks, make_traces, take_leaks
 from wdfdma.machine_rules import MachineRules
 from wdfdma.mdl import Mdl
 from wdfdma.memory import get_bytes
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Machine(MachineRules):
+class Machine(MachineRules, MachineLeaks):
     """One independent world: a pool of map registers, memory, adapters, and the framework above them.
 
     [map_registers] is the size of the pool, [registers_per_adapter] the most that one adapter is granted (None: all).
     [force_map_registers] double-buffers every transfer; [verifier] is the framework's own. [log] is False, the length
     of a ring of records, or "grow". [maximum_depth] callbacks in one another use up the stack. [reserve_bytes] is
-    address space set aside (None: the library's default). A machine is used by one thread at a time.
+    address space set aside (None: the library's default). [trace] keeps, for `get_trace`, where each object is made.
+    A machine is used by one thread at a time.
     Errors: StatusError for a setting out of its range.
 
     >>> with Machine(map_registers=16) as machine:
@@ -39,7 +41,7 @@ class Machine(MachineRules):
     16
     """
 
-    __slots__ = ("__weakref__", "_core")
+    __slots__ = ("__weakref__", "_core", "_leaks")
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class Machine(MachineRules):
         log: bool | int | str = False,
         maximum_depth: int | None = None,
         reserve_bytes: int | None = None,
+        trace: bool = False,
     ) -> None:
         config = ffi.new("wdfdma_machine_config *")
         lib.wdfdma_machine_config_init(config)
@@ -73,6 +76,8 @@ class Machine(MachineRules):
         if reserve_bytes is not None:
             config.reserve_bytes = require_number("reserve_bytes", reserve_bytes, 1 << 24, 1 << 40)
         self._core = _make_core(config)
+        self._leaks = []
+        self._core.traces = make_traces() if trace else None
 
     # The world
 
@@ -235,13 +240,15 @@ class Machine(MachineRules):
     # The end
 
     def close(self) -> None:
-        """Ends the machine; twice is once. Its memory goes with the last array over it.
+        """Ends the machine; twice is once. Its memory goes with the last array over it, and `leaks` tells what it held.
 
         Errors: StatusError inside a callback of this machine.
         """
         core = self._core
         if core.depth:
             raise StatusError(Status.STATUS_INVALID_DEVICE_STATE, "wdfdma_machine_destroy")
+        if not core.closed:
+            self._leaks = take_leaks(core)
         core.closed = core.halted = True
         core.machine = None
         core.objects.clear()

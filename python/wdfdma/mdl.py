@@ -79,6 +79,8 @@ class Mdl:
         self._following: Mdl | None = None
         self._address = ffi.cast("char *", self._mdl.StartVa) + offset
         core.mdls[self._mdl] = self
+        if core.traces is not None:
+            core.traces.keep(self._mdl)
 
     @property
     def length(self) -> int:

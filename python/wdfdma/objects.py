@@ -34,6 +34,8 @@ class WdfObject:
         self._handle = handle
         self._label = lib.wdfdma_object_get_label(handle)
         core.objects[handle] = self
+        if core.traces is not None:
+            core.traces.keep(handle)
 
     def _make_attributes(
         self, cleanup: ObjectCallback | None, destroy: ObjectCallback | None

@@ -122,11 +122,11 @@ class Violation:
         return f"{', '.join(parts)}{during}, step {self.step}"
 
 
-def read_violations(machine: Any) -> list[Violation]:
-    """Copies what a machine of C's has recorded."""
+def read_violations(machine: Any, first: int = 0) -> list[Violation]:
+    """Copies what a machine of C's has recorded, from the [first] on."""
     count = ffi.new("size_t *")
     records = lib.wdfdma_machine_get_violations(machine, count)
-    return [_read_violation(records[place]) for place in range(count[0])]
+    return [_read_violation(records[place]) for place in range(first, count[0])]
 
 
 def _read_violation(record: Any) -> Violation:

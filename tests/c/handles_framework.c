@@ -372,37 +372,31 @@ static void object_look(void) {
     wdfdma_enabler_get_info(handle, direction(), pick(8) == 0 ? NULL : &enabler_info);
 }
 
-const fuzz_call framework_calls[] = {enabler_create,
-                                     enabler_configure,
-                                     enabler_ask,
-                                     enabler_limit,
-                                     enabler_complete,
-                                     transaction_create,
-                                     initialize_offset,
-                                     initialize_offset,
-                                     initialize_address,
-                                     initialize_request,
-                                     transaction_execute,
-                                     transaction_execute,
-                                     transaction_reserve,
-                                     transaction_free_resources,
-                                     transaction_release,
-                                     transaction_cancel,
-                                     transaction_stop,
-                                     completed,
-                                     completed_with_length,
-                                     completed_final,
-                                     transaction_ask,
-                                     transaction_set,
-                                     buffer_create,
-                                     buffer_ask,
-                                     request_create,
-                                     request_ask,
-                                     request_end,
-                                     object_delete,
-                                     object_reference,
-                                     object_dereference,
-                                     object_context,
-                                     device_call,
-                                     object_look};
+static void leaks_look(void) {
+    size_t count;
+    wdfdma_machine *machine = of.machines[pick(2)];
+    void *below = pick(4) == 0 ? NULL : any_handle();
+    wdfdma_machine_check_leaks(machine, below, pick(8) == 0 ? NULL : &count);
+    if (pick(64) == 0) {
+        wdfdma_machine_clear_violations(machine);
+    }
+}
+
+const fuzz_call framework_calls[] = {enabler_create,        enabler_configure,
+                                     enabler_ask,           enabler_limit,
+                                     enabler_complete,      transaction_create,
+                                     initialize_offset,     initialize_offset,
+                                     initialize_address,    initialize_request,
+                                     transaction_execute,   transaction_execute,
+                                     transaction_reserve,   transaction_free_resources,
+                                     transaction_release,   transaction_cancel,
+                                     transaction_stop,      completed,
+                                     completed_with_length, completed_final,
+                                     transaction_ask,       transaction_set,
+                                     buffer_create,         buffer_ask,
+                                     request_create,        request_ask,
+                                     request_end,           object_delete,
+                                     object_reference,      object_dereference,
+                                     object_context,        device_call,
+                                     object_look,           leaks_look};
 const size_t framework_call_count = sizeof framework_calls / sizeof framework_calls[0];

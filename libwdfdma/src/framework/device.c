@@ -33,7 +33,10 @@ void wdfdma_device_destroy(WDFDEVICE handle) {
         verifier_wdf_violation(call.machine, WDFDMA_WDF_OBJECT_ERROR, gone->base.head.handle, 0,
                                &gone->base.head);
     } else {
-        fx_delete(call.machine, &gone->base);
+        leaks_report(call.machine, &gone->base);
+        if (!call.machine->state.halted) {
+            fx_delete(call.machine, &gone->base);
+        }
     }
     ddi_leave(&call);
 }

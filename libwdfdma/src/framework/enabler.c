@@ -57,6 +57,7 @@ static adapter *adapter_of_profile(wdfdma_machine *machine, const enabler *of) {
     if (made != NULL) {
         uint64_t carried = (uint64_t)(made->map_registers - 1) * PAGE_BYTES;
         made->is_enablers = true;
+        made->owner = of->base.head.handle;
         made->fragment_length =
             of->config.MaximumLength < carried ? of->config.MaximumLength : carried;
     }

@@ -230,6 +230,8 @@ void fx_discard(wdfdma_machine *machine, fx_object *unseen);
 void fx_delete(wdfdma_machine *machine, fx_object *gone);
 bool fx_attributes_are_valid(PWDF_OBJECT_ATTRIBUTES attributes, NTSTATUS *status);
 bool fx_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
+/* The object after [at] in the tree below [root], parents first; NULL at the end. */
+const fx_object *fx_next(const fx_object *at, const fx_object *root);
 static inline WDFOBJECT fx_get_handle(const fx_object *item) {
     return (WDFOBJECT)(uintptr_t)item->head.handle;
 }
@@ -341,6 +343,15 @@ NO_INLINE NTSTATUS release_in_full(WDFDMATRANSACTION handle);
 
 /* complete.c */
 void transaction_give_back(wdfdma_machine *machine, transaction *item, bool force);
+
+/* inspect.c */
+/* The transaction whose request [waiter] is, or NULL where it is none's. */
+WDFDMATRANSACTION request_get_handle(const wdfdma_machine *machine, const hal_request *waiter);
+
+/* leaks.c */
+/* Reports what [doomed], a device or an enabler that is to be deleted, and what lies below it still
+ * hold. */
+void leaks_report(wdfdma_machine *machine, const fx_object *doomed);
 
 /* enabler.c */
 static inline bool direction_is_valid(WDF_DMA_DIRECTION direction) {

@@ -63,9 +63,7 @@ NTSTATUS wdfdma_transaction_get_info(WDFDMATRANSACTION handle, wdfdma_transactio
     return STATUS_SUCCESS;
 }
 
-/* The transaction whose request [waiter] is, if it is one's. */
-static WDFDMATRANSACTION request_get_handle(const wdfdma_machine *machine,
-                                            const hal_request *waiter) {
+WDFDMATRANSACTION request_get_handle(const wdfdma_machine *machine, const hal_request *waiter) {
     const region *objects = &machine->regions[REGION_OBJECTS];
     uintptr_t offset = (uintptr_t)waiter->context - (uintptr_t)objects->base;
     if (offset >= objects->used_bytes || offset % OBJECT_UNIT_BYTES != 0) {

@@ -268,7 +268,12 @@ VOID WdfObjectDelete(WDFOBJECT Object) {
         item->head.type == WDFDMA_OBJECT_DEVICE || item->head.type == WDFDMA_OBJECT_REQUEST) {
         delete_refuse(machine, item);
     } else {
-        fx_delete(machine, item);
+        if (item->head.type == WDFDMA_OBJECT_ENABLER) {
+            leaks_report(machine, item);
+        }
+        if (!machine->state.halted) {
+            fx_delete(machine, item);
+        }
     }
     if (is_transaction) {
         ddi_leave_values(&call, label, 0, 0);
@@ -428,8 +433,7 @@ static bool links_check(const fx_object *item, wdfdma_check_failure *out) {
            check_fail(out, "a parent knows its last child", item->head.label, 1, 0);
 }
 
-/* The object after [at] in the tree below [root], parents first; NULL at the end. */
-static const fx_object *tree_next(const fx_object *at, const fx_object *root) {
+const fx_object *fx_next(const fx_object *at, const fx_object *root) {
     if (at->first_child != NULL) {
         return at->first_child;
     }
@@ -448,7 +452,7 @@ bool fx_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
             continue;
         }
         const fx_object *root = (const fx_object *)head;
-        for (const fx_object *at = root; at != NULL; at = tree_next(at, root)) {
+        for (const fx_object *at = root; at != NULL; at = fx_next(at, root)) {
             if (!links_check(at, out)) {
                 return false;
             }

@@ -5,12 +5,8 @@
  * concern remapping. */
 #include "wdm_front.h"
 
-/* A common buffer given to a WDM driver. */
-typedef struct wdm_buffer {
-    common_memory memory;
-    adapter *by;
-    ULONG length;
-} wdm_buffer;
+/* Where a handle could point, inside an object, stands no number of the driver's choice. */
+_Static_assert(offsetof(adapter, owner) % OBJECT_UNIT_BYTES != 0, "the device of an adapter");
 
 PDMA_ADAPTER IoGetDmaAdapter(PDEVICE_OBJECT PhysicalDeviceObject,
                              PDEVICE_DESCRIPTION DeviceDescription, PULONG NumberOfMapRegisters) {
@@ -24,6 +20,7 @@ PDMA_ADAPTER IoGetDmaAdapter(PDEVICE_OBJECT PhysicalDeviceObject,
     if (made == NULL) {
         return NULL;
     }
+    made->owner = (uint64_t)(uintptr_t)PhysicalDeviceObject;
     *NumberOfMapRegisters = made->map_registers;
     return &made->wdm;
 }

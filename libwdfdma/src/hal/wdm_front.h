@@ -19,6 +19,13 @@ typedef struct wdm_list {
     uint32_t count;
 } wdm_list;
 
+/* A common buffer given to a driver. */
+typedef struct wdm_buffer {
+    common_memory memory;
+    adapter *by;
+    ULONG length;
+} wdm_buffer;
+
 /* A request for a channel, or for a list. */
 typedef struct wdm_request {
     list_request list; /* first; its [request] is the channel's */

@@ -241,6 +241,8 @@ uint32_t size_class_find(uint64_t units);
 bool table_put(wdfdma_machine *machine, table *map, uint64_t key, uint64_t value);
 uint64_t *table_find(const table *map, uint64_t key);
 void table_remove(table *map, uint64_t key);
+/* Copies the lowest [capacity] values above [after] into [out], ascending. Returns how many. */
+size_t table_copy_values(const table *map, uint64_t after, uint64_t *out, size_t capacity);
 
 /* object.c: slots and handles */
 object *object_create(wdfdma_machine *machine, wdfdma_object_type type, size_t bytes);

@@ -86,3 +86,23 @@ void table_remove(table *map, uint64_t key) {
     }
     map->entries[hole].key = NO_KEY;
 }
+
+/* Where the entries lie depends on their keys, which may be addresses: a walk that is to be the
+ * same each time goes by the values. */
+size_t table_copy_values(const table *map, uint64_t after, uint64_t *out, size_t capacity) {
+    size_t count = 0;
+    for (uint64_t at = 0; at < map->capacity && map->count != 0; at++) {
+        uint64_t value = map->entries[at].value;
+        bool wanted = map->entries[at].key != NO_KEY && value > after &&
+                      (count < capacity || value < out[count - 1]);
+        if (!wanted) {
+            continue;
+        }
+        size_t place = count < capacity ? count++ : count - 1;
+        for (; place > 0 && out[place - 1] > value; place--) {
+            out[place] = out[place - 1];
+        }
+        out[place] = value;
+    }
+    return count;
+}

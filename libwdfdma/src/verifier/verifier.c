@@ -17,17 +17,21 @@ static bool rule_stops(const wdfdma_machine *machine, const wdfdma_rule_info *in
     return info->ending == WDFDMA_ENDING_CHECKED && mode == WDFDMA_MODE_DEFAULT;
 }
 
-static void rule_break(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t parameters[4],
+/* False where nobody takes notice. */
+static bool rule_break(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t parameters[4],
                        const object *concerned) {
     const wdfdma_rule_info *info = verifier_get_rule(rule);
     if (machine->state.halted) {
-        return;
+        return false;
     }
     if (rule_stops(machine, info)) {
         machine_bugcheck(machine, info->code, parameters, rule, concerned);
     } else if (machine->rule_modes[rule] != WDFDMA_MODE_IGNORE) {
         violation_record(machine, rule, info->code, parameters, concerned, false);
+    } else {
+        return false;
     }
+    return true;
 }
 
 static wdfdma_rule rule_of_violation(wdfdma_wdf_violation violation) {
@@ -60,10 +64,10 @@ void verifier_dma_violation(wdfdma_machine *machine, wdfdma_rule rule, uint64_t 
     rule_break(machine, rule, parameters, concerned);
 }
 
-void verifier_rule_with(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second, uint64_t third,
+bool verifier_rule_with(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second, uint64_t third,
                         uint64_t fourth, const object *concerned) {
     const uint64_t parameters[4] = {rule, second, third, fourth};
-    rule_break(machine, rule, parameters, concerned);
+    return rule_break(machine, rule, parameters, concerned);
 }
 
 void verifier_rule(wdfdma_machine *machine, wdfdma_rule rule, const object *concerned) {

@@ -22,8 +22,8 @@ COLD void verifier_dma_violation(wdfdma_machine *machine, wdfdma_rule rule, uint
  * machine has halted. */
 COLD void verifier_rule(wdfdma_machine *machine, wdfdma_rule rule, const object *concerned);
 
-/* The same with parameters 2 to 4. */
-COLD void verifier_rule_with(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second,
+/* The same with parameters 2 to 4. False where it is ignored, or the machine had halted. */
+COLD bool verifier_rule_with(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second,
                              uint64_t third, uint64_t fourth, const object *concerned);
 
 /* rules.c */

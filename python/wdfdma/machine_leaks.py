@@ -1,0 +1,102 @@
+"""What a machine says of things that are still held."""
+
+from typing import TYPE_CHECKING, Any
+
+from wdfdma._core import Core
+from wdfdma._native import NULL, ffi, lib
+from wdfdma.device import Device
+from wdfdma.enabler import DmaEnabler
+from wdfdma.enums import Rule, RuleMode
+from wdfdma.rules import Violation, read_violations, set_mode
+from wdfdma.status import Status
+
+if TYPE_CHECKING:
+    from traceback import StackSummary
+
+    from wdfdma.traces import Traces
+
+_RULES = tuple(int(rule) for rule in Rule if rule.name.startswith(("NEVER_", "LEAK_")))
+
+
+class MachineLeaks:
+    """The part of a `Machine` that is about leaks."""
+
+    __slots__ = ()
+    _core: Core
+    _leaks: list[Violation]
+
+    def check_leaks(self, below: Device | DmaEnabler | None = None) -> list[Violation]:
+        """Reports what is still held, by the whole machine or below a device or an enabler, as violations.
+
+        Returns the new ones, which `violations` has from now on, too. Their rules are NEVER_COMPLETED and LEAK_...;
+        what the rules ignore is not reported. Nothing else changes. Deleting a device or an enabler reports the same
+        before, but for common buffers, which go with their enabler.
+        Errors: StatusError where [below] is deleted or of another machine; BugCheck where a rule stops the machine.
+
+        >>> from wdfdma import Machine
+        >>> with Machine() as machine:
+        ...     transaction = machine.device().enabler().transaction()
+        ...     _ = transaction.initialize(machine.mdl(4096), program_dma=lambda *transfer: None)
+        ...     print(*machine.check_leaks())
+        violation: LeakTransaction, transaction 0, step 3
+        """
+        core = self._core
+        if core.halted:
+            core.fail()
+        count = ffi.new("size_t *")
+        lib.wdfdma_machine_get_violations(core.machine, count)
+        known = count[0]
+        root = NULL if below is None else below._handle
+        status = lib.wdfdma_machine_check_leaks(core.machine, root, count)
+        if core.halted:
+            core.fail()
+        Status(status).check("wdfdma_machine_check_leaks")
+        return read_violations(core.machine, known)
+
+    @property
+    def leaks(self) -> list[Violation]:
+        """What was still held when `close` ended the machine; empty before, and where a bug check had halted it.
+
+        >>> from wdfdma import Machine
+        >>> with Machine() as machine:
+        ...     _ = machine.device().enabler().common_buffer(4096)
+        >>> print(*machine.leaks)
+        violation: LeakCommonBuffer, common_buffer 0, step 2
+        """
+        return list(self._leaks)
+
+    def get_trace(self, violation: Violation) -> "StackSummary | None":
+        """Where the object concerned was made; if that is none of Python's, the first that a parameter names.
+
+        None without `Machine(trace=True)`, or where no object that Python made is concerned. Works on a closed machine.
+
+        >>> from wdfdma import Machine
+        >>> with Machine(trace=True) as machine:
+        ...     _ = machine.device().enabler().common_buffer(4096)
+        >>> machine.get_trace(machine.leaks[0])[-1].lineno
+        2
+        """
+        traces = self._core.traces
+        return None if traces is None else traces.find(violation.handle, *violation.parameters[1:])
+
+
+def take_leaks(core: Core) -> list[Violation]:
+    """What a machine that is about to end still holds. A rule that stops is collected here: nothing is raised."""
+    if core.halted:
+        return []
+    machine: Any = core.machine
+    for rule in _RULES:
+        if lib.wdfdma_machine_get_rule_mode(machine, rule) == RuleMode.STOP:
+            set_mode(machine, rule, RuleMode.COLLECT)
+    # Room for what is found, and memory to note it.
+    lib.wdfdma_machine_clear_violations(machine)
+    lib.wdfdma_machine_fail_allocation(machine, 0)
+    lib.wdfdma_machine_check_leaks(machine, NULL, ffi.new("size_t *"))
+    return read_violations(machine)
+
+
+def make_traces() -> "Traces":
+    """What keeps where objects are made; most who import this package do not need it."""
+    from wdfdma.traces import Traces
+
+    return Traces()
