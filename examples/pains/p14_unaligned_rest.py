@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from wdfdma import BugCheck, Direction, DmaTransaction, Element, Machine, Profile, Rule
 
-RULE = Rule.DMA_26
+RULE = Rule.DEVICE_OUTSIDE_LIST
 
 KB = 1024
 ABOVE_4_GIB = [0x100000, 0x100001]  # page frame numbers: through map registers

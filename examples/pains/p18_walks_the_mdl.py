@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from wdfdma import BugCheck, Direction, DmaTransaction, Element, Machine, Profile, Rule
 
-RULE = Rule.DMA_26
+RULE = Rule.DEVICE_OUTSIDE_LIST
 
 REQUESTS = 8
 

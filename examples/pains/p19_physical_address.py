@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from wdfdma import BugCheck, Direction, DmaTransaction, Element, Machine, Profile, Rule
 
-RULE = Rule.DMA_26
+RULE = Rule.DEVICE_OUTSIDE_LIST
 
 RING_BYTES = 4096
 

@@ -94,11 +94,7 @@ def get_ending(module: ModuleType) -> str:
 
 def check_rule(machine: Machine, rule: Rule) -> None:
     rules = list_rules(machine)
-    if rule == Rule.DMA_26:
-        assert rules[0] in DEVICE_RULES
-        assert rules[1:] == [rule]
-    else:
-        assert rules == [rule, *([FOLLOWED_BY[rule]] if rule in FOLLOWED_BY else [])]
+    assert rules == [rule, *([FOLLOWED_BY[rule]] if rule in FOLLOWED_BY else [])]
     assert machine.halted == (get_rule_info(rules[-1]).severity == Severity.BUGCHECK)
 
 
