@@ -1,6 +1,6 @@
-"""Makes what follows from the table of rules, libwdfdma/src/verifier/rules.def.
+"""Makes what follows from the tables of the verifier, rules.def and statuses.def in libwdfdma/src/verifier.
 
-python libwdfdma/make_rules.py           writes the enumeration in wdfdma.h, and docs/rules.md
+python libwdfdma/make_rules.py           writes the enumeration in wdfdma.h, docs/rules.md, docs/statuses.md
 python libwdfdma/make_rules.py --check   exits 1 where one of them is not what it would write
 """
 
@@ -11,12 +11,18 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "libwdfdma/src/verifier/rules.def"
+STATUSES = ROOT / "libwdfdma/src/verifier/statuses.def"
 HEADER = ROOT / "libwdfdma/include/wdfdma.h"
+VALUES = ROOT / "libwdfdma/include/wdk/ntstatus.h"
 PAGE = ROOT / "docs/rules.md"
+STATUS_PAGE = ROOT / "docs/statuses.md"
 
-ENTRY = re.compile(r"WDFDMA_RULE_ENTRY\((.*?)\)\s*(?=WDFDMA_RULE_ENTRY|\Z)", re.DOTALL)
+ENTRY = re.compile(
+    r"^(?:WDFDMA_RULE|STATUS)_ENTRY\((.*?)\)\s*(?=^\w+_ENTRY|\Z)", re.DOTALL | re.MULTILINE
+)
 FIELD = re.compile(r'((?:"(?:[^"\\]|\\.)*"\s*)+|[^",]+)\s*(?:,|\Z)')
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
+VALUE = re.compile(r"^#define (STATUS_\w+) \(\(NTSTATUS\)(0x[0-9A-F]{8})\)$", re.MULTILINE)
 BLOCK = re.compile(r"( *)/\* rules: begin \*/\n.*?/\* rules: end \*/", re.DOTALL)
 
 ENDINGS = {
@@ -45,6 +51,17 @@ class Rule(NamedTuple):
     example: str
 
 
+class Status(NamedTuple):
+    """One entry of the table of statuses, in its order."""
+
+    name: str
+    value: str
+    calls: str
+    cause: str
+    fix: str
+    source: str
+
+
 def read_field(text: str) -> str:
     """A number or a word as it stands, or string literals in one piece."""
     literals = LITERAL.findall(text)
@@ -52,19 +69,41 @@ def read_field(text: str) -> str:
     return joined.replace('\\"', '"').replace("\\\\", "\\").strip()
 
 
-def read_rules() -> list[Rule]:
-    """The table. It must count from 1 without a gap."""
-    text = re.sub(r"/\*.*?\*/", "", TABLE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    rules = []
+def read_entries(table: Path, count: int) -> list[list[str]]:
+    """The entries of a table, each of [count] fields."""
+    text = re.sub(r"/\*.*?\*/", "", table.read_text(encoding="utf-8"), flags=re.DOTALL)
+    entries = []
     for entry in ENTRY.findall(text.strip()):
         fields = [read_field(field.strip()) for field in FIELD.findall(entry.strip())]
-        if len(fields) != len(Rule._fields):
-            raise SystemExit(f"{TABLE.name}: {fields[:3]} has {len(fields)} fields")
-        rules.append(Rule(*fields))
+        if len(fields) != count:
+            raise SystemExit(f"{table.name}: {fields[:3]} has {len(fields)} fields")
+        entries.append(fields)
+    return entries
+
+
+def read_rules() -> list[Rule]:
+    """The table. It must count from 1 without a gap."""
+    rules = [Rule(*fields) for fields in read_entries(TABLE, len(Rule._fields))]
     for number, rule in enumerate(rules, 1):
         if rule.number != str(number):
             raise SystemExit(f"{TABLE.name}: {rule.id} has number {rule.number}, not {number}")
     return rules
+
+
+def read_statuses() -> list[Status]:
+    """The table of statuses, by their values. An entry must have the name of its value."""
+    numbers = dict(VALUE.findall(VALUES.read_text(encoding="utf-8")))
+    statuses = []
+    for fields in read_entries(STATUSES, len(Status._fields)):
+        status = Status(*fields)
+        if status.name != status.value or status.name not in numbers:
+            raise SystemExit(
+                f"{STATUSES.name}: {status.name} is not a status, or not {status.value}"
+            )
+        statuses.append(status._replace(value=numbers[status.name]))
+    if statuses != sorted(statuses, key=lambda status: int(status.value, 16)):
+        raise SystemExit(f"{STATUSES.name}: not in the order of the values")
+    return statuses
 
 
 def make_enumeration(rules: list[Rule]) -> str:
@@ -115,8 +154,24 @@ def make_page(rules: list[Rule]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def make_status_page(statuses: list[Status]) -> str:
+    """docs/statuses.md."""
+    parts = [
+        "# Statuses\n\nWhat calls of this library can return. Made from the table in"
+        " `libwdfdma/src/verifier/statuses.def` by `libwdfdma/make_rules.py`; `wdfdma explain STATUS`"
+        " prints an entry."
+    ]
+    for status in statuses:
+        lines = [f"## {status.name}", "", status.cause, ""]
+        facts = [("value", f"`{status.value}`"), ("from", status.calls), ("fix", status.fix)]
+        facts += [("source", status.source)]
+        lines += [f"- **{key}**: {value}" for key, value in facts]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
 def main(arguments: list[str]) -> int:
-    """Writes both, or compares them."""
+    """Writes them all, or compares them."""
     if arguments not in ([], ["--check"]):
         raise SystemExit("usage: python make_rules.py [--check]")
     rules = read_rules()
@@ -124,6 +179,7 @@ def main(arguments: list[str]) -> int:
     wanted = {
         HEADER: BLOCK.sub(lambda _: make_enumeration(rules), header),
         PAGE: make_page(rules),
+        STATUS_PAGE: make_status_page(read_statuses()),
     }
     stale = [
         path

@@ -16,7 +16,7 @@ from cffi import FFI
 BLOCK = re.compile(r"/\* cffi: begin \*/(.*?)/\* cffi: end \*/", re.DOTALL)
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 ENUM = re.compile(r"\benum\b[^{;]*\{[^}]*\}")
-COMPUTED = re.compile(r"=\s*(?!-?(?:0[xX][0-9a-fA-F]+|\d+)\s*[,}\n])[^,}]+?(?=\s*[,}])")
+COMPUTED = re.compile(r"=(?!\s*-?(?:0[xX][0-9a-fA-F]+|\d+)\s*[,}\n])[^,}]+?(?=\s*[,}])")
 NUMBER_MACRO = re.compile(
     r"^#define[ ]+([A-Za-z]\w*)[ ]+"
     r"(?:\(\(NTSTATUS\)0x[0-9A-Fa-f]+L?\)|0[xX][0-9A-Fa-f]+[uUlL]*|\d+[uUlL]*|UINT(?:32|64)_MAX)"

@@ -287,6 +287,17 @@ typedef struct wdfdma_rule_info {
     const char *example; /* the name of a scenario that breaks it, or "" */
 } wdfdma_rule_info;
 
+/* A status that calls of this library return, in words. All text is owned by the library,
+ * static. */
+typedef struct wdfdma_status_info {
+    const char *name;
+    NTSTATUS status;
+    const char *calls; /* that return it */
+    const char *cause;
+    const char *fix;
+    const char *source;
+} wdfdma_status_info;
+
 /* The kinds of log records; what their fields hold is said at wdfdma_log_record. */
 typedef enum wdfdma_record_kind {
     WDFDMA_RECORD_NONE = 0,
@@ -533,6 +544,10 @@ WDFDMA_API const wdfdma_rule_info *wdfdma_rule_get_info(uint32_t rule);
 /* The name of a rule, or NULL. Owned by the library, static. */
 WDFDMA_API const char *wdfdma_rule_get_name(uint32_t rule);
 
+/* What there is to say of [status], or NULL where no call returns it. Owned by the library,
+ * static. O(statuses). */
+WDFDMA_API const wdfdma_status_info *wdfdma_status_get_info(NTSTATUS status);
+
 /* Sets what [machine] does where [rule] is broken; WDFDMA_RULE_NONE: any rule. [mode] is a
  * wdfdma_rule_mode; a rule whose ending is ALWAYS stops the machine all the same. Errors:
  * STATUS_INVALID_PARAMETER for no such rule or mode; STATUS_UNSUCCESSFUL on a halted machine. */
@@ -736,6 +751,73 @@ WDFDMA_API uint32_t wdfdma_pool_get_run(const wdfdma_machine *machine, uint32_t 
  * [out] (a NULL handle where a waiter is no transaction). Returns how many wait. */
 WDFDMA_API size_t wdfdma_pool_copy_waiters(const wdfdma_machine *machine, WDFDMATRANSACTION *out,
                                            size_t capacity);
+
+/* Who waits for whom */
+
+/* An adapter, as a debugger would show it. Its handle names it to these functions alone. */
+typedef struct wdfdma_adapter_info {
+    uint32_t label;
+    uint32_t version;        /* 2 or 3 */
+    uint32_t address_width;  /* bits */
+    uint32_t map_registers;  /* granted to it: the most of one request */
+    uint32_t registers_held; /* by all that were granted some of it */
+    uint32_t lists_held;     /* scatter/gather lists */
+    uint32_t common_buffers_held;
+    uint32_t waiting; /* requests in its queue */
+    uint64_t maximum_length;
+    bool needs_map_registers;
+    bool scatter_gather;
+    bool master;        /* false: of the system DMA controller */
+    bool transferring;  /* the controller has a transfer running */
+    bool channel_owned; /* by [channel_owner], or by a WDM driver where that is NULL */
+    bool wdm;           /* a WDM driver has its address, so that it may free registers too */
+    WDFDMATRANSACTION channel_owner;
+} wdfdma_adapter_info;
+
+/* A request for an adapter's channel and for map registers, that waits. */
+typedef struct wdfdma_waiter_info {
+    WDFDMATRANSACTION transaction; /* NULL: a WDM driver's request */
+    WDFOBJECT adapter;
+    uint32_t registers; /* asked for */
+    uint32_t waiting;   /* wdfdma_waiting */
+} wdfdma_waiter_info;
+
+/* A common buffer. */
+typedef struct wdfdma_common_buffer_info {
+    uint32_t label;
+    uint64_t length;  /* bytes, as asked for */
+    uint64_t logical; /* the aligned address, as the device sees it */
+} wdfdma_common_buffer_info;
+
+/* Copies the handles of the first [capacity] live objects of [type] into [out], in the order of
+ * their places in memory. Deleted ones that references keep are among them. Returns how many there
+ * are. O(objects of all types). */
+WDFDMA_API size_t wdfdma_machine_copy_objects(const wdfdma_machine *machine, uint32_t type,
+                                              WDFOBJECT *out, size_t capacity);
+
+/* The parent of a live object of the framework, or NULL; never a bug check. O(1). */
+WDFDMA_API WDFOBJECT wdfdma_object_get_parent(WDFOBJECT object);
+
+/* The adapter of [enabler] for [direction], or NULL; never a bug check. O(1). */
+WDFDMA_API WDFOBJECT wdfdma_enabler_get_adapter(WDFDMAENABLER enabler, WDF_DMA_DIRECTION direction);
+
+/* Fills [out]. Errors: STATUS_INVALID_HANDLE, without a bug check. O(1). */
+WDFDMA_API NTSTATUS wdfdma_adapter_get_info(WDFOBJECT adapter, wdfdma_adapter_info *out);
+WDFDMA_API NTSTATUS wdfdma_common_buffer_get_info(WDFCOMMONBUFFER buffer,
+                                                  wdfdma_common_buffer_info *out);
+
+/* Copies the first [capacity] requests that wait for the channel of [adapter], in their order,
+ * into [out]. Returns how many wait; 0 where [adapter] is none. O(that number). */
+WDFDMA_API size_t wdfdma_adapter_copy_waiters(WDFOBJECT adapter, wdfdma_waiter_info *out,
+                                              size_t capacity);
+
+/* The same for those that wait for map registers. Each owns the channel of its adapter. */
+WDFDMA_API size_t wdfdma_pool_copy_requests(const wdfdma_machine *machine, wdfdma_waiter_info *out,
+                                            size_t capacity);
+
+/* The adapter that the run which begins with register [index] was granted to, or NULL where none
+ * does; O(1). */
+WDFDMA_API WDFOBJECT wdfdma_pool_get_owner(const wdfdma_machine *machine, uint32_t index);
 
 /* Programs */
 

@@ -45,6 +45,7 @@ from wdfdma.rules import RuleInfo, Violation, get_rule_info, list_rules
 from wdfdma.snapshot import Snapshot
 from wdfdma.state import MachineState
 from wdfdma.status import Status, StatusError
+from wdfdma.statuses import StatusInfo, get_status_info, list_statuses
 from wdfdma.transaction import DmaCompletion, DmaTransaction
 from wdfdma.transaction_calls import TransactionInfo, TransferInfo
 
@@ -53,11 +54,14 @@ __version__ = VERSION
 if TYPE_CHECKING:
     from wdfdma.run import Difference, first_difference, run_scenario
     from wdfdma.scenario import Scenario
+    from wdfdma.waits import Verdict, Wait
 
-# These need pydantic, which most who import this package do not.
-_SCENARIO_NAMES = {
+# These need pydantic, or time, which most who import this package do not.
+_LATER_NAMES = {
     "Difference": "wdfdma.run",
     "Scenario": "wdfdma.scenario",
+    "Verdict": "wdfdma.waits",
+    "Wait": "wdfdma.waits",
     "first_difference": "wdfdma.run",
     "run_scenario": "wdfdma.run",
 }
@@ -102,10 +106,13 @@ __all__ = [
     "Snapshot",
     "Status",
     "StatusError",
+    "StatusInfo",
     "TransactionInfo",
     "TransactionState",
     "TransferInfo",
+    "Verdict",
     "Violation",
+    "Wait",
     "Waiting",
     "WdfViolation",
     "__version__",
@@ -113,13 +120,15 @@ __all__ = [
     "get_cmake_dir",
     "get_include",
     "get_rule_info",
+    "get_status_info",
     "list_rules",
+    "list_statuses",
     "run_scenario",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    module = _SCENARIO_NAMES.get(name)
+    module = _LATER_NAMES.get(name)
     if module is None:
         raise AttributeError(f"module 'wdfdma' has no attribute {name!r}")
     import importlib

@@ -79,7 +79,7 @@ class Core:
     def make_bugcheck(self) -> BugCheck:
         """The record of the bug check that halted the machine."""
         record = lib.wdfdma_machine_get_bugcheck(self.machine)
-        return BugCheck(
+        error = BugCheck(
             record.code,
             tuple(record.parameters),
             rule=record.rule,
@@ -90,6 +90,8 @@ class Core:
             object_type=record.object_type,
             label=record.object,
         )
+        error._core = weakref.ref(self)
+        return error
 
     def call(self, function: Any, *arguments: Any) -> Any:
         """Calls a callback of the user's; None if it failed."""

@@ -1,4 +1,4 @@
-"""The command line: `wdfdma run FILE...`.
+"""The command line: `wdfdma run FILE...`, `wdfdma dump SCENARIO`, `wdfdma explain WHAT`.
 
 It ends with 0 (all well, all match), 1 (a difference), 2 (bad input), 3 (an error of ours), 130 (interrupted).
 """
@@ -14,9 +14,18 @@ from typing import Any
 import click
 
 from wdfdma._native import VERSION
+from wdfdma.explain import UnknownNameError, explain
+from wdfdma.explain import make_document as make_explanation
 from wdfdma.files import STDIN, dump_json, list_files
 from wdfdma.problems import Problem, ScenarioError
-from wdfdma.report import Outcome, make_document, make_summary, show_scenario, write_outcomes
+from wdfdma.report import (
+    Outcome,
+    make_document,
+    make_summary,
+    show_scenario,
+    show_violations,
+    write_outcomes,
+)
 from wdfdma.run import compare, execute_scenario
 from wdfdma.scenario import Scenario
 
@@ -54,13 +63,50 @@ def run(files: tuple[str, ...], output: str | None, check: bool, as_json: bool, 
     except ScenarioError as error:
         return _refuse(error.lines, as_json)
     except BrokenPipeError:
-        # Who read our output has gone; Python must not fail once more when it closes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return MATCH
+        return _give_up_output()
     except OSError as error:
-        name = error.filename or type(error).__name__
-        return _refuse([f"{name}: {error.strerror or error}"], as_json)
+        return _refuse_file(error, as_json)
     return DIFFERENCE if any(outcome.difference for outcome in outcomes) else MATCH
+
+
+@cli.command("explain")
+@click.argument("what", metavar="[WHAT]", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def explain_command(what: str | None, as_json: bool) -> int:
+    """Explain WHAT: a rule (NoAdapter), a bug check (0xE6/05, 0x10D) or a status.
+
+    A bug check without its parameters lists its rules; without WHAT, all rules are listed.
+    """
+    try:
+        click.echo(dump_json(make_explanation(what), indent=1) if as_json else explain(what))
+    except UnknownNameError as error:
+        return _refuse([str(error)], as_json)
+    return MATCH
+
+
+@cli.command()
+@click.argument("scenario")
+@click.option("--at", type=int, metavar="STEP", help="The last step to run; the end if not given.")
+@click.option("--html", is_flag=True, help="Print a page of HTML.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def dump(scenario: str, at: int | None, html: bool, as_json: bool) -> int:
+    """Show a scenario's machine after a STEP, which counts from 0: who holds what, and who waits for whom.
+
+    SCENARIO is a file with one scenario, or FILE:NUMBER for one line of a .jsonl file; - is the standard input.
+    """
+    from wdfdma.dump_command import dump_scenario, load_one
+
+    try:
+        if html and as_json:
+            raise ScenarioError([Problem("--html", "not together with --json")])
+        click.echo(dump_scenario(load_one(scenario), at, html, as_json), nl=False)
+    except ScenarioError as error:
+        return _refuse(error.lines, as_json)
+    except BrokenPipeError:
+        return _give_up_output()
+    except OSError as error:
+        return _refuse_file(error, as_json)
+    return MATCH
 
 
 def _run_files(
@@ -131,6 +177,8 @@ def _print_outcomes(outcomes: list[Outcome], check: bool, *, to_stderr: bool) ->
     elif len(outcomes) == 1 and not check and not to_stderr:
         click.echo(show_scenario(outcomes[0]))
     click.echo(make_summary(outcomes, check), err=to_stderr)
+    if len(outcomes) == 1 and not check and outcomes[0].run.violations:
+        click.echo(show_violations(outcomes[0]), err=to_stderr)
 
 
 def _refuse(lines: list[str], as_json: bool) -> int:
@@ -139,6 +187,17 @@ def _refuse(lines: list[str], as_json: bool) -> int:
     for line in lines:
         click.echo(line, err=True)
     return BAD_INPUT
+
+
+def _refuse_file(error: OSError, as_json: bool) -> int:
+    name = error.filename or type(error).__name__
+    return _refuse([f"{name}: {error.strerror or error}"], as_json)
+
+
+def _give_up_output() -> int:
+    """Who read our output has gone; Python must not fail once more when it closes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return MATCH
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -260,6 +260,16 @@ class DmaEnabler(WdfObject):
         values["channel_owner"] = None if owner == NULL else self._core.objects.get(owner)
         return EnablerInfo(**values)
 
+    def dump(self, html: bool = False) -> str:
+        """The enabler, its transactions and common buffers, as a debugger shows them: text, or a page of HTML.
+
+        Of a halted machine too. Errors: StatusError for a deleted enabler. Models: !wdfkd.wdfdmaenabler.
+        """
+        from wdfdma.dump import dump_enabler
+
+        self.get_info()
+        return dump_enabler(self._core, self._handle, html)
+
     def _describe(self) -> str:
         info = self.get_info()
         length = f"at most {info.fragment_length} bytes" if info.configured else "not configured"

@@ -11,6 +11,8 @@ _T = TypeVar("_T")
 
 
 def _to_member_name(name: str) -> str:
+    if name.isupper():
+        return name
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
 
 

@@ -34,8 +34,11 @@ class BugCheck(Exception):
 
     `code` and `parameters` are Windows' own, or ours where the `rule` is; handles are given as numbers. `op` is the
     innermost call in progress, `depth` the number of callbacks around it, `object_type` and `label` name the
-    object concerned.
+    object concerned. `report` is the whole page.
     """
+
+    # A weak reference to what the machine's objects share; not pickled.
+    _core: Any = None
 
     def __init__(
         self,
@@ -81,6 +84,19 @@ class BugCheck(Exception):
         number = "" if self.code.name.startswith("0x") else f" (0x{self.code:X})"
         during = f"; in {self.op.label}" if self.op else ""
         return f"{self.code.name}{number}: {', '.join(parts)}{during}, step {self.step}"
+
+    def report(self, *, scenario: str | None = None) -> str:
+        """A page: what happened, the log, the pool, the cause and the fix, and how to see it again.
+
+        Log and pool are there while the machine is open and halted by this bug check. [scenario] is the file that
+        led to it, if there is one.
+
+        >>> print(BugCheck(0x10D, (8, 7, 4, 0), rule=Rule.WDF_DMA_FATAL_ERROR).report().splitlines()[2])
+        What happened
+        """
+        from wdfdma.page import describe_bugcheck
+
+        return describe_bugcheck(self, scenario)
 
     def __reduce__(self) -> Any:
         fields = {"rule", "op", "step", "time_ns", "depth", "object_type", "label"}

@@ -25,6 +25,8 @@ from wdfdma.status import Status, StatusError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from wdfdma.waits import Wait
+
 
 class Machine(MachineRules, MachineLeaks):
     """One independent world: a pool of map registers, memory, adapters, and the framework above them.
@@ -223,6 +225,35 @@ class Machine(MachineRules, MachineLeaks):
         if not lib.wdfdma_machine_check(self._core.get_machine(), failure):
             invariant = ffi.string(failure.invariant).decode()
             raise CheckError(invariant, failure.object, failure.expected, failure.actual)
+
+    # Dumps
+
+    def dump(self, html: bool = False) -> str:
+        """The machine as a debugger shows it, for reading: text, or one page of HTML. Of a halted machine too.
+
+        Adapters, map registers, enablers, transactions, common buffers, and who waits for whom, with verdicts.
+        Models: the debugger's !dma, !wdfkd.wdfdmaenabler and !wdfkd.wdfdmatransaction.
+
+        >>> with Machine(map_registers=8) as machine:
+        ...     print(machine.dump().splitlines()[1].strip())
+        Map registers:         0 held, 8 free, 8 in the pool
+        """
+        from wdfdma.dump import dump_machine
+
+        return dump_machine(self._core, html)
+
+    def waits(self) -> "list[Wait]":
+        """Who waits for whom: those for map registers first, in order, then those for each adapter's channel.
+
+        Each has a verdict: queued, starving or deadlocked; `wdfdma.waits.Verdict` says what these mean.
+
+        >>> with Machine(map_registers=8) as machine:
+        ...     machine.waits()
+        []
+        """
+        from wdfdma.waits import list_waits
+
+        return list_waits(self._core.get_machine())
 
     # Copies
 

@@ -30,6 +30,20 @@ class MachineRules:
         """Forgets the violations so far."""
         lib.wdfdma_machine_clear_violations(self._core.get_machine())
 
+    def report(self, violation: Violation | None = None, *, scenario: str | None = None) -> str:
+        """A page on [violation]: what happened, the log, the pool, the cause and the fix, and how to see it again.
+
+        None stands for the bug check that halted the machine, or the last violation. The pool is as it is now.
+        [scenario] is the file that led there, if there is one.
+        """
+        from wdfdma.page import describe_machine, describe_violation
+
+        core = self._core
+        core.get_machine()
+        if violation is None:
+            return describe_machine(core, scenario)
+        return describe_violation(core, violation, scenario)
+
     def set_rule(self, rule: Rule | int, mode: RuleMode) -> None:
         """Sets what the machine does where [rule] is broken; Rule.NONE stands for all rules.
 

@@ -44,20 +44,7 @@ class Pool:
 
     def runs(self) -> list[Run]:
         """The runs that are held, lowest first."""
-        import numpy as np
-
-        machine = self._core.get_machine()
-        count = lib.wdfdma_machine_get_state(machine).map_registers
-        bits = np.unpackbits(self.bitmap.view("u1"), bitorder="little")[:count]
-        found: list[Run] = []
-        free_from = 0
-        for index in np.flatnonzero(bits).tolist():
-            if index < free_from:
-                continue
-            length = lib.wdfdma_pool_get_run(machine, index) or 1
-            found.append(Run(index, length))
-            free_from = index + length
-        return found
+        return list_runs(self._core.get_machine())
 
     def waiters(self) -> list["DmaTransaction | None"]:
         """The transactions that wait for map registers, in their order; None where a waiter is no transaction."""
@@ -76,3 +63,23 @@ class Pool:
             f"<Pool {state.free_registers} of {state.map_registers} registers free, "
             f"{state.waiting_pool} waiting>"
         )
+
+
+def list_runs(machine: Any) -> list[Run]:
+    """The runs that are held in a machine of C's, lowest first."""
+    import numpy as np
+
+    words = ffi.new("size_t *")
+    bitmap = lib.wdfdma_pool_get_bitmap(machine, words)
+    count = lib.wdfdma_machine_get_state(machine).map_registers
+    held = np.frombuffer(ffi.buffer(bitmap, words[0] * 8), "u1")
+    bits = np.unpackbits(held, bitorder="little")[:count]
+    found: list[Run] = []
+    free_from = 0
+    for index in np.flatnonzero(bits).tolist():
+        if index < free_from:
+            continue
+        length = lib.wdfdma_pool_get_run(machine, index) or 1
+        found.append(Run(index, length))
+        free_from = index + length
+    return found

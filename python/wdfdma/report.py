@@ -83,6 +83,11 @@ def show_scenario(outcome: Outcome) -> str:
     return "\n".join([outcome.scenario.name, *lines, ""])
 
 
+def show_violations(outcome: Outcome) -> str:
+    """The rules that a scenario broke, a line for each; empty if it broke none."""
+    return "\n".join(str(violation) for violation in outcome.run.violations)
+
+
 def write_outcomes(outcomes: list[Outcome], output: str) -> None:
     """Writes the scenarios with their logs: to the standard output, a folder, or a file.
 

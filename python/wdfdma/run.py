@@ -1,5 +1,7 @@
 """Runs scenarios, and compares their logs with those that they carry."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -11,6 +13,7 @@ from wdfdma.operations import ProgramRule
 from wdfdma.problems import Problem, ScenarioError, show
 from wdfdma.program import compile_scenario, find_place
 from wdfdma.records import Record, render_log
+from wdfdma.rules import Violation, read_violations
 from wdfdma.scenario import Scenario
 from wdfdma.status import Status
 
@@ -19,11 +22,15 @@ _ALL_STEPS = 2**64 - 1
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a scenario did: its log, as records and as bytes, and how many steps ran, nested ones included."""
+    """What a scenario did: its log, as records and as bytes, and how many steps ran, nested ones included.
+
+    [violations] are the rules that it broke, oldest first.
+    """
 
     log: list[Record]
     data: bytes
     steps: int
+    violations: list[Violation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +70,26 @@ def execute_scenario(scenario: Scenario | dict[str, Any]) -> Run:
     """As run_scenario, with more of what came out."""
     if not isinstance(scenario, Scenario):
         scenario = Scenario.parse(scenario)
+    program, result = check_scenario(scenario)
+    with run_program(scenario, program, result) as machine:
+        data, violations = _copy_log(machine), read_violations(machine)
+    return Run(render_log(data), data, result.steps + result.nested, violations)
+
+
+def check_scenario(scenario: Scenario) -> tuple[bytes, Any]:
+    """The program of a scenario, and room for its result. Errors: ScenarioError."""
     program = compile_scenario(scenario)
     result = ffi.new("wdfdma_program_result *")
     if not lib.wdfdma_program_check(program, len(program), result):
         raise _explain(scenario, result)
-    data = _run_program(scenario, program, result)
-    return Run(render_log(data), data, result.steps + result.nested)
+    return program, result
 
 
-def _run_program(scenario: Scenario, program: bytes, result: Any) -> bytes:
-    """The bytes of the log; raises what ends a program that is none."""
+@contextmanager
+def run_program(
+    scenario: Scenario, program: bytes, result: Any, steps: int = _ALL_STEPS
+) -> Iterator[Any]:
+    """The machine of C's that a scenario ran on, so far as [steps] go; raises what ends a program that is none."""
     config = ffi.new("wdfdma_machine_config *")
     lib.wdfdma_machine_config_init(config)
     lib.wdfdma_program_get_config(program, len(program), config)
@@ -81,9 +98,9 @@ def _run_program(scenario: Scenario, program: bytes, result: Any) -> bytes:
     Status(lib.wdfdma_machine_create(config, out)).check("wdfdma_machine_create")
     machine = out[0]
     try:
-        if not lib.wdfdma_program_run(machine, program, len(program), _ALL_STEPS, result):
+        if not lib.wdfdma_program_run(machine, program, len(program), steps, result):
             raise _explain(scenario, result)
-        return _copy_log(machine)
+        yield machine
     finally:
         lib.wdfdma_machine_destroy(machine)
 

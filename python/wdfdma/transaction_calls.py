@@ -242,6 +242,16 @@ class TransactionCalls(WdfObject):
             values["first_register"] = None
         return TransactionInfo(**values)
 
+    def dump(self, html: bool = False) -> str:
+        """The transaction as a debugger shows it, and who waits for whom around it: text, or a page of HTML.
+
+        Of a halted machine too. Errors: StatusError for a deleted transaction. Models: !wdfkd.wdfdmatransaction.
+        """
+        from wdfdma.dump import dump_transaction
+
+        self.get_info()
+        return dump_transaction(self._core, self._handle, html)
+
     @property
     def state(self) -> TransactionState:
         """The state, of a halted machine too."""

@@ -277,5 +277,9 @@ PDMA_ADAPTER WdfDmaEnablerWdmGetDmaAdapter(WDFDMAENABLER DmaEnabler,
     }
     adapter *by = adapter_for(call.machine, of, DmaDirection);
     ddi_leave(&call);
-    return by == NULL ? NULL : &by->wdm;
+    if (by == NULL) {
+        return NULL;
+    }
+    by->is_shown = true;
+    return &by->wdm;
 }

@@ -63,15 +63,23 @@ NTSTATUS wdfdma_transaction_get_info(WDFDMATRANSACTION handle, wdfdma_transactio
     return STATUS_SUCCESS;
 }
 
-WDFDMATRANSACTION request_get_handle(const wdfdma_machine *machine, const hal_request *waiter) {
-    const region *objects = &machine->regions[REGION_OBJECTS];
-    uintptr_t offset = (uintptr_t)waiter->context - (uintptr_t)objects->base;
-    if (offset >= objects->used_bytes || offset % OBJECT_UNIT_BYTES != 0) {
+/* The transaction that lies [offset] bytes into the objects, if one does. */
+static WDFDMATRANSACTION transaction_at(const wdfdma_machine *machine, uintptr_t offset) {
+    if (offset >= machine->regions[REGION_OBJECTS].used_bytes || offset % OBJECT_UNIT_BYTES != 0) {
         return NULL;
     }
     const object *found =
         object_at(machine, (uint32_t)(offset / OBJECT_UNIT_BYTES), WDFDMA_OBJECT_TRANSACTION);
     return found == NULL ? NULL : (WDFDMATRANSACTION)(uintptr_t)found->handle;
+}
+
+/* The transaction whose request [waiter] is, if it is one's: it lies in the transaction, or names
+ * it. */
+WDFDMATRANSACTION request_get_handle(const wdfdma_machine *machine, const hal_request *waiter) {
+    uintptr_t objects = (uintptr_t)machine->regions[REGION_OBJECTS].base;
+    WDFDMATRANSACTION around =
+        transaction_at(machine, (uintptr_t)waiter - offsetof(transaction, hal) - objects);
+    return around != NULL ? around : transaction_at(machine, (uintptr_t)waiter->context - objects);
 }
 
 NTSTATUS wdfdma_enabler_get_info(WDFDMAENABLER handle, WDF_DMA_DIRECTION direction,
@@ -116,4 +124,122 @@ size_t wdfdma_pool_copy_waiters(const wdfdma_machine *machine, WDFDMATRANSACTION
         count++;
     }
     return count;
+}
+
+/* Who waits for whom */
+
+size_t wdfdma_machine_copy_objects(const wdfdma_machine *machine, uint32_t type, WDFOBJECT *out,
+                                   size_t capacity) {
+    size_t count = 0;
+    if (machine == NULL) {
+        return 0;
+    }
+    size_t units = machine->regions[REGION_OBJECTS].used_bytes / OBJECT_UNIT_BYTES;
+    for (size_t unit = 0; unit < units; unit++) {
+        const object *found = object_at(machine, (uint32_t)unit, (wdfdma_object_type)type);
+        if (found == NULL) {
+            continue;
+        }
+        if (out != NULL && count < capacity) {
+            out[count] = (WDFOBJECT)(uintptr_t)found->handle;
+        }
+        count++;
+    }
+    return count;
+}
+
+WDFOBJECT wdfdma_object_get_parent(WDFOBJECT handle) {
+    uint64_t bits = (uint64_t)(uintptr_t)handle;
+    const wdfdma_machine *machine = registry_find(bits);
+    const object *found = machine == NULL ? NULL : object_find(machine, bits);
+    if (found == NULL || found->type == WDFDMA_OBJECT_NONE || found->type > WDFDMA_OBJECT_GENERAL) {
+        return NULL;
+    }
+    const fx_object *parent = ((const fx_object *)found)->parent;
+    return parent == NULL ? NULL : fx_get_handle(parent);
+}
+
+WDFOBJECT wdfdma_enabler_get_adapter(WDFDMAENABLER handle, WDF_DMA_DIRECTION direction) {
+    const enabler *of = (const enabler *)object_of(handle, WDFDMA_OBJECT_ENABLER);
+    if (of == NULL || !direction_is_valid(direction) || of->adapters[direction] == NULL) {
+        return NULL;
+    }
+    return (WDFOBJECT)(uintptr_t)of->adapters[direction]->head.handle;
+}
+
+NTSTATUS wdfdma_adapter_get_info(WDFOBJECT handle, wdfdma_adapter_info *out) {
+    const adapter *by = (const adapter *)object_of(handle, WDFDMA_OBJECT_ADAPTER);
+    if (by == NULL || out == NULL) {
+        return out == NULL ? STATUS_INVALID_PARAMETER : STATUS_INVALID_HANDLE;
+    }
+    const wdfdma_machine *machine = registry_find(by->head.handle);
+    *out = (wdfdma_adapter_info){
+        .label = by->head.label,
+        .version = by->version,
+        .address_width = by->width,
+        .map_registers = by->map_registers,
+        .registers_held = by->registers_held,
+        .lists_held = by->lists_held,
+        .common_buffers_held = by->common_buffers_held,
+        .waiting = by->waiting,
+        .maximum_length = by->maximum_length,
+        .needs_map_registers = by->needs_registers,
+        .scatter_gather = by->scatter_gather,
+        .master = by->master,
+        .transferring = by->controller != NULL,
+        .channel_owned = by->channel != NULL,
+        .wdm = !by->is_enablers || by->is_shown,
+        .channel_owner = by->channel == NULL ? NULL : request_get_handle(machine, by->channel),
+    };
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS wdfdma_common_buffer_get_info(WDFCOMMONBUFFER handle, wdfdma_common_buffer_info *out) {
+    const common_buffer *of = (const common_buffer *)object_of(handle, WDFDMA_OBJECT_COMMON_BUFFER);
+    if (of == NULL || out == NULL) {
+        return out == NULL ? STATUS_INVALID_PARAMETER : STATUS_INVALID_HANDLE;
+    }
+    *out = (wdfdma_common_buffer_info){
+        .label = of->base.head.label,
+        .length = of->length,
+        .logical = of->memory.logical + of->skipped_bytes,
+    };
+    return STATUS_SUCCESS;
+}
+
+static size_t queue_copy(const wdfdma_machine *machine, const request_queue *queue,
+                         wdfdma_waiter_info *out, size_t capacity) {
+    size_t count = 0;
+    for (const hal_request *at = queue->first; at != NULL; at = at->next) {
+        if (out != NULL && count < capacity) {
+            out[count] = (wdfdma_waiter_info){
+                .transaction = request_get_handle(machine, at),
+                .adapter = (WDFOBJECT)(uintptr_t)at->adapter->head.handle,
+                .registers = at->count,
+                .waiting = at->waiting,
+            };
+        }
+        count++;
+    }
+    return count;
+}
+
+size_t wdfdma_adapter_copy_waiters(WDFOBJECT handle, wdfdma_waiter_info *out, size_t capacity) {
+    const adapter *by = (const adapter *)object_of(handle, WDFDMA_OBJECT_ADAPTER);
+    return by == NULL ? 0 : queue_copy(registry_find(by->head.handle), &by->queue, out, capacity);
+}
+
+size_t wdfdma_pool_copy_requests(const wdfdma_machine *machine, wdfdma_waiter_info *out,
+                                 size_t capacity) {
+    return machine == NULL ? 0 : queue_copy(machine, &hal_of(machine)->pool.queue, out, capacity);
+}
+
+WDFOBJECT wdfdma_pool_get_owner(const wdfdma_machine *machine, uint32_t index) {
+    if (machine == NULL || pool_get_run(machine, index) == 0) {
+        return NULL;
+    }
+    uint32_t tag = hal_of(machine)->pool.runs[index].owner;
+    const adapter *by = (const adapter *)object_at(machine, tag & ((1u << HANDLE_UNIT_BITS) - 1),
+                                                   WDFDMA_OBJECT_ADAPTER);
+    return by == NULL || adapter_get_tag(by) != tag ? NULL : (WDFOBJECT)(uintptr_t)by->head.handle;
 }

@@ -93,6 +93,7 @@ struct adapter {
     struct wdm_mapping *wdm_mappings;
     bool is_enablers; /* put by its enabler alone */
     uint64_t owner;   /* the handle of its enabler, or what a driver named as its device */
+    bool is_shown;    /* a driver asked its enabler for it */
 };
 
 /* The free runs below a node of the pool's tree. */

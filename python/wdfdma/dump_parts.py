@@ -1,0 +1,233 @@
+"""The parts of a dump: what is said of a machine, its adapters and map registers, its enablers, who waits for whom."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from wdfdma._native import ffi
+from wdfdma.enums import Irql
+from wdfdma.views import AdapterView, ChildView, EnablerView, RunView, World
+from wdfdma.waits import Verdict, Wait, judge_machine
+
+
+@dataclass
+class Section:
+    """A part of a dump: its title, what is said in fields and in lines, and the parts below it."""
+
+    title: str
+    fields: list[tuple[str, str]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    parts: list["Section"] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A machine at one moment, and what is to be said of it."""
+
+    world: World
+    waits: list[Wait]
+    halted: str  # why, or nothing
+
+
+def show_all(scene: Scene) -> list[Section]:
+    """The parts of a machine's dump."""
+    world = scene.world
+    adapters = [_show_adapter(world, adapter) for adapter in world.adapters.values()]
+    return [
+        _show_machine(scene),
+        Section("DMA adapters", lines=[] if adapters else ["none"], parts=adapters),
+        Section("Map registers", lines=list(_list_registers(world))),
+        *(show_enabler(scene, enabler) for enabler in world.enablers.values()),
+        Section("Wait-for graph", lines=_list_waits(scene)),
+    ]
+
+
+def _show_machine(scene: Scene) -> Section:
+    world = scene.world
+    state = world.state
+    total, free = state["map_registers"], state["free_registers"]
+    fields = [
+        ("Map registers", f"{total - free} held, {free} free, {total} in the pool"),
+        ("Most ever held", str(total - state["least_free_registers"])),
+        ("Mappings", f"{state['mappings']} live"),
+        ("Objects", ", ".join(f"{count} {kind}" for kind, count in world.objects.items())),
+        ("IRQL", Irql(state["irql"]).name),
+        ("Time", f"step {state['step']}, {state['time_ns']} ns"),
+        ("Callbacks in progress", str(state["depth"])),
+        ("Waits", _summarize(scene.waits)),
+    ]
+    if scene.halted:
+        fields.insert(0, ("Halted", scene.halted))
+        fields.append(("Note", "the machine has halted: nobody is served any more"))
+    return Section("Machine", fields)
+
+
+def _summarize(waits: list[Wait]) -> str:
+    verdict = judge_machine(waits)
+    if verdict is Verdict.NOBODY_WAITS:
+        return str(verdict)
+    return f"{len(waits)}; the worst is {verdict}"
+
+
+def _show_adapter(world: World, adapter: AdapterView) -> Section:
+    info = adapter.info
+    runs = [run for run in world.runs if run.adapter == adapter.handle]
+    kind = "bus master" if info["master"] else "system DMA controller"
+    gathers = "scatter-gather" if info["scatter_gather"] else "one element at a time"
+    needs = "" if info["needs_map_registers"] else ", which it does not need"
+    fields = [
+        ("Device", f"{kind}, {gathers}, {info['address_width']} bits, version {info['version']}"),
+        ("Maximum length", f"{info['maximum_length']} bytes"),
+        (
+            "Map registers",
+            f"{info['registers_held']} allocated, {info['map_registers']} max{needs}",
+        ),
+        ("Scatter-gather lists", f"{info['lists_held']} held"),
+        ("Common buffers", f"{info['common_buffers_held']} allocated"),
+        ("Adapter channel", _describe_channel(adapter)),
+        ("Waiting", ", ".join(item.name for item in adapter.waiters) or "nobody"),
+    ]
+    if info["transferring"]:
+        fields.append(("Controller", "a transfer runs"))
+    parts = [Section(f"Map register file: {_span(run)}", [("Holder", run.holder)]) for run in runs]
+    title = f"{adapter.name.capitalize().replace(' ', ': ')}     Owner: {adapter.owner}"
+    return Section(title, fields, parts=parts)
+
+
+def _describe_channel(adapter: AdapterView) -> str:
+    if not adapter.info["channel_owned"]:
+        return "free"
+    return f"owned by {adapter.channel_owner}"
+
+
+def _span(run: RunView) -> str:
+    last = run.first + run.length - 1
+    return str(run.first) if run.length == 1 else f"{run.first}..{last}"
+
+
+def _list_registers(world: World) -> Iterator[str]:
+    """All registers of the pool, held and free, lowest first."""
+    at = 0
+    end = RunView(world.state["map_registers"], 0, 0, 0, "", False)
+    for run in (*world.runs, end):
+        if run.first > at:
+            gap = RunView(at, run.first - at, 0, 0, "", False)
+            yield f"{_span(gap)}: free"
+        if run.length:
+            yield f"{_span(run)}: {run.holder}"
+        at = run.first + run.length
+    if at == 0:
+        yield "none"
+
+
+def show_enabler(scene: Scene, enabler: EnablerView) -> Section:
+    """An enabler, its transactions and its common buffers."""
+    world = scene.world
+    info = enabler.info["read"]
+    profile = ffi.string(ffi.cast("WDF_DMA_PROFILE", int(info["profile"])))
+    fields = [
+        ("Profile", str(profile)),
+        ("DMA version", str(info["version"])),
+        ("Maximum length", f"{info['maximum_length']} bytes"),
+    ]
+    for direction in _list_directions(enabler):
+        name = f"Adapter ({direction})" if direction else "Adapter"
+        fields.append((name, _describe_adapter(enabler, direction or "read")))
+    parts = [
+        *(show_transaction(scene, item) for item in _list_own(world.transactions, enabler)),
+        *(_show_buffer(item) for item in _list_own(world.buffers, enabler)),
+    ]
+    number = enabler.name.rpartition(" ")[2]
+    return Section(f"WDFDMAENABLER: {number}     Owner: {enabler.owner}", fields, parts=parts)
+
+
+def _list_directions(enabler: EnablerView) -> tuple[str, ...]:
+    """Both directions where each has its adapter; otherwise nothing that tells them apart."""
+    return ("",) if len(set(enabler.adapters.values())) == 1 else tuple(enabler.adapters)
+
+
+def _describe_adapter(enabler: EnablerView, direction: str) -> str:
+    info = enabler.info[direction]
+    if not info["configured"]:
+        return "not configured"
+    return (
+        f"{enabler.adapters[direction]}, fragment length {info['fragment_length']} bytes, "
+        f"{info['map_registers']} map registers"
+    )
+
+
+def _list_own(items: dict[int, Any], enabler: EnablerView) -> list[Any]:
+    return [item for item in items.values() if item.enabler == enabler.handle]
+
+
+def _show_buffer(item: ChildView) -> Section:
+    fields = [
+        ("Length", f"{item.info['length']} bytes"),
+        ("Logical address", f"0x{item.info['logical']:X}"),
+    ]
+    return Section(f"WDFCOMMONBUFFER: {item.name.rpartition(' ')[2]}", fields)
+
+
+def show_transaction(scene: Scene, item: ChildView) -> Section:
+    """A transaction, what it waits for and who waits for it."""
+    info = item.info
+    held = [run for run in scene.world.runs if run.handle == item.handle]
+    settings = [
+        name.replace("_", " ")
+        for name in ("immediate_execution", "single_transfer", "stopped", "bounces")
+        if info[name]
+    ]
+    fields = [
+        ("Enabler", item.owner),
+        ("State", info["state"].label),
+        ("Direction", info["direction"].label),
+        ("Length", f"{info['length']} bytes, {info['bytes_transferred']} transferred"),
+        ("Current transfer", f"{info['transfer_length']} bytes, {info['remaining']} remain after"),
+        ("Maximum fragment", f"{info['maximum_fragment']} bytes"),
+        ("Map register base", ", ".join(_span(run) for run in held) or _describe_base(info)),
+        ("Reserved", f"{info['reserved']} map registers" if info["reserved"] else "nothing"),
+        ("Settings", ", ".join(settings) or "none"),
+        *(("Waits", _without_name(wait)) for wait in _list_own_waits(scene, item)),
+        ("Waited for by", ", ".join(_list_waiting_for(scene, item)) or str(Verdict.NOBODY_WAITS)),
+    ]
+    return Section(f"WDFDMATRANSACTION: {item.name.rpartition(' ')[2]}", fields)
+
+
+def _describe_base(info: dict[str, Any]) -> str:
+    return "NULL, which is granted" if info["holds_base"] else "none"
+
+
+def _without_name(wait: Wait) -> str:
+    return str(wait).removeprefix(f"{wait.transaction} waits ")
+
+
+def _list_own_waits(scene: Scene, item: ChildView) -> list[Wait]:
+    return [wait for wait in scene.waits if wait.transaction == item.name]
+
+
+def _list_waiting_for(scene: Scene, item: ChildView) -> list[str]:
+    """Whose way it is in: as a holder, or before them in a queue."""
+    found = [wait.transaction for wait in scene.waits if item.name in (*wait.behind, *wait.holders)]
+    return list(dict.fromkeys(found))
+
+
+def _list_waits(scene: Scene) -> list[str]:
+    if not scene.waits:
+        return [str(Verdict.NOBODY_WAITS)]
+    lines = []
+    for wait in scene.waits:
+        lines.append(str(wait))
+        if wait.behind:
+            lines.append(f"   behind: {', '.join(wait.behind)}")
+        lines.extend(f"   held by: {_describe_holder(scene, name)}" for name in wait.holders)
+    return lines
+
+
+def _describe_holder(scene: Scene, name: str) -> str:
+    """A holder's name, and what it does: a reservation stays until it is freed, whatever else ends."""
+    found = [item for item in scene.world.transactions.values() if item.name == name]
+    if not found:
+        return name
+    info = found[0].info
+    kept = f", and reserved {info['reserved']}" if info["reserved"] and info["holds_base"] else ""
+    return f"{name}, in state {info['state'].label}{kept}"

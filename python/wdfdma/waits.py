@@ -1,0 +1,247 @@
+"""The wait-for graph of a machine: who waits for what, behind whom, and whether it can come."""
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from wdfdma.enums import Waiting
+from wdfdma.views import RequestView, RunView, World, read_world
+
+
+class Verdict(str, Enum):
+    """What is to be said of a wait, or of a machine: the worst of its waits.
+
+    NOBODY_WAITS: no request is in any queue.
+
+    QUEUED, behind X: it is served when those before it are, and those who hold what it waits for give it back; that
+    can still happen. X is the request next before it in its queue, or for the first one whoever holds the channel, or
+    the map registers.
+
+    STARVING, behind X: as many map registers together as it asks for are free at this moment, and only the order keeps
+    it from them. Either requests before it in the pool's queue ask for more than is free, and X is the one next before
+    it; or it waits for the channel, which X owns, itself waiting for map registers.
+
+    DEADLOCKED, held by X: it cannot be served any more, whatever is given back. That is decided by playing on, with
+    the queues as strict as they are: every transaction that does not wait gives back its registers and its channel,
+    whoever is served by that does so too, and so on until nobody else is. A WDM driver gives back what it holds. Two
+    things are never given back: what a transaction holds that waits itself and is not served (only a scatter-gather
+    one can: completed in between, it gives its list back, and loses the next one), and registers that no transaction
+    names any more, on an adapter whose address no driver ever had. X is who holds these.
+    """
+
+    NOBODY_WAITS = "nobody waits"
+    QUEUED = "queued"
+    STARVING = "starving"
+    DEADLOCKED = "deadlocked"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+_WORST_LAST = (Verdict.NOBODY_WAITS, Verdict.QUEUED, Verdict.STARVING, Verdict.DEADLOCKED)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A request that waits, of [transaction] (its name, or what stands for a WDM driver).
+
+    [waiting] says for what: CHANNEL, of [adapter], or POOL, for [registers] map registers together. [position] counts
+    from 0 in that queue, [behind] are those before it, in order. [holders] are those who hold what it waits for: the
+    channel's owner, or all who hold map registers, lowest first; for one that is DEADLOCKED only those of them who
+    never give it back. All are names, as logs have them.
+    """
+
+    transaction: str
+    waiting: Waiting
+    adapter: str
+    registers: int
+    position: int
+    behind: tuple[str, ...]
+    holders: tuple[str, ...]
+    verdict: Verdict
+
+    @property
+    def reason(self) -> str:
+        """The verdict, with who is in the way: `queued behind transaction 0`."""
+        if self.verdict is Verdict.DEADLOCKED:
+            return f"deadlocked, held by {', '.join(self.holders)}"
+        by_order = self.verdict is Verdict.QUEUED or self.waiting == Waiting.POOL
+        in_the_way = (by_order and self.behind[-1:]) or self.holders
+        return f"{self.verdict} behind {', '.join(in_the_way)}"
+
+    def __str__(self) -> str:
+        if self.waiting == Waiting.POOL:
+            what = f"{self.registers} map register{'' if self.registers == 1 else 's'}"
+        else:
+            what = f"the channel of {self.adapter}"
+        return f"{self.transaction} waits for {what}, position {self.position}: {self.reason}"
+
+
+def list_waits(machine: Any) -> list[Wait]:
+    """All waits of a machine of C's: those for map registers first, then adapter by adapter, each queue in order."""
+    return judge_waits(read_world(machine))
+
+
+def judge_waits(world: World) -> list[Wait]:
+    """The waits of what was read of a machine; the same order as list_waits."""
+    played = _Play(world)
+    played.run()
+    free = _find_longest_free(world.runs, world.state["map_registers"])
+    queues = [world.queue, *(adapter.waiters for adapter in world.adapters.values())]
+    return [
+        _judge(world, queue, position, played, free)
+        for queue in queues
+        for position in range(len(queue))
+    ]
+
+
+def judge_machine(waits: list[Wait]) -> Verdict:
+    """The worst of the verdicts.
+
+    >>> judge_machine([])
+    <Verdict.NOBODY_WAITS: 'nobody waits'>
+    """
+    verdicts = [wait.verdict for wait in waits]
+    return max(verdicts, key=_WORST_LAST.index, default=Verdict.NOBODY_WAITS)
+
+
+def _judge(
+    world: World, queue: tuple[RequestView, ...], position: int, played: "_Play", free: int
+) -> Wait:
+    request = queue[position]
+    adapter = world.adapters[request.adapter]
+    verdict, holders = Verdict.QUEUED, _list_holders(world, request)
+    if not played.serves(request):
+        verdict = Verdict.DEADLOCKED
+        holders = played.list_stuck(request)
+    elif _is_starving(world, request, position, free):
+        verdict = Verdict.STARVING
+    return Wait(
+        request.name,
+        request.waiting,
+        adapter.name,
+        request.registers,
+        position,
+        tuple(before.name for before in queue[:position]),
+        holders,
+        verdict,
+    )
+
+
+def _list_holders(world: World, request: RequestView) -> tuple[str, ...]:
+    if request.waiting == Waiting.CHANNEL:
+        return (world.adapters[request.adapter].channel_owner,)
+    return tuple(dict.fromkeys(run.holder for run in world.runs))
+
+
+def _is_starving(world: World, request: RequestView, position: int, free: int) -> bool:
+    if request.registers > free:
+        return False
+    if request.waiting == Waiting.POOL:
+        return position > 0
+    return any(ahead.adapter == request.adapter for ahead in world.queue)
+
+
+def _find_longest_free(runs: Any, map_registers: int) -> int:
+    """The longest row of free registers between runs, which come lowest first."""
+    longest, at = 0, 0
+    for run in runs:
+        longest, at = max(longest, run.first - at), run.first + run.length
+    return max(longest, map_registers - at)
+
+
+class _Play:
+    """What can still happen, for Verdict.DEADLOCKED. It does to copies what the library's queues do."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._served: set[int] = set()  # by identity: two requests may say the same
+        self._pool = deque(world.queue)
+        self._queues = {
+            handle: deque(adapter.waiters) for handle, adapter in world.adapters.items()
+        }
+        waiting = [*world.queue, *(item for queue in self._queues.values() for item in queue)]
+        self._pending = Counter(item.handle for item in waiting if item.handle)
+        self._runs = list(world.runs)
+        self._owned = {
+            handle for handle, adapter in world.adapters.items() if adapter.info["channel_owned"]
+        }
+
+    def run(self) -> None:
+        """Plays until nothing more happens."""
+        while self._give_back() | self._run_queues() | self._drain():
+            pass
+
+    def serves(self, request: RequestView) -> bool:
+        """Whether the request was served."""
+        return id(request) in self._served
+
+    def list_stuck(self, request: RequestView) -> tuple[str, ...]:
+        """The names of those who never give back what [request] waits for."""
+        if request.waiting == Waiting.CHANNEL:
+            return (self._world.adapters[request.adapter].channel_owner,)
+        return tuple(dict.fromkeys(run.holder for run in self._runs))
+
+    def _give_back(self) -> bool:
+        kept = [run for run in self._runs if run.lost or self._pending[run.handle]]
+        freed = {handle for handle in self._owned if not self._keeps_channel(handle)}
+        changed = len(kept) != len(self._runs) or bool(freed)
+        self._runs = kept
+        self._owned -= freed
+        return changed
+
+    def _keeps_channel(self, handle: int) -> bool:
+        """A bus master's is free again when the routine returns that it was given to."""
+        if any(item.adapter == handle for item in self._pool):
+            return True
+        adapter = self._world.adapters[handle]
+        return not adapter.info["master"] and self._pending[adapter.channel_handle] > 0
+
+    def _run_queues(self) -> bool:
+        changed = False
+        for handle, queue in self._queues.items():
+            while queue and handle not in self._owned:
+                changed = True
+                request = queue.popleft()
+                if not self._needs_registers(request) or (not self._pool and self._take(request)):
+                    self._serve(request)
+                else:
+                    self._owned.add(handle)
+                    self._pool.append(request)
+        return changed
+
+    def _needs_registers(self, request: RequestView) -> bool:
+        adapter = self._world.adapters[request.adapter]
+        return bool(adapter.info["needs_map_registers"] and request.registers)
+
+    def _drain(self) -> bool:
+        changed = False
+        while self._pool and self._take(self._pool[0]):
+            changed = True
+            request = self._pool.popleft()
+            self._owned.discard(request.adapter)
+            self._serve(request)
+        return changed
+
+    def _serve(self, request: RequestView) -> None:
+        self._served.add(id(request))
+        self._pending[request.handle] -= bool(request.handle)
+
+    def _take(self, request: RequestView) -> bool:
+        """Finds the lowest run; who waits for something else as well keeps it."""
+        at = 0
+        for place, run in enumerate([*self._runs, None]):
+            end = self._world.state["map_registers"] if run is None else run.first
+            if end - at >= request.registers:
+                if self._pending[request.handle] > 1:
+                    self._runs.insert(place, _make_run(at, request))
+                return True
+            if run is not None:
+                at = run.first + run.length
+        return False
+
+
+def _make_run(first: int, request: RequestView) -> RunView:
+    length, adapter = request.registers, request.adapter
+    return RunView(first, length, adapter, request.handle, request.name, lost=False)
