@@ -64,3 +64,35 @@ def copy_log(core: Core) -> bytes:
 def count_lost(core: Core) -> int:
     """How many records a ring has overwritten, or found no memory."""
     return int(_get_view(core).lost)
+
+
+class MachineLog:
+    """The part of a `Machine` that is about its log."""
+
+    __slots__ = ()
+    _core: Core
+
+    @property
+    def log(self) -> "NDArray[Any]":
+        """The records of the log, oldest first: an array with the fields of wdfdma_log_record.
+
+        It lies over the machine's memory (a ring that has wrapped is copied) and may outlive the machine.
+        """
+        return make_log_array(self._core)
+
+    @property
+    def log_lost(self) -> int:
+        """How many records a ring has overwritten."""
+        return count_lost(self._core)
+
+    def log_records(self) -> list[dict[str, Any]]:
+        """The log as a scenario shows it."""
+        from wdfdma.records import render_log
+
+        return render_log(copy_log(self._core))
+
+    def format_log(self) -> str:
+        """The log for reading, a line for each record."""
+        from wdfdma.records import format_record
+
+        return "\n".join(format_record(record) for record in self.log_records())

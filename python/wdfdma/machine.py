@@ -1,18 +1,17 @@
 """Machines: one world each."""
 
-import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from wdfdma._core import Core
 from wdfdma._native import ffi, lib
 from wdfdma.arguments import require_number
 from wdfdma.device import Device
 from wdfdma.enums import Irql
 from wdfdma.errors import BugCheck, CheckError
-from wdfdma.log import copy_log, count_lost, make_log_array
+from wdfdma.log import MachineLog
+from wdfdma.machine_core import count_records, make_core
 from wdfdma.machine_leaks import MachineLeaks, make_traces, take_leaks
 from wdfdma.machine_rules import MachineRules
 from wdfdma.mdl import Mdl
@@ -23,12 +22,10 @@ from wdfdma.state import MachineState
 from wdfdma.status import Status, StatusError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from wdfdma.waits import Wait
 
 
-class Machine(MachineRules, MachineLeaks):
+class Machine(MachineLog, MachineRules, MachineLeaks):
     """One independent world: a pool of map registers, memory, adapters, and the framework above them.
 
     [map_registers] is the size of the pool, [registers_per_adapter] the most that one adapter is granted (None: all).
@@ -68,7 +65,7 @@ class Machine(MachineRules, MachineLeaks):
         config.force_map_registers = bool(force_map_registers)
         config.verifier = bool(verifier)
         config.seed = require_number("seed", seed, 0, 2**64 - 1)
-        config.log_records = _count_records(log)
+        config.log_records = count_records(log)
         if registers_per_adapter is not None:
             config.registers_per_adapter = require_number(
                 "registers_per_adapter", registers_per_adapter, 0, 2**32 - 2
@@ -77,7 +74,7 @@ class Machine(MachineRules, MachineLeaks):
             config.maximum_depth = require_number("maximum_depth", maximum_depth, 1, 1024)
         if reserve_bytes is not None:
             config.reserve_bytes = require_number("reserve_bytes", reserve_bytes, 1 << 24, 1 << 40)
-        self._core = _make_core(config)
+        self._core = make_core(config)
         self._leaks = []
         self._core.traces = make_traces() if trace else None
 
@@ -183,31 +180,6 @@ class Machine(MachineRules, MachineLeaks):
         return Pool(self._core)
 
     @property
-    def log(self) -> "NDArray[Any]":
-        """The records of the log, oldest first: an array with the fields of wdfdma_log_record.
-
-        It lies over the machine's memory (a ring that has wrapped is copied) and may outlive the machine.
-        """
-        return make_log_array(self._core)
-
-    @property
-    def log_lost(self) -> int:
-        """How many records a ring has overwritten."""
-        return count_lost(self._core)
-
-    def log_records(self) -> list[dict[str, Any]]:
-        """The log as a scenario shows it."""
-        from wdfdma.records import render_log
-
-        return render_log(copy_log(self._core))
-
-    def format_log(self) -> str:
-        """The log for reading, a line for each record."""
-        from wdfdma.records import format_record
-
-        return "\n".join(format_record(record) for record in self.log_records())
-
-    @property
     def halted(self) -> bool:
         """Whether a bug check has halted the machine."""
         self._core.get_machine()
@@ -304,26 +276,3 @@ class Machine(MachineRules, MachineLeaks):
             return f"<Machine halted: {core.make_bugcheck()}>"
         state = lib.wdfdma_machine_get_state(core.machine)
         return f"<Machine {state.free_registers} of {state.map_registers} registers free>"
-
-
-def _count_records(log: bool | int | str) -> int:
-    if log == "grow" or log is True:
-        return int(lib.WDFDMA_LOG_GROWS)
-    if isinstance(log, int):
-        return int(log)
-    raise ValueError(f'log is {log!r}, not False, a number of records, or "grow"')
-
-
-def _make_core(config: Any) -> Core:
-    """A machine with these settings; once more if address space was short and garbage held some."""
-    core = Core()
-    config.handler = lib.wdfdma_python_bugcheck
-    config.handler_context = core.context
-    out = ffi.new("wdfdma_machine **")
-    status = Status(lib.wdfdma_machine_create(config, out))
-    if status == Status.STATUS_INSUFFICIENT_RESOURCES:
-        gc.collect()
-        status = Status(lib.wdfdma_machine_create(config, out))
-    status.check("wdfdma_machine_create")
-    core.adopt(out[0])
-    return core
