@@ -16,7 +16,7 @@ from wdfdma._native import lib
 from wdfdma.dump_parts import Scene, Section, show_all, show_enabler, show_transaction
 from wdfdma.enums import Constant
 from wdfdma.views import read_world, to_number
-from wdfdma.waits import Verdict, judge_machine, judge_waits
+from wdfdma.waits import Wait, judge_machine, judge_waits
 
 
 def dump_machine(core: Core, html: bool = False, title: str = "") -> str:
@@ -52,7 +52,22 @@ def make_document(core: Core) -> dict[str, Any]:
         "transactions": [_simplify(item) for item in world.transactions.values()],
         "common_buffers": [_simplify(item) for item in world.buffers.values()],
         "verdict": judge_machine(scene.waits).value,
-        "waits": [_simplify(wait) | {"reason": wait.reason} for wait in scene.waits],
+        "waits": [_show_wait(wait) for wait in scene.waits],
+    }
+
+
+def _show_wait(wait: Wait) -> dict[str, Any]:
+    """In JSON, the queue of each wait is told as far as it is before it, like everything else by names."""
+    return {
+        "transaction": wait.transaction,
+        "waiting": wait.waiting.label,
+        "adapter": wait.adapter,
+        "registers": wait.registers,
+        "position": wait.position,
+        "behind": list(wait.behind),
+        "holders": list(wait.holders),
+        "verdict": wait.verdict.value,
+        "reason": wait.reason,
     }
 
 
@@ -89,7 +104,11 @@ def read_scene(core: Core) -> Scene:
     machine = core.get_machine()
     world = read_world(machine)
     halted = str(core.make_bugcheck()) if world.state["halted"] else ""
-    return Scene(world, judge_waits(world), halted)
+    waits = judge_waits(world)
+    own: dict[str, list[Wait]] = {}
+    for wait in waits:
+        own.setdefault(wait.transaction, []).append(wait)
+    return Scene(world, waits, own, halted)
 
 
 _HANDLES = frozenset(("handle", "adapter", "enabler", "channel_handle"))
@@ -102,8 +121,6 @@ def _simplify(value: Any) -> Any:
         return {name: _simplify(item) for name, item in made.items() if not _is_handle(name, item)}
     if isinstance(value, Constant):
         return value.label
-    if isinstance(value, Verdict):
-        return value.value
     if isinstance(value, dict):
         return {name: _simplify(item) for name, item in value.items() if not _is_handle(name, item)}
     if isinstance(value, tuple | list):

@@ -1,6 +1,6 @@
 """The parts of a dump: what is said of a machine, its adapters and map registers, its enablers, who waits for whom."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,8 @@ from wdfdma._native import ffi
 from wdfdma.enums import Irql
 from wdfdma.views import AdapterView, ChildView, EnablerView, RunView, World
 from wdfdma.waits import Verdict, Wait, judge_machine
+
+_SHOWN = 12  # names in a row
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Scene:
 
     world: World
     waits: list[Wait]
+    own_waits: dict[str, list[Wait]]  # by who waits
     halted: str  # why, or nothing
 
 
@@ -85,7 +88,7 @@ def _show_adapter(world: World, adapter: AdapterView) -> Section:
         ("Scatter-gather lists", f"{info['lists_held']} held"),
         ("Common buffers", f"{info['common_buffers_held']} allocated"),
         ("Adapter channel", _describe_channel(adapter)),
-        ("Waiting", ", ".join(item.name for item in adapter.waiters) or "nobody"),
+        ("Waiting", _join([item.name for item in adapter.waiters]) or "nobody"),
     ]
     if info["transferring"]:
         fields.append(("Controller", "a transfer runs"))
@@ -187,8 +190,8 @@ def show_transaction(scene: Scene, item: ChildView) -> Section:
         ("Map register base", ", ".join(_span(run) for run in held) or _describe_base(info)),
         ("Reserved", f"{info['reserved']} map registers" if info["reserved"] else "nothing"),
         ("Settings", ", ".join(settings) or "none"),
-        *(("Waits", _without_name(wait)) for wait in _list_own_waits(scene, item)),
-        ("Waited for by", ", ".join(_list_waiting_for(scene, item)) or str(Verdict.NOBODY_WAITS)),
+        *(("Waits", _without_name(wait)) for wait in scene.own_waits.get(item.name, ())),
+        ("Waited for by", _join(_list_waiting_for(scene, item)) or str(Verdict.NOBODY_WAITS)),
     ]
     return Section(f"WDFDMATRANSACTION: {item.name.rpartition(' ')[2]}", fields)
 
@@ -201,13 +204,11 @@ def _without_name(wait: Wait) -> str:
     return str(wait).removeprefix(f"{wait.transaction} waits ")
 
 
-def _list_own_waits(scene: Scene, item: ChildView) -> list[Wait]:
-    return [wait for wait in scene.waits if wait.transaction == item.name]
-
-
 def _list_waiting_for(scene: Scene, item: ChildView) -> list[str]:
     """Whose way it is in: as a holder, or before them in a queue."""
-    found = [wait.transaction for wait in scene.waits if item.name in (*wait.behind, *wait.holders)]
+    found = [wait.transaction for wait in scene.waits if item.name in wait.holders]
+    for own in scene.own_waits.get(item.name, ()):
+        found.extend(own.line[own.position + 1 :])
     return list(dict.fromkeys(found))
 
 
@@ -217,10 +218,19 @@ def _list_waits(scene: Scene) -> list[str]:
     lines = []
     for wait in scene.waits:
         lines.append(str(wait))
-        if wait.behind:
-            lines.append(f"   behind: {', '.join(wait.behind)}")
-        lines.extend(f"   held by: {_describe_holder(scene, name)}" for name in wait.holders)
+        if wait.position:
+            lines.append(f"   behind: {_join(wait.behind)}")
+        for name in wait.holders[:_SHOWN]:
+            lines.append(f"   held by: {_describe_holder(scene, name)}")
+        if len(wait.holders) > _SHOWN:
+            lines.append(f"   held by: {len(wait.holders) - _SHOWN} more")
     return lines
+
+
+def _join(names: Sequence[str]) -> str:
+    """Names in a line, as many as one likes to read."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _describe_holder(scene: Scene, name: str) -> str:

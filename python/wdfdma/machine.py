@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wdfdma._native import ffi, lib
 from wdfdma.arguments import require_number
@@ -12,6 +12,7 @@ from wdfdma.enums import Irql
 from wdfdma.errors import BugCheck, CheckError
 from wdfdma.log import MachineLog
 from wdfdma.machine_core import count_records, make_core
+from wdfdma.machine_dump import MachineDump
 from wdfdma.machine_leaks import MachineLeaks, make_traces, take_leaks
 from wdfdma.machine_rules import MachineRules
 from wdfdma.mdl import Mdl
@@ -21,11 +22,8 @@ from wdfdma.snapshot import Snapshot
 from wdfdma.state import MachineState
 from wdfdma.status import Status, StatusError
 
-if TYPE_CHECKING:
-    from wdfdma.waits import Wait
 
-
-class Machine(MachineLog, MachineRules, MachineLeaks):
+class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
     """One independent world: a pool of map registers, memory, adapters, and the framework above them.
 
     [map_registers] is the size of the pool, [registers_per_adapter] the most that one adapter is granted (None: all).
@@ -199,33 +197,6 @@ class Machine(MachineLog, MachineRules, MachineLeaks):
             raise CheckError(invariant, failure.object, failure.expected, failure.actual)
 
     # Dumps
-
-    def dump(self, html: bool = False) -> str:
-        """The machine as a debugger shows it, for reading: text, or one page of HTML. Of a halted machine too.
-
-        Adapters, map registers, enablers, transactions, common buffers, and who waits for whom, with verdicts.
-        Models: the debugger's !dma, !wdfkd.wdfdmaenabler and !wdfkd.wdfdmatransaction.
-
-        >>> with Machine(map_registers=8) as machine:
-        ...     print(machine.dump().splitlines()[1].strip())
-        Map registers:         0 held, 8 free, 8 in the pool
-        """
-        from wdfdma.dump import dump_machine
-
-        return dump_machine(self._core, html)
-
-    def waits(self) -> "list[Wait]":
-        """Who waits for whom: those for map registers first, in order, then those for each adapter's channel.
-
-        Each has a verdict: queued, starving or deadlocked; `wdfdma.waits.Verdict` says what these mean.
-
-        >>> with Machine(map_registers=8) as machine:
-        ...     machine.waits()
-        []
-        """
-        from wdfdma.waits import list_waits
-
-        return list_waits(self._core.get_machine())
 
     # Copies
 

@@ -13,14 +13,7 @@ from wdfdma.enums import Direction, ObjectType, Op, Profile, TransactionState, W
 from wdfdma.pool import list_runs
 
 # A transaction in one of these may have given back what it still names.
-_SETTLED = frozenset(
-    (
-        TransactionState.TRANSFER_COMPLETED,
-        TransactionState.TRANSFER_FAILED,
-        TransactionState.RELEASED,
-        TransactionState.DELETED,
-    )
-)
+_STATES_AFTER = ("transfer_completed", "transfer_failed", "released", "deleted")
 _NO_REGISTER = 0xFFFFFFFF
 _DIRECTIONS = (Direction.READ, Direction.WRITE)
 
@@ -296,6 +289,6 @@ def _find_holders(transactions: dict[int, ChildView]) -> dict[int, ChildView]:
         first = item.info["first_register"]
         if first is None or not item.info["holds_base"]:
             continue
-        if first not in found or found[first].info["state"] in _SETTLED:
+        if first not in found or found[first].info["state"].label in _STATES_AFTER:
             found[first] = item
     return found

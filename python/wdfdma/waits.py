@@ -1,6 +1,7 @@
 """The wait-for graph of a machine: who waits for what, behind whom, and whether it can come."""
 
 from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -47,7 +48,7 @@ class Wait:
     """A request that waits, of [transaction] (its name, or what stands for a WDM driver).
 
     [waiting] says for what: CHANNEL, of [adapter], or POOL, for [registers] map registers together. [position] counts
-    from 0 in that queue, [behind] are those before it, in order. [holders] are those who hold what it waits for: the
+    from 0 in that queue, whose requests are [line], in order. [holders] are those who hold what it waits for: the
     channel's owner, or all who hold map registers, lowest first; for one that is DEADLOCKED only those of them who
     never give it back. All are names, as logs have them.
     """
@@ -57,9 +58,14 @@ class Wait:
     adapter: str
     registers: int
     position: int
-    behind: tuple[str, ...]
+    line: tuple[str, ...]
     holders: tuple[str, ...]
     verdict: Verdict
+
+    @property
+    def behind(self) -> tuple[str, ...]:
+        """Who is before it in its queue."""
+        return self.line[: self.position]
 
     @property
     def reason(self) -> str:
@@ -67,8 +73,9 @@ class Wait:
         if self.verdict is Verdict.DEADLOCKED:
             return f"deadlocked, held by {', '.join(self.holders)}"
         by_order = self.verdict is Verdict.QUEUED or self.waiting == Waiting.POOL
-        in_the_way = (by_order and self.behind[-1:]) or self.holders
-        return f"{self.verdict} behind {', '.join(in_the_way)}"
+        if by_order and self.position:
+            return f"{self.verdict} behind {self.line[self.position - 1]}"
+        return f"{self.verdict} behind {', '.join(self.holders)}"
 
     def __str__(self) -> str:
         if self.waiting == Waiting.POOL:
@@ -85,15 +92,9 @@ def list_waits(machine: Any) -> list[Wait]:
 
 def judge_waits(world: World) -> list[Wait]:
     """The waits of what was read of a machine; the same order as list_waits."""
-    played = _Play(world)
-    played.run()
-    free = _find_longest_free(world.runs, world.state["map_registers"])
+    judge = _Judge(world)
     queues = [world.queue, *(adapter.waiters for adapter in world.adapters.values())]
-    return [
-        _judge(world, queue, position, played, free)
-        for queue in queues
-        for position in range(len(queue))
-    ]
+    return [wait for queue in queues for wait in judge.judge(queue)]
 
 
 def judge_machine(waits: list[Wait]) -> Verdict:
@@ -106,44 +107,52 @@ def judge_machine(waits: list[Wait]) -> Verdict:
     return max(verdicts, key=_WORST_LAST.index, default=Verdict.NOBODY_WAITS)
 
 
-def _judge(
-    world: World, queue: tuple[RequestView, ...], position: int, played: "_Play", free: int
-) -> Wait:
-    request = queue[position]
-    adapter = world.adapters[request.adapter]
-    verdict, holders = Verdict.QUEUED, _list_holders(world, request)
-    if not played.serves(request):
-        verdict = Verdict.DEADLOCKED
-        holders = played.list_stuck(request)
-    elif _is_starving(world, request, position, free):
-        verdict = Verdict.STARVING
-    return Wait(
-        request.name,
-        request.waiting,
-        adapter.name,
-        request.registers,
-        position,
-        tuple(before.name for before in queue[:position]),
-        holders,
-        verdict,
-    )
+class _Judge:
+    """What is asked for each wait, found once."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._played = _Play(world)
+        self._played.run()
+        self._free = _find_longest_free(world.runs, world.state["map_registers"])
+        self._holders = _name_holders(world.runs)
+        self._stuck = _name_holders(self._played.runs)
+        self._owned_by_waiters = {request.adapter for request in world.queue}
+
+    def judge(self, queue: tuple[RequestView, ...]) -> Iterator[Wait]:
+        line = tuple(request.name for request in queue)
+        for position, request in enumerate(queue):
+            adapter = self._world.adapters[request.adapter]
+            verdict = self._decide(request, position)
+            holders = self._stuck if verdict is Verdict.DEADLOCKED else self._holders
+            if request.waiting == Waiting.CHANNEL:
+                holders = (adapter.channel_owner,)
+            yield Wait(
+                request.name,
+                request.waiting,
+                adapter.name,
+                request.registers,
+                position,
+                line,
+                holders,
+                verdict,
+            )
+
+    def _decide(self, request: RequestView, position: int) -> Verdict:
+        if not self._played.serves(request):
+            return Verdict.DEADLOCKED
+        by_order = position > 0
+        if request.waiting == Waiting.CHANNEL:
+            by_order = request.adapter in self._owned_by_waiters
+        starves = by_order and request.registers <= self._free
+        return Verdict.STARVING if starves else Verdict.QUEUED
 
 
-def _list_holders(world: World, request: RequestView) -> tuple[str, ...]:
-    if request.waiting == Waiting.CHANNEL:
-        return (world.adapters[request.adapter].channel_owner,)
-    return tuple(dict.fromkeys(run.holder for run in world.runs))
+def _name_holders(runs: Iterable[RunView]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(run.holder for run in runs))
 
 
-def _is_starving(world: World, request: RequestView, position: int, free: int) -> bool:
-    if request.registers > free:
-        return False
-    if request.waiting == Waiting.POOL:
-        return position > 0
-    return any(ahead.adapter == request.adapter for ahead in world.queue)
-
-
-def _find_longest_free(runs: Any, map_registers: int) -> int:
+def _find_longest_free(runs: Iterable[RunView], map_registers: int) -> int:
     """The longest row of free registers between runs, which come lowest first."""
     longest, at = 0, 0
     for run in runs:
@@ -152,18 +161,22 @@ def _find_longest_free(runs: Any, map_registers: int) -> int:
 
 
 class _Play:
-    """What can still happen, for Verdict.DEADLOCKED. It does to copies what the library's queues do."""
+    """What can still happen, for Verdict.DEADLOCKED. It does to copies what the library's queues do.
+
+    [runs] are those that are left.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._served: set[int] = set()  # by identity: two requests may say the same
         self._pool = deque(world.queue)
+        self._waiters = {item.adapter for item in world.queue}  # they own their channels
         self._queues = {
             handle: deque(adapter.waiters) for handle, adapter in world.adapters.items()
         }
         waiting = [*world.queue, *(item for queue in self._queues.values() for item in queue)]
         self._pending = Counter(item.handle for item in waiting if item.handle)
-        self._runs = list(world.runs)
+        self.runs = list(world.runs)
         self._owned = {
             handle for handle, adapter in world.adapters.items() if adapter.info["channel_owned"]
         }
@@ -177,23 +190,17 @@ class _Play:
         """Whether the request was served."""
         return id(request) in self._served
 
-    def list_stuck(self, request: RequestView) -> tuple[str, ...]:
-        """The names of those who never give back what [request] waits for."""
-        if request.waiting == Waiting.CHANNEL:
-            return (self._world.adapters[request.adapter].channel_owner,)
-        return tuple(dict.fromkeys(run.holder for run in self._runs))
-
     def _give_back(self) -> bool:
-        kept = [run for run in self._runs if run.lost or self._pending[run.handle]]
+        kept = [run for run in self.runs if run.lost or self._pending[run.handle]]
         freed = {handle for handle in self._owned if not self._keeps_channel(handle)}
-        changed = len(kept) != len(self._runs) or bool(freed)
-        self._runs = kept
+        changed = len(kept) != len(self.runs) or bool(freed)
+        self.runs = kept
         self._owned -= freed
         return changed
 
     def _keeps_channel(self, handle: int) -> bool:
         """A bus master's is free again when the routine returns that it was given to."""
-        if any(item.adapter == handle for item in self._pool):
+        if handle in self._waiters:
             return True
         adapter = self._world.adapters[handle]
         return not adapter.info["master"] and self._pending[adapter.channel_handle] > 0
@@ -208,6 +215,7 @@ class _Play:
                     self._serve(request)
                 else:
                     self._owned.add(handle)
+                    self._waiters.add(handle)
                     self._pool.append(request)
         return changed
 
@@ -220,6 +228,7 @@ class _Play:
         while self._pool and self._take(self._pool[0]):
             changed = True
             request = self._pool.popleft()
+            self._waiters.discard(request.adapter)
             self._owned.discard(request.adapter)
             self._serve(request)
         return changed
@@ -231,11 +240,11 @@ class _Play:
     def _take(self, request: RequestView) -> bool:
         """Finds the lowest run; who waits for something else as well keeps it."""
         at = 0
-        for place, run in enumerate([*self._runs, None]):
+        for place, run in enumerate([*self.runs, None]):
             end = self._world.state["map_registers"] if run is None else run.first
             if end - at >= request.registers:
                 if self._pending[request.handle] > 1:
-                    self._runs.insert(place, _make_run(at, request))
+                    self.runs.insert(place, _make_run(at, request))
                 return True
             if run is not None:
                 at = run.first + run.length

@@ -641,3 +641,17 @@ def test_the_standard_input(scenario: Any) -> None:
     )
     assert "From:     <stdin>" in done.stdout
     assert "after step 1 (on), the last is 4" in done.stdout
+
+
+def test_a_long_line_is_judged_and_shortened() -> None:
+    with Machine(map_registers=4) as machine:
+        device = machine.device()
+        line = [device.enabler(dma_version=3).transaction() for _ in range(2000)]
+        for item in line:
+            item.allocate_resources(map_registers=4, reserve_dma=lambda item: None).check()
+        waits = machine.waits()
+        assert [wait.position for wait in waits] == list(range(1999))
+        assert waits[-1].behind == tuple(f"transaction {label}" for label in range(1, 1999))
+        assert waits[-1].reason == "queued behind transaction 1998"
+        assert "and 1987 more" in line[0].dump()
+        assert len(machine.dump()) < 4_000_000

@@ -92,8 +92,8 @@ struct adapter {
     struct wdm_request *wdm_owner; /* a WDM driver's request that keeps the channel */
     struct wdm_mapping *wdm_mappings;
     bool is_enablers; /* put by its enabler alone */
-    uint64_t owner;   /* the handle of its enabler, or what a driver named as its device */
     bool is_shown;    /* a driver asked its enabler for it */
+    uint64_t owner;   /* the handle of its enabler, or what a driver named as its device */
 };
 
 /* The free runs below a node of the pool's tree. */
