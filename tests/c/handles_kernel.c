@@ -121,7 +121,14 @@ static void adapter_get(void) {
     }
 }
 
+/* Mostly the IRQL that these calls want; the one before. */
+static KIRQL level_raise(void) {
+    KIRQL before = KeGetCurrentIrql();
+    return before < DISPATCH_LEVEL && !seldom() ? KfRaiseIrql(DISPATCH_LEVEL) : before;
+}
+
 static void channel_call(void) {
+    KIRQL before = level_raise();
     PVOID registers = NULL;
     switch (pick(7)) {
     case 0:
@@ -149,6 +156,7 @@ static void channel_call(void) {
         of.operations->InitializeDmaTransferContext(adapter(), context());
         break;
     }
+    KeLowerIrql(before);
 }
 
 static void mapping_call(void) {
@@ -181,6 +189,7 @@ static void mapping_call(void) {
 }
 
 static void list_call(void) {
+    KIRQL before = level_raise();
     static uint64_t rooms[4][64];
     PMDL chain = mdl();
     PSCATTER_GATHER_LIST list = (PSCATTER_GATHER_LIST)(void *)rooms[pick(4)];
@@ -221,6 +230,7 @@ static void list_call(void) {
     if (out != NULL && pick(2) == 0) {
         of.operations->PutScatterGatherList(adapter(), out, (BOOLEAN)pick(2));
     }
+    KeLowerIrql(before);
 }
 
 static void adapter_ask(void) {

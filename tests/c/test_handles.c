@@ -83,7 +83,7 @@ static void adapters_open(void) {
     of.operations = of.adapters[0]->DmaOperations;
 }
 
-static void world_make(bool verifier) {
+static void world_make(bool verifier, uint32_t mode) {
     uint64_t random = of.random;
     memset(&of, 0, sizeof of);
     of.random = random;
@@ -93,6 +93,7 @@ static void world_make(bool verifier) {
     requests_open();
     adapters_open();
     for (int i = 0; i < 2; i++) {
+        wdfdma_machine_set_rule_mode(of.machines[i], WDFDMA_RULE_NONE, mode);
         of.snapshots[i] = world_snapshot(of.machines[i]);
     }
     wdfdma_machine_use(of.machines[0]);
@@ -116,8 +117,8 @@ static bool machines_put_back(void) {
 
 static uint64_t calls_wanted = 200000;
 
-static void calls_make(bool verifier) {
-    world_make(verifier);
+static void calls_make(bool verifier, uint32_t mode) {
+    world_make(verifier, mode);
     const fuzz fresh = of;
     while (of.calls < calls_wanted / 2 && harness.failures == 0) {
         call_any();
@@ -136,19 +137,29 @@ static void calls_make(bool verifier) {
 }
 
 TEST(bad_handles_by_the_million) {
-    calls_make(true);
+    calls_make(true, WDFDMA_MODE_DEFAULT);
 }
 
 TEST(bad_handles_without_the_verifier) {
-    calls_make(false);
+    calls_make(false, WDFDMA_MODE_DEFAULT);
+}
+
+/* Broken rules of Windows' do not halt the machine: what they refuse changes nothing. */
+TEST(bad_handles_collected) {
+    calls_make(true, WDFDMA_MODE_COLLECT);
+}
+
+TEST(bad_handles_ignored) {
+    calls_make(true, WDFDMA_MODE_IGNORE);
 }
 
 int main(int argc, char **argv) {
-    static const harness_entry entries[] = {ENTRY(bad_handles_by_the_million),
-                                            ENTRY(bad_handles_without_the_verifier)};
+    static const harness_entry entries[] = {
+        ENTRY(bad_handles_by_the_million), ENTRY(bad_handles_without_the_verifier),
+        ENTRY(bad_handles_collected), ENTRY(bad_handles_ignored)};
     if (argc > 1) {
         calls_wanted = strtoull(argv[1], NULL, 10);
     }
     of.random = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-    return harness_main(entries, 2, NULL);
+    return harness_main(entries, 4, NULL);
 }

@@ -218,12 +218,18 @@ TEST(a_run_of_registers) {
     CHECK_EQUAL(told[0].parameters[1], told[1].handle);
     CHECK_EQUAL(told[0].object_type, WDFDMA_OBJECT_ADAPTER);
     /* Who waits for registers owns the channel, and has none yet. */
-    seen waiting;
-    channel_get(&made, REGISTERS, DeallocateObject, &waiting);
+    seen waiting = {0};
+    PMDL mdl = world_mdl(made.machine, 0, 6 * WORLD_PAGE, NULL);
+    CHECK_STATUS(made.ops->GetScatterGatherList(made.adapter, made.object, mdl,
+                                                MmGetMdlVirtualAddress(mdl), 6 * WORLD_PAGE,
+                                                on_list, &waiting, TRUE),
+                 STATUS_SUCCESS);
     CHECK_EQUAL(waiting.calls, 0);
     CHECK_LEAKS(made.machine, NULL, WDFDMA_RULE_LEAK_REGISTERS, WDFDMA_RULE_LEAK_CHANNEL,
                 WDFDMA_RULE_LEAK_ADAPTER);
     made.ops->FreeMapRegisters(made.adapter, base, 3);
+    CHECK_EQUAL(waiting.calls, 1);
+    made.ops->PutScatterGatherList(made.adapter, waiting.list, TRUE);
     CHECK_LEAKS(made.machine, NULL, WDFDMA_RULE_LEAK_ADAPTER);
     made.ops->PutDmaAdapter(made.adapter);
     CHECK_CLEAN(made.machine);
@@ -240,11 +246,11 @@ TEST(runs_in_a_large_pool) {
     made.device = world_device(made.machine);
     made.object = WdfDeviceWdmGetPhysicalDevice(made.device);
     DEVICE_DESCRIPTION description = describe(false);
-    description.MaximumLength = 300 * WORLD_PAGE;
+    description.MaximumLength = RUNS * 256 * WORLD_PAGE;
     ULONG granted = 0;
     made.adapter = IoGetDmaAdapter(made.object, &description, &granted);
-    REQUIRE(made.adapter != NULL && granted >= 256);
-    made.ops = made.adapter->DmaOperations;
+    REQUIRE(made.adapter != NULL && granted >= RUNS * 256);
+    made.ops = wdm_operations_raised(made.adapter->DmaOperations);
     for (uint32_t i = 0; i < RUNS; i++) {
         seen taken;
         channel_get(&made, 256, DeallocateObjectKeepRegisters, &taken);

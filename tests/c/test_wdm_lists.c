@@ -81,7 +81,7 @@ TEST(bad_mappings_are_rules) {
         char *start = MmGetMdlVirtualAddress(made.mdl);
         MDL forged = *made.mdl;
         ULONG length = way == 0 ? 0 : 100;
-        uint32_t rule = WDFDMA_RULE_LENGTH_PAST_BUFFER;
+        uint32_t rule = way == 0 ? WDFDMA_RULE_DMA_21 : WDFDMA_RULE_DMA_1B;
         PMDL mdl = made.mdl;
         if (way == 1) {
             start += BUFFER_BYTES;

@@ -44,6 +44,75 @@ static inline PDMA_ADAPTER adapter_get(const wdm *of, DEVICE_DESCRIPTION descrip
     return made;
 }
 
+/* The routines that want DISPATCH_LEVEL, called at it. */
+static const DMA_OPERATIONS *wdm_operations;
+
+static inline KIRQL wdm_raise(void) {
+    return KeGetCurrentIrql() < DISPATCH_LEVEL ? KfRaiseIrql(DISPATCH_LEVEL) : DISPATCH_LEVEL;
+}
+
+static inline NTSTATUS raised_allocate(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, ULONG count,
+                                       PDRIVER_CONTROL control, PVOID context) {
+    KIRQL before = wdm_raise();
+    NTSTATUS status =
+        wdm_operations->AllocateAdapterChannel(adapter, device, count, control, context);
+    KeLowerIrql(before);
+    return status;
+}
+
+static inline void raised_free_channel(PDMA_ADAPTER adapter) {
+    KIRQL before = wdm_raise();
+    wdm_operations->FreeAdapterChannel(adapter);
+    KeLowerIrql(before);
+}
+
+static inline void raised_free_registers(PDMA_ADAPTER adapter, PVOID base, ULONG count) {
+    KIRQL before = wdm_raise();
+    wdm_operations->FreeMapRegisters(adapter, base, count);
+    KeLowerIrql(before);
+}
+
+static inline NTSTATUS raised_get_list(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PMDL mdl,
+                                       PVOID address, ULONG length, PDRIVER_LIST_CONTROL control,
+                                       PVOID context, BOOLEAN to_device) {
+    KIRQL before = wdm_raise();
+    NTSTATUS status = wdm_operations->GetScatterGatherList(adapter, device, mdl, address, length,
+                                                           control, context, to_device);
+    KeLowerIrql(before);
+    return status;
+}
+
+static inline NTSTATUS raised_build_list(PDMA_ADAPTER adapter, PDEVICE_OBJECT device, PMDL mdl,
+                                         PVOID address, ULONG length, PDRIVER_LIST_CONTROL control,
+                                         PVOID context, BOOLEAN to_device, PVOID buffer,
+                                         ULONG bytes) {
+    KIRQL before = wdm_raise();
+    NTSTATUS status = wdm_operations->BuildScatterGatherList(
+        adapter, device, mdl, address, length, control, context, to_device, buffer, bytes);
+    KeLowerIrql(before);
+    return status;
+}
+
+static inline void raised_put_list(PDMA_ADAPTER adapter, PSCATTER_GATHER_LIST list,
+                                   BOOLEAN to_device) {
+    KIRQL before = wdm_raise();
+    wdm_operations->PutScatterGatherList(adapter, list, to_device);
+    KeLowerIrql(before);
+}
+
+static inline PDMA_OPERATIONS wdm_operations_raised(PDMA_OPERATIONS of) {
+    static DMA_OPERATIONS raised;
+    wdm_operations = of;
+    raised = *of;
+    raised.AllocateAdapterChannel = raised_allocate;
+    raised.FreeAdapterChannel = raised_free_channel;
+    raised.FreeMapRegisters = raised_free_registers;
+    raised.GetScatterGatherList = raised_get_list;
+    raised.BuildScatterGatherList = raised_build_list;
+    raised.PutScatterGatherList = raised_put_list;
+    return &raised;
+}
+
 static inline wdm wdm_open(bool gathers, bool force) {
     wdfdma_machine_config config = world_config(REGISTERS);
     config.force_map_registers = force;
@@ -51,7 +120,7 @@ static inline wdm wdm_open(bool gathers, bool force) {
     made.device = world_device(made.machine);
     made.object = WdfDeviceWdmGetPhysicalDevice(made.device);
     made.adapter = adapter_get(&made, describe(gathers));
-    made.ops = made.adapter->DmaOperations;
+    made.ops = wdm_operations_raised(made.adapter->DmaOperations);
     made.mdl = world_mdl(made.machine, 100, BUFFER_BYTES, NULL);
     return made;
 }

@@ -288,6 +288,29 @@ static bool access_is_allowed(wdfdma_machine *machine, uint64_t address, size_t 
     return true;
 }
 
+/* Where an IOMMU fault is ignored there is no IOMMU: what a device writes into registers that
+ * nothing maps for it lands there. False where some of it goes elsewhere: memory is never harmed. */
+static bool registers_write(wdfdma_machine *machine, uint64_t address, const uint8_t *data,
+                            size_t bytes) {
+    uint64_t first = address / PAGE_BYTES - REGISTERS_ADDRESS / PAGE_BYTES;
+    uint64_t at = address % PAGE_BYTES;
+    uint64_t pages = pages_spanned(at, bytes);
+    if (data == NULL || machine->state.halted ||
+        machine->rule_modes[WDFDMA_RULE_DMA_26] != WDFDMA_MODE_IGNORE ||
+        bytes > (uint64_t)machine->config.map_registers * PAGE_BYTES ||
+        first >= machine->config.map_registers || pages > machine->config.map_registers - first) {
+        return false;
+    }
+    for (uint64_t page = 0; page < pages; page++) {
+        if (memory_get_page(machine, address / PAGE_BYTES + page) != NULL) {
+            return false;
+        }
+    }
+    register_get_page(machine, (uint32_t)(first + pages - 1));
+    memcpy(register_get_page(machine, (uint32_t)first) + at, data, bytes);
+    return true;
+}
+
 static NTSTATUS device_access(wdfdma_machine *machine, uint64_t address, uint8_t *out,
                               const uint8_t *data, size_t bytes) {
     bool write = data != NULL;
@@ -302,7 +325,8 @@ static NTSTATUS device_access(wdfdma_machine *machine, uint64_t address, uint8_t
     bool allowed = access_is_allowed(machine, address, bytes, write);
     ddi_leave(&call);
     if (!allowed) {
-        return STATUS_UNSUCCESSFUL;
+        return registers_write(machine, address, data, bytes) ? STATUS_SUCCESS
+                                                              : STATUS_UNSUCCESSFUL;
     }
     for (size_t done = 0; done < bytes;) {
         uint64_t here = 0;

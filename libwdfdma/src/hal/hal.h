@@ -147,6 +147,9 @@ typedef struct hal {
     table wdm_contexts; /* a WDM driver's transfer context, by its address -> struct wdm_context */
     table wdm_lists;    /* a list given to a WDM driver, by its address -> struct wdm_list */
     table wdm_buffers;  /* its common buffers, by address -> struct wdm_buffer */
+    table wdm_bounced;  /* the first register of a run through which a WDM driver bounced -> 1 */
+    table wdm_filled;   /* a free register that is filled -> 1 */
+    struct wdm_request *wdm_open; /* requests for a channel whose routine has not returned */
 } hal;
 
 /* The HAL lies behind the machine itself. */
@@ -317,6 +320,8 @@ typedef struct map_part {
 /* MapTransferEx of a packet or system adapter: one element. Returns the length mapped. */
 uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part *part,
                       mapping *out, SCATTER_GATHER_ELEMENT *element);
+/* True when map_transfer would have [part] go through its registers. */
+bool map_bounces(const adapter *by, const map_part *part);
 /* Ends [used]: copies [length] bytes of it out where it bounced and came from the device. */
 void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length);
 NO_INLINE void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t length,
@@ -375,6 +380,11 @@ typedef struct common_memory {
 } common_memory;
 NTSTATUS common_allocate(wdfdma_machine *machine, adapter *by, uint64_t bytes, common_memory *out);
 void common_free(wdfdma_machine *machine, adapter *by, common_memory *gone);
+
+/* guard.c */
+/* The filling of registers that are to be granted, where they are filled; false where the machine
+ * has halted over it. */
+COLD bool guard_check_filling(wdfdma_machine *machine, uint32_t base, uint32_t count);
 
 /* wdm_*.c: the same as a WDM driver calls it */
 extern const DMA_OPERATIONS adapter_operations;

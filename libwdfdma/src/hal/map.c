@@ -207,6 +207,16 @@ NO_INLINE static bool frames_bounce(const adapter *by, const uint64_t *pfns, uin
     return false;
 }
 
+bool map_bounces(const adapter *by, const map_part *part) {
+    uint64_t start = part->of->mdl->ByteOffset + part->offset;
+    uint64_t room = part->registers * (uint64_t)PAGE_BYTES - start % PAGE_BYTES;
+    uint64_t length = part->length < room ? part->length : room;
+    const uint64_t *pfns = part->of->pfns + start / PAGE_BYTES;
+    uint64_t pages = pages_spanned(start, length);
+    return part->base != NO_REGISTER &&
+           frames_bounce(by, pfns, pages, frames_count_run(pfns, pages));
+}
+
 uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part *part,
                       mapping *out, SCATTER_GATHER_ELEMENT *element) {
     const MDL *mdl = part->of->mdl;

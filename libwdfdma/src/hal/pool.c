@@ -187,7 +187,8 @@ bool pool_take_here(wdfdma_machine *machine, const adapter *owner, uint32_t coun
     uint32_t word = of->low_word;
     uint64_t held = of->held[word];
     uint64_t starts = LIKELY(count <= WORD_BITS) ? word_find_runs(held, count) : 0;
-    if (UNLIKELY(starts == 0) || UNLIKELY(of->stale_word != word)) {
+    if (UNLIKELY(starts == 0) || UNLIKELY(of->stale_word != word) ||
+        UNLIKELY(hal_of(machine)->wdm_filled.count != 0)) {
         return false;
     }
     uint32_t bit = bit_find_lowest(starts);
@@ -204,6 +205,10 @@ bool pool_take(wdfdma_machine *machine, const adapter *owner, uint32_t count, ui
     }
     uint32_t first = pool_find(of, count);
     if (UNLIKELY(first == NONE)) {
+        return false;
+    }
+    if (UNLIKELY(hal_of(machine)->wdm_filled.count != 0) &&
+        !guard_check_filling(machine, first, count)) {
         return false;
     }
     bits_flip(of, first, count);

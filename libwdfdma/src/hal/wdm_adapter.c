@@ -8,12 +8,24 @@
 /* Where a handle could point, inside an object, stands no number of the driver's choice. */
 _Static_assert(offsetof(adapter, owner) % OBJECT_UNIT_BYTES != 0, "the device of an adapter");
 
+static bool description_is_allowed(wdfdma_machine *machine, const DEVICE_DESCRIPTION *description) {
+    ddi_call call;
+    ddi_begin(&call, machine, WDFDMA_OP_ADAPTER_CALL);
+    bool allowed = wdm_level_is_right(machine, WDM_AT_PASSIVE, NULL);
+    if (allowed && description->Version > DEVICE_DESCRIPTION_VERSION3) {
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_25, 0, 0, 0, NULL);
+        allowed = false;
+    }
+    ddi_leave(&call);
+    return allowed;
+}
+
 PDMA_ADAPTER IoGetDmaAdapter(PDEVICE_OBJECT PhysicalDeviceObject,
                              PDEVICE_DESCRIPTION DeviceDescription, PULONG NumberOfMapRegisters) {
     wdfdma_machine *machine = registry_find((uint64_t)(uintptr_t)PhysicalDeviceObject);
     machine = machine == NULL ? wdfdma_machine_current() : machine;
     if (machine == NULL || machine->state.halted || DeviceDescription == NULL ||
-        NumberOfMapRegisters == NULL) {
+        NumberOfMapRegisters == NULL || !description_is_allowed(machine, DeviceDescription)) {
         return NULL;
     }
     adapter *made = adapter_create(machine, DeviceDescription);
@@ -27,17 +39,37 @@ PDMA_ADAPTER IoGetDmaAdapter(PDEVICE_OBJECT PhysicalDeviceObject,
 
 static void wdm_put_dma_adapter(PDMA_ADAPTER DmaAdapter) {
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter);
+    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
     if (by == NULL) {
         return;
     }
     if (by->is_enablers) {
         verifier_rule(entered.call.machine, WDFDMA_RULE_INVALID_ADAPTER, &by->head);
     } else {
-        wdm_mappings_end(entered.call.machine, by, NO_REGISTER);
+        wdm_mapping *left = by->wdm_mappings;
         adapter_put(entered.call.machine, by);
+        if (by->head.handle == 0) {
+            wdm_mappings_forget(entered.call.machine, left);
+        }
     }
     wdm_leave(&entered);
+}
+
+/* A page before the buffer, and room behind it, for the tags. No device may use the former. */
+static NTSTATUS buffer_fill_in(wdfdma_machine *machine, adapter *by, ULONG length,
+                               wdm_buffer *out) {
+    uint64_t bytes = PAGE_BYTES + (uint64_t)length + GUARD_TAG_BYTES;
+    NTSTATUS status = common_allocate(machine, by, bytes, &out->memory);
+    if (NT_SUCCESS(status)) {
+        out->memory.map.offset += PAGE_BYTES;
+        out->memory.map.length = size_round_up(length, PAGE_BYTES);
+        out->bytes = out->memory.bytes + PAGE_BYTES;
+        out->logical = out->memory.logical + PAGE_BYTES;
+        out->by = by;
+        out->length = length;
+        guard_tag(out->bytes, length);
+    }
+    return status;
 }
 
 static PVOID buffer_create(wdfdma_machine *machine, adapter *by, ULONG length,
@@ -46,27 +78,34 @@ static PVOID buffer_create(wdfdma_machine *machine, adapter *by, ULONG length,
     if (made == NULL) {
         return NULL;
     }
-    if (!NT_SUCCESS(common_allocate(machine, by, length, &made->memory))) {
+    if (!NT_SUCCESS(buffer_fill_in(machine, by, length, made))) {
         data_free(machine, made);
         return NULL;
     }
-    made->by = by;
-    made->length = length;
-    if (!table_put(machine, &hal_of(machine)->wdm_buffers, (uint64_t)(uintptr_t)made->memory.bytes,
+    if (!table_put(machine, &hal_of(machine)->wdm_buffers, (uint64_t)(uintptr_t)made->bytes,
                    (uint64_t)(uintptr_t)made)) {
         common_free(machine, by, &made->memory);
         data_free(machine, made);
         return NULL;
     }
-    logical->QuadPart = (LONGLONG)made->memory.logical;
-    return made->memory.bytes;
+    logical->QuadPart = (LONGLONG)made->logical;
+    return made->bytes;
+}
+
+static void buffer_free(wdfdma_machine *machine, adapter *by, wdm_buffer *gone) {
+    guard_check_tags(machine, by, gone->bytes, gone->length);
+    if (!machine->state.halted) {
+        table_remove(&hal_of(machine)->wdm_buffers, (uint64_t)(uintptr_t)gone->bytes);
+        common_free(machine, by, &gone->memory);
+        data_free(machine, gone);
+    }
 }
 
 static PVOID wdm_allocate_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length,
                                         PPHYSICAL_ADDRESS LogicalAddress, BOOLEAN CacheEnabled) {
     (void)CacheEnabled;
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter);
+    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_PASSIVE);
     if (by == NULL) {
         return NULL;
     }
@@ -103,7 +142,7 @@ static void wdm_free_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length,
                                    BOOLEAN CacheEnabled) {
     (void)CacheEnabled;
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter);
+    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_PASSIVE);
     if (by == NULL) {
         return;
     }
@@ -112,19 +151,17 @@ static void wdm_free_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length,
     const uint64_t *found = table_find(&hal_of(machine)->wdm_buffers, key);
     wdm_buffer *gone = found == NULL ? NULL : (wdm_buffer *)(uintptr_t)*found;
     if (gone == NULL || gone->by != by || gone->length != Length ||
-        (uint64_t)LogicalAddress.QuadPart != gone->memory.logical) {
+        (uint64_t)LogicalAddress.QuadPart != gone->logical) {
         verifier_dma_violation(machine, WDFDMA_RULE_DMA_03, 1, 0, Length, &by->head);
     } else {
-        table_remove(&hal_of(machine)->wdm_buffers, key);
-        common_free(machine, by, &gone->memory);
-        data_free(machine, gone);
+        buffer_free(machine, by, gone);
     }
     wdm_leave(&entered);
 }
 
 static ULONG wdm_get_dma_alignment(PDMA_ADAPTER DmaAdapter) {
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter) == NULL) {
+    if (wdm_enter(&entered, DmaAdapter, WDM_AT_PASSIVE) == NULL) {
         return 0;
     }
     wdm_leave(&entered);
@@ -133,7 +170,7 @@ static ULONG wdm_get_dma_alignment(PDMA_ADAPTER DmaAdapter) {
 
 static ULONG wdm_read_dma_counter(PDMA_ADAPTER DmaAdapter) {
     wdm_call entered;
-    const adapter *by = wdm_enter(&entered, DmaAdapter);
+    const adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
     if (by == NULL) {
         return 0;
     }
@@ -148,7 +185,7 @@ static NTSTATUS wdm_build_mdl(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST Scat
     (void)OriginalMdl;
     (void)TargetMdl;
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter) == NULL) {
+    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH) == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
     wdm_leave(&entered);
@@ -157,7 +194,7 @@ static NTSTATUS wdm_build_mdl(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST Scat
 
 static NTSTATUS wdm_get_dma_adapter_info(PDMA_ADAPTER DmaAdapter, PDMA_ADAPTER_INFO AdapterInfo) {
     wdm_call entered;
-    const adapter *by = wdm_enter(&entered, DmaAdapter);
+    const adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
@@ -204,7 +241,7 @@ static NTSTATUS wdm_get_dma_transfer_info(PDMA_ADAPTER DmaAdapter, PMDL Mdl, ULO
                                           PDMA_TRANSFER_INFO TransferInfo) {
     (void)WriteOnly;
     wdm_call entered;
-    const adapter *by = wdm_enter(&entered, DmaAdapter);
+    const adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
@@ -220,7 +257,7 @@ static NTSTATUS wdm_configure_adapter_channel(PDMA_ADAPTER DmaAdapter, ULONG Fun
     (void)FunctionNumber;
     (void)Context;
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter) == NULL) {
+    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH) == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
     wdm_leave(&entered);

@@ -1,28 +1,6 @@
 /* Channels, map registers and transfer contexts as a WDM driver asks for them. */
 #include "wdm_front.h"
 
-adapter *wdm_enter(wdm_call *entered, PDMA_ADAPTER given) {
-    wdfdma_machine *machine = wdfdma_machine_current();
-    if (machine == NULL || machine->state.halted) {
-        return NULL;
-    }
-    uintptr_t offset = (uintptr_t)given - offsetof(adapter, wdm) -
-                       (uintptr_t)machine->regions[REGION_OBJECTS].base;
-    bool inside = offset < machine->regions[REGION_OBJECTS].used_bytes;
-    object *found =
-        inside && offset % OBJECT_UNIT_BYTES == 0
-            ? object_at(machine, (uint32_t)(offset / OBJECT_UNIT_BYTES), WDFDMA_OBJECT_ADAPTER)
-            : NULL;
-    ddi_begin(&entered->call, machine, WDFDMA_OP_ADAPTER_CALL);
-    if (found == NULL) {
-        verifier_rule(machine, WDFDMA_RULE_INVALID_ADAPTER, NULL);
-        ddi_leave(&entered->call);
-        return NULL;
-    }
-    entered->by = (adapter *)found;
-    return entered->by;
-}
-
 PVOID base_to_wdm(uint32_t base) {
     return base == NO_REGISTER
                ? NULL
@@ -94,7 +72,7 @@ void wdm_context_release(wdfdma_machine *machine, wdm_context *by) {
 
 NTSTATUS wdm_initialize_dma_transfer_context(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferContext) {
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter) == NULL) {
+    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH) == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
     wdfdma_machine *machine = entered.call.machine;
@@ -131,6 +109,28 @@ static void request_forget(wdm_request *asked) {
     }
 }
 
+static void request_close(wdfdma_machine *machine, const wdm_request *asked) {
+    wdm_request **link = &hal_of(machine)->wdm_open;
+    while (*link != NULL && *link != asked) {
+        link = &(*link)->next_open;
+    }
+    if (*link != NULL) {
+        *link = asked->next_open;
+    }
+}
+
+/* An answer that frees the registers while something is mapped on them: noted, and done. */
+static void answer_check(wdfdma_machine *machine, adapter *by, uint32_t base,
+                         IO_ALLOCATION_ACTION action) {
+    if (action != DeallocateObject || base == NO_REGISTER) {
+        return;
+    }
+    if (!wdm_registers_are_flushed(machine, by, base)) {
+        wdm_mappings_end(machine, by, base);
+    }
+    guard_fill(machine, base, pool_get_held(machine, by, base));
+}
+
 /* The channel's owner lives on where the driver keeps the channel. */
 static IO_ALLOCATION_ACTION channel_is_granted(wdfdma_machine *machine, hal_request *granted) {
     wdm_request *asked = (wdm_request *)(void *)granted;
@@ -142,6 +142,8 @@ static IO_ALLOCATION_ACTION channel_is_granted(wdfdma_machine *machine, hal_requ
     if (machine->state.halted) {
         return action;
     }
+    request_close(machine, asked);
+    answer_check(machine, by, asked->granted_base, action);
     if (action == KeepObject && by->channel == granted) {
         by->wdm_owner = asked;
         if (asked->transfer != NULL) {
@@ -159,6 +161,7 @@ static NTSTATUS channel_ask(wdfdma_machine *machine, wdm_request *asked, bool sy
     NTSTATUS status =
         channel_allocate(machine, &asked->list.request, channel_is_granted, synchronous);
     if (!NT_SUCCESS(status)) {
+        request_close(machine, asked);
         request_forget(asked);
         wdm_context_release(machine, asked->transfer);
         data_free(machine, asked);
@@ -166,53 +169,98 @@ static NTSTATUS channel_ask(wdfdma_machine *machine, wdm_request *asked, bool sy
     return machine->state.halted ? STATUS_UNSUCCESSFUL : status;
 }
 
-static wdm_request *channel_request_create(wdfdma_machine *machine, adapter *by, ULONG registers) {
+/* What a driver asks for, in either way. */
+typedef struct channel_wish {
+    PDEVICE_OBJECT device;
+    PVOID transfer;
+    ULONG registers;
+    ULONG flags;
+    PDRIVER_CONTROL control;
+    PVOID context;
+    PVOID *base;
+    bool alone; /* one request for a device object at a time */
+} channel_wish;
+
+static wdm_request *channel_request_create(wdfdma_machine *machine, adapter *by,
+                                           const channel_wish *ask) {
+    wdm_context *transfer = wdm_context_get(machine, ask->transfer);
     wdm_request *asked = data_allocate(machine, sizeof *asked, NULL);
-    if (asked != NULL) {
-        asked->list.request.adapter = by;
-        asked->list.request.context = asked;
-        asked->list.request.count = registers;
+    if (asked == NULL) {
+        return NULL;
+    }
+    asked->list.request.adapter = by;
+    asked->list.request.context = asked;
+    asked->list.request.count = ask->registers;
+    asked->device = ask->device;
+    asked->control = ask->control;
+    asked->context = ask->context;
+    asked->transfer = transfer;
+    if (transfer != NULL) {
+        transfer->waiting = asked;
+        transfer->users++;
+    }
+    if (ask->alone) {
+        asked->next_open = hal_of(machine)->wdm_open;
+        hal_of(machine)->wdm_open = asked;
     }
     return asked;
+}
+
+/* A request without a routine is granted inside the call or not at all, and keeps its channel. */
+static NTSTATUS channel_call(wdfdma_machine *machine, adapter *by, const channel_wish *ask) {
+    bool synchronous = (ask->flags & DMA_SYNCHRONOUS_CALLBACK) != 0;
+    if (ask->control == NULL && (!synchronous || ask->base == NULL)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if (!wdm_channel_is_allowed(machine, by, ask->device, ask->registers, ask->alone)) {
+        return machine->state.halted ? STATUS_UNSUCCESSFUL : STATUS_INSUFFICIENT_RESOURCES;
+    }
+    wdm_request *asked = channel_request_create(machine, by, ask);
+    if (asked == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    NTSTATUS status = channel_ask(machine, asked, synchronous);
+    if (NT_SUCCESS(status) && ask->control == NULL) {
+        *ask->base = base_to_wdm(by->channel_base);
+    }
+    return status;
 }
 
 NTSTATUS wdm_allocate_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
                                       ULONG NumberOfMapRegisters, PDRIVER_CONTROL ExecutionRoutine,
                                       PVOID Context) {
-    return wdm_allocate_adapter_channel_ex(DmaAdapter, DeviceObject, NULL, NumberOfMapRegisters, 0,
-                                           ExecutionRoutine, Context, NULL);
+    wdm_call entered;
+    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH);
+    if (by == NULL) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    const channel_wish ask = {.device = DeviceObject,
+                              .registers = NumberOfMapRegisters,
+                              .control = ExecutionRoutine,
+                              .context = Context,
+                              .alone = true};
+    NTSTATUS status = channel_call(entered.call.machine, by, &ask);
+    wdm_leave(&entered);
+    return status;
 }
 
-/* A request without a routine is granted inside the call or not at all, and keeps its channel. */
 NTSTATUS wdm_allocate_adapter_channel_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
                                          PVOID DmaTransferContext, ULONG NumberOfMapRegisters,
                                          ULONG Flags, PDRIVER_CONTROL ExecutionRoutine,
                                          PVOID ExecutionContext, PVOID *MapRegisterBase) {
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter);
+    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
-    wdfdma_machine *machine = entered.call.machine;
-    bool synchronous = (Flags & DMA_SYNCHRONOUS_CALLBACK) != 0;
-    bool valid = ExecutionRoutine != NULL || (synchronous && MapRegisterBase != NULL);
-    wdm_context *transfer = wdm_context_get(machine, DmaTransferContext);
-    wdm_request *asked = valid ? channel_request_create(machine, by, NumberOfMapRegisters) : NULL;
-    NTSTATUS status = valid ? STATUS_INSUFFICIENT_RESOURCES : STATUS_INVALID_PARAMETER;
-    if (asked != NULL) {
-        asked->device = DeviceObject;
-        asked->control = ExecutionRoutine;
-        asked->context = ExecutionContext;
-        asked->transfer = transfer;
-        if (transfer != NULL) {
-            transfer->waiting = asked;
-            transfer->users++;
-        }
-        status = channel_ask(machine, asked, synchronous);
-        if (NT_SUCCESS(status) && ExecutionRoutine == NULL) {
-            *MapRegisterBase = base_to_wdm(by->channel_base);
-        }
-    }
+    const channel_wish ask = {.device = DeviceObject,
+                              .transfer = DmaTransferContext,
+                              .registers = NumberOfMapRegisters,
+                              .flags = Flags,
+                              .control = ExecutionRoutine,
+                              .context = ExecutionContext,
+                              .base = MapRegisterBase};
+    NTSTATUS status = channel_call(entered.call.machine, by, &ask);
     wdm_leave(&entered);
     return status;
 }
@@ -221,7 +269,7 @@ BOOLEAN wdm_cancel_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Devic
                                    PVOID DmaTransferContext) {
     (void)DeviceObject;
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter) == NULL) {
+    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH) == NULL) {
         return FALSE;
     }
     wdfdma_machine *machine = entered.call.machine;
@@ -249,8 +297,12 @@ static void channel_give_up(wdfdma_machine *machine, adapter *by, bool keeps_reg
         verifier_rule(machine, WDFDMA_RULE_FREED_WHILE_TRANSFERRING, &by->head);
         return;
     }
-    if (by->channel_base != NO_REGISTER && !keeps_registers) {
-        wdm_mappings_end(machine, by, by->channel_base);
+    if (by->channel_base != NO_REGISTER && by->channel_count != 0 && !keeps_registers &&
+        !wdm_registers_are_flushed(machine, by, by->channel_base)) {
+        return;
+    }
+    if (!keeps_registers && by->channel_count != 0) {
+        guard_fill(machine, by->channel_base, by->channel_count);
     }
     by->wdm_owner = NULL;
     by->channel_count = keeps_registers ? 0 : by->channel_count;
@@ -264,7 +316,7 @@ static void channel_give_up(wdfdma_machine *machine, adapter *by, bool keeps_reg
 
 void wdm_free_adapter_channel(PDMA_ADAPTER DmaAdapter) {
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter) != NULL) {
+    if (wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH) != NULL) {
         channel_give_up(entered.call.machine, entered.by, false);
         wdm_leave(&entered);
     }
@@ -272,7 +324,7 @@ void wdm_free_adapter_channel(PDMA_ADAPTER DmaAdapter) {
 
 void wdm_free_adapter_object(PDMA_ADAPTER DmaAdapter, IO_ALLOCATION_ACTION AllocationAction) {
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter) == NULL) {
+    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH) == NULL) {
         return;
     }
     if (AllocationAction != KeepObject) {
@@ -285,7 +337,7 @@ void wdm_free_adapter_object(PDMA_ADAPTER DmaAdapter, IO_ALLOCATION_ACTION Alloc
 void wdm_free_map_registers(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase,
                             ULONG NumberOfMapRegisters) {
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter);
+    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH);
     if (by == NULL) {
         return;
     }
@@ -295,8 +347,10 @@ void wdm_free_map_registers(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase,
     if (!base_from_wdm(machine, MapRegisterBase, &base, &count)) {
         verifier_dma_violation(machine, WDFDMA_RULE_DMA_05, NumberOfMapRegisters,
                                (uint64_t)(uintptr_t)MapRegisterBase, 0, &by->head);
-    } else if (base != NO_REGISTER) {
-        wdm_mappings_end(machine, by, base);
+    } else if (base != NO_REGISTER && wdm_registers_are_flushed(machine, by, base)) {
+        if (pool_get_held(machine, by, base) == NumberOfMapRegisters) {
+            guard_fill(machine, base, count);
+        }
         registers_free(machine, by, base, NumberOfMapRegisters);
     }
     wdm_leave(&entered);
@@ -305,7 +359,7 @@ void wdm_free_map_registers(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase,
 /* A framework transaction's context is known by the transfer that runs under it. */
 NTSTATUS wdm_cancel_mapped_transfer(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferContext) {
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter);
+    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }

@@ -22,6 +22,8 @@ typedef struct wdm_list {
 /* A common buffer given to a driver. */
 typedef struct wdm_buffer {
     common_memory memory;
+    uint8_t *bytes; /* as the driver sees it */
+    uint64_t logical;
     adapter *by;
     ULONG length;
 } wdm_buffer;
@@ -35,6 +37,8 @@ typedef struct wdm_request {
     PVOID context;
     struct wdm_context *transfer; /* NULL: version 2 */
     wdm_list *target;             /* of a list request */
+    struct wdm_request
+        *next_open; /* asked for the channel alone, and its routine has not returned */
     uint32_t granted_base;
     bool granted;
 } wdm_request;
@@ -56,17 +60,51 @@ typedef struct wdm_mapping {
     struct wdm_mapping *next;
     mapping map;
     SCATTER_GATHER_ELEMENT element;
-    uint32_t base;
+    uint64_t start;     /* the virtual address of its first byte */
+    uint32_t base;      /* of the run that it was mapped with */
+    uint32_t registers; /* that it spans */
 } wdm_mapping;
+
+/* What a driver asks to be mapped or flushed: by an address in the first MDL, or by an offset into
+ * the chain. */
+typedef struct wdm_range {
+    PMDL mdl;
+    PVOID base;
+    PVOID address;
+    uint64_t offset;
+    uint64_t length;
+    bool by_address;
+    bool to_device;
+} wdm_range;
+
+/* The IRQL that a routine wants. */
+typedef enum wdm_level {
+    WDM_UP_TO_DISPATCH,
+    WDM_AT_DISPATCH,
+    WDM_AT_PASSIVE
+} wdm_level;
 
 typedef struct wdm_call {
     ddi_call call;
     adapter *by;
 } wdm_call;
 
-/* The adapter that [given] is, on the current machine; NULL, with the machine halted if there is
- * one, when it is none. */
-adapter *wdm_enter(wdm_call *entered, PDMA_ADAPTER given);
+/* wdm_rules.c: each notes what it finds wrong, and returns false or NULL; the machine may go on. */
+/* The adapter that [given] is, on the current machine, at the right IRQL. */
+adapter *wdm_enter(wdm_call *entered, PDMA_ADAPTER given, wdm_level level);
+bool wdm_level_is_right(wdfdma_machine *machine, wdm_level level, const object *concerned);
+bool wdm_count_is_allowed(wdfdma_machine *machine, const adapter *by, uint64_t registers);
+/* [alone]: the device object may have no other such request open. */
+bool wdm_channel_is_allowed(wdfdma_machine *machine, const adapter *by, PDEVICE_OBJECT device,
+                            ULONG registers, bool alone);
+/* True also for a range that runs past a chain of usable MDLs. */
+bool wdm_chain_is_usable(wdfdma_machine *machine, PMDL mdl, uint64_t offset, uint64_t length);
+/* [mdl] is one that mdl_find finds. */
+bool wdm_address_is_inside(wdfdma_machine *machine, const adapter *by, const MDL *mdl,
+                           PVOID address);
+bool wdm_list_address_is_inside(wdfdma_machine *machine, const adapter *by, const MDL *mdl,
+                                PVOID address);
+bool wdm_registers_are_flushed(wdfdma_machine *machine, const adapter *by, uint32_t base);
 static inline void wdm_leave(const wdm_call *entered) {
     ddi_leave(&entered->call);
 }
@@ -85,6 +123,20 @@ void wdm_request_discard(wdfdma_machine *machine, wdm_request *asked);
 /* Where [address] lies in the buffer of [mdl]. */
 uint64_t wdm_get_offset(const MDL *mdl, PVOID address);
 
+/* guard.c: what may not change, and whether it did. */
+enum {
+    GUARD_TAG_BYTES = 8
+};
+/* Fills what a bounced mapping leaves of its first and last register. */
+void guard_pad(wdfdma_machine *machine, const wdm_mapping *made);
+void guard_check_padding(wdfdma_machine *machine, const adapter *by, const wdm_mapping *used);
+/* Fills a run that is about to be freed, if it was bounced through. */
+void guard_fill(wdfdma_machine *machine, uint32_t base, uint32_t count);
+/* Puts tags before and after a common buffer. */
+void guard_tag(uint8_t *bytes, uint64_t length);
+void guard_check_tags(wdfdma_machine *machine, const adapter *by, const uint8_t *bytes,
+                      uint64_t length);
+
 ALLOCATE_ADAPTER_CHANNEL wdm_allocate_adapter_channel;
 ALLOCATE_ADAPTER_CHANNEL_EX wdm_allocate_adapter_channel_ex;
 CANCEL_ADAPTER_CHANNEL wdm_cancel_adapter_channel;
@@ -98,8 +150,15 @@ MAP_TRANSFER wdm_map_transfer;
 MAP_TRANSFER_EX wdm_map_transfer_ex;
 FLUSH_ADAPTER_BUFFERS wdm_flush_adapter_buffers;
 FLUSH_ADAPTER_BUFFERS_EX wdm_flush_adapter_buffers_ex;
+/* The run that [given] names, usable by [by]; NO_REGISTER where that needs none. */
+bool wdm_base_find(wdfdma_machine *machine, const adapter *by, PVOID given, uint32_t *base,
+                   uint32_t *count);
+wdm_range wdm_range_by_address(wdfdma_machine *machine, PMDL mdl, PVOID base, PVOID address,
+                               uint64_t length);
 /* Ends what is mapped on the run at [base], copying nothing. */
 void wdm_mappings_end(wdfdma_machine *machine, adapter *by, uint32_t base);
+/* The same for all of a list of mappings. */
+void wdm_mappings_forget(wdfdma_machine *machine, wdm_mapping *left);
 
 GET_SCATTER_GATHER_LIST wdm_get_scatter_gather_list;
 GET_SCATTER_GATHER_LIST_EX wdm_get_scatter_gather_list_ex;

@@ -15,6 +15,7 @@ typedef struct list_ask {
     ULONG buffer_bytes;
     bool to_device;
     bool synchronous;
+    wdm_level level;
 } list_ask;
 
 static uint64_t list_get_bytes(uint64_t elements) {
@@ -41,6 +42,9 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
     mdl_walk part;
     if (list_find(machine, &asked.list, &part)) {
         list_fill(machine, &asked.list, &part, &target->map, target->list);
+        if (target->map.first_register != NO_REGISTER) {
+            table_put(machine, &hal_of(machine)->wdm_bounced, target->map.first_register, 1);
+        }
         data_free(machine, granted);
         target->base = asked.list.request.base;
         target->count = asked.list.request.count;
@@ -100,12 +104,21 @@ static wdm_request *list_request_create(wdfdma_machine *machine, adapter *by, co
 static NTSTATUS ask_check(wdfdma_machine *machine, const adapter *by, const list_ask *ask,
                           uint64_t *registers) {
     list_request range = {.mdl = ask->mdl, .offset = ask->offset, .length = ask->length};
+    if (ask->length == 0) {
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_21, 0, 0, 0, &by->head);
+    }
     if (ask->length == 0 || (ask->control == NULL && !ask->synchronous)) {
         return STATUS_INVALID_PARAMETER;
+    }
+    if (!wdm_chain_is_usable(machine, ask->mdl, ask->offset, ask->length)) {
+        return STATUS_UNSUCCESSFUL;
     }
     NTSTATUS status = list_get_registers(machine, &range, registers);
     if (!NT_SUCCESS(status)) {
         return status;
+    }
+    if (!wdm_count_is_allowed(machine, by, *registers)) {
+        return STATUS_INSUFFICIENT_RESOURCES;
     }
     if (ask->buffer != NULL) {
         bool taken =
@@ -161,19 +174,19 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
 static NTSTATUS list_call(PDMA_ADAPTER given, list_ask *ask, PVOID current_va,
                           PSCATTER_GATHER_LIST *out) {
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, given);
+    adapter *by = wdm_enter(&entered, given, ask->level);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
     wdfdma_machine *machine = entered.call.machine;
     NTSTATUS status = STATUS_UNSUCCESSFUL;
-    if (ask->mdl == NULL || mdl_find(machine, ask->mdl) == NULL) {
-        mdl_bugcheck(machine);
-    } else {
-        if (current_va != NULL) {
-            ask->offset = wdm_get_offset(ask->mdl, current_va);
-        }
+    bool usable =
+        wdm_chain_is_usable(machine, ask->mdl, 0, 1) &&
+        (current_va == NULL || wdm_list_address_is_inside(machine, by, ask->mdl, current_va));
+    if (usable) {
+        ask->offset = current_va == NULL ? ask->offset : wdm_get_offset(ask->mdl, current_va);
         status = list_ask_for(machine, by, ask, out);
+        status = machine->state.halted ? STATUS_UNSUCCESSFUL : status;
     }
     wdm_leave(&entered);
     return status;
@@ -188,6 +201,7 @@ NTSTATUS wdm_get_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Dev
                     .length = Length,
                     .control = ExecutionRoutine,
                     .context = Context,
+                    .level = WDM_AT_DISPATCH,
                     .to_device = WriteToDevice != FALSE};
     return list_call(DmaAdapter, &ask, CurrentVa, NULL);
 }
@@ -224,6 +238,7 @@ NTSTATUS wdm_build_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT D
                     .context = Context,
                     .buffer = ScatterGatherBuffer,
                     .buffer_bytes = ScatterGatherLength,
+                    .level = WDM_AT_DISPATCH,
                     .to_device = WriteToDevice != FALSE};
     return ScatterGatherBuffer == NULL ? STATUS_INVALID_PARAMETER
                                        : list_call(DmaAdapter, &ask, CurrentVa, NULL);
@@ -261,7 +276,7 @@ void wdm_put_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST S
                                  BOOLEAN WriteToDevice) {
     (void)WriteToDevice;
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter);
+    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH);
     if (by == NULL) {
         return;
     }
@@ -274,6 +289,8 @@ void wdm_put_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST S
                                &by->head);
     } else {
         table_remove(&hal_of(machine)->wdm_lists, key);
+        map_flush(machine, &gone->map, gone->map.length);
+        guard_fill(machine, gone->base, gone->count);
         list_put(machine, by, &gone->map, gone->base, gone->count);
         data_free(machine, gone->list);
         data_free(machine, gone);
@@ -285,7 +302,8 @@ NTSTATUS wdm_calculate_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PV
                                            ULONG Length, PULONG ScatterGatherListSize,
                                            PULONG pNumberOfMapRegisters) {
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter) == NULL) {
+    const adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
+    if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
     wdfdma_machine *machine = entered.call.machine;
@@ -293,6 +311,9 @@ NTSTATUS wdm_calculate_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PV
     NTSTATUS status = ScatterGatherListSize == NULL ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
     if (Mdl != NULL && mdl_find(machine, Mdl) == NULL) {
         mdl_bugcheck(machine);
+        status = STATUS_UNSUCCESSFUL;
+    } else if (Mdl != NULL && CurrentVa != NULL &&
+               !wdm_list_address_is_inside(machine, by, Mdl, CurrentVa)) {
         status = STATUS_UNSUCCESSFUL;
     } else if (Mdl != NULL && NT_SUCCESS(status)) {
         list_request range = {

@@ -1,84 +1,186 @@
-/* MapTransfer(Ex) and FlushAdapterBuffers(Ex) as a WDM driver calls them. */
+/* MapTransfer(Ex) as a WDM driver calls it. */
 #include "wdm_front.h"
 
 uint64_t wdm_get_offset(const MDL *mdl, PVOID address) {
     return (uint64_t)((uintptr_t)address - (uintptr_t)MmGetMdlVirtualAddress(mdl));
 }
 
-/* What a driver asks to be mapped or flushed. */
-typedef struct wdm_range {
-    PMDL mdl;
-    PVOID base;
-    uint64_t offset;
-    uint64_t length;
-    bool to_device;
-} wdm_range;
+/* A mapping that may be made. */
+typedef struct wdm_plan {
+    map_part part;
+    uint64_t start; /* the virtual address of its first byte */
+    uint32_t base;
+    uint32_t count;
+} wdm_plan;
 
-/* The part of the range that its first MDL holds; false, with the machine halted, where there is
- * none. */
-static bool range_begin(wdfdma_machine *machine, const adapter *by, const wdm_range *range,
-                        mdl_walk *part) {
-    if (range->length != 0 &&
-        mdl_walk_begin(machine, part, range->mdl, range->offset, range->length)) {
-        return true;
-    }
-    if (range->mdl == NULL || mdl_find(machine, range->mdl) == NULL) {
-        mdl_bugcheck(machine);
-    } else {
-        verifier_rule(machine, WDFDMA_RULE_LENGTH_PAST_BUFFER, &by->head);
-    }
-    return false;
-}
-
-static bool base_is_usable(wdfdma_machine *machine, const adapter *by, PVOID given, uint32_t *base,
-                           uint32_t *count) {
+bool wdm_base_find(wdfdma_machine *machine, const adapter *by, PVOID given, uint32_t *base,
+                   uint32_t *count) {
     bool known = base_from_wdm(machine, given, base, count);
     if (known && *base != NO_REGISTER) {
         known = pool_get_held(machine, by, *base) != 0;
     }
-    if (known && (*base != NO_REGISTER) == by->needs_registers) {
-        return true;
-    }
-    verifier_rule(machine, WDFDMA_RULE_CANCELLED_RESERVATION_USED, &by->head);
-    return false;
+    return known && (*base != NO_REGISTER) == by->needs_registers;
 }
 
-/* Maps the first element of the range; what was mapped, or NULL. */
-static wdm_mapping *mapping_make(wdfdma_machine *machine, adapter *by, const wdm_range *range) {
-    mdl_walk part;
-    uint32_t base;
-    uint32_t count;
-    if (!base_is_usable(machine, by, range->base, &base, &count) ||
-        !range_begin(machine, by, range, &part)) {
-        return NULL;
+/* How many of [length] bytes the chain lacks, counted from the part on; [in_page]: how many of
+ * them its last page would still hold. */
+static uint64_t chain_get_lack(const wdfdma_machine *machine, const mdl_walk *first,
+                               uint64_t *in_page) {
+    mdl_walk part = *first;
+    const MDL *last = part.at->mdl;
+    uint64_t lack = part.left - part.length;
+    while (lack != 0 && mdl_walk_next(machine, &part)) {
+        last = part.at->mdl;
+        lack = part.left - part.length;
     }
+    uint64_t end = ((uint64_t)last->ByteOffset + last->ByteCount) % PAGE_BYTES;
+    *in_page = end == 0 ? 0 : PAGE_BYTES - end;
+    return lack;
+}
+
+static bool length_is_allowed(wdfdma_machine *machine, const adapter *by, const wdm_range *range,
+                              const mdl_walk *first) {
+    uint64_t in_page;
+    uint64_t lack = chain_get_lack(machine, first, &in_page);
+    if (range->by_address ? lack > in_page : lack != 0) {
+        verifier_dma_violation(
+            machine, range->by_address ? WDFDMA_RULE_DMA_1F_3 : WDFDMA_RULE_DMA_24,
+            range->by_address ? 3 : lack, range->by_address ? (uint64_t)(uintptr_t)range->mdl : 0,
+            range->by_address ? range->length : 0, &by->head);
+        return false;
+    }
+    return true;
+}
+
+/* The part of the range that its first MDL holds. */
+static bool range_begin(wdfdma_machine *machine, const adapter *by, const wdm_range *range,
+                        mdl_walk *part) {
+    if (range->length == 0) {
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_21, 0, 0, 0, &by->head);
+        return false;
+    }
+    if (!wdm_chain_is_usable(machine, range->mdl, range->offset, range->length) ||
+        (range->by_address && !wdm_address_is_inside(machine, by, range->mdl, range->address))) {
+        return false;
+    }
+    if (!mdl_walk_begin(machine, part, range->mdl, range->offset, range->length)) {
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_24, range->length, 0, 0, &by->head);
+        return false;
+    }
+    return length_is_allowed(machine, by, range, part);
+}
+
+/* Nothing of the part is mapped already on this adapter. */
+static bool part_is_unmapped(wdfdma_machine *machine, const adapter *by, uint64_t start,
+                             uint64_t end) {
+    for (const wdm_mapping *at = by->wdm_mappings; at != NULL; at = at->next) {
+        if (at->start < end && start < at->start + at->map.length) {
+            verifier_dma_violation(machine, WDFDMA_RULE_DMA_1D, start, end,
+                                   at->start > start ? at->start : start, &by->head);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Moves a part that bounces behind what bounces through the same run already. */
+static bool registers_place(wdfdma_machine *machine, const adapter *by, wdm_plan *plan) {
+    uint32_t used = 0;
+    if (!map_bounces(by, &plan->part)) {
+        return true;
+    }
+    for (const wdm_mapping *at = by->wdm_mappings; at != NULL; at = at->next) {
+        if (at->base == plan->base && at->map.first_register != NO_REGISTER) {
+            uint32_t end = at->map.first_register + at->registers - plan->base;
+            used = end > used ? end : used;
+        }
+    }
+    uint64_t in_page = plan->start % PAGE_BYTES;
+    uint64_t needed = pages_spanned(in_page, plan->part.length);
+    if (used != 0 && needed > plan->count - used) {
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_00_2, 2, needed, plan->count - used,
+                               &by->head);
+        return false;
+    }
+    plan->part.base += used;
+    plan->part.registers -= used;
+    return true;
+}
+
+static bool bytes_are_allowed(wdfdma_machine *machine, const adapter *by, const wdm_plan *plan) {
+    uint64_t room = plan->count * (uint64_t)PAGE_BYTES - plan->start % PAGE_BYTES;
+    uint64_t most = by->map_registers * (uint64_t)PAGE_BYTES;
+    uint64_t mapped = plan->part.length < room ? plan->part.length : room;
+    for (const wdm_mapping *at = by->wdm_mappings; at != NULL; at = at->next) {
+        mapped += at->map.length;
+    }
+    if (by->needs_registers && mapped > most) {
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_0D, mapped, most, 0, &by->head);
+        return false;
+    }
+    return true;
+}
+
+/* What mapping the first element of the range would take; false where it may not be mapped. */
+static bool mapping_plan(wdfdma_machine *machine, const adapter *by, const wdm_range *range,
+                         wdm_plan *plan) {
+    mdl_walk part;
+    if (!wdm_base_find(machine, by, range->base, &plan->base, &plan->count)) {
+        verifier_rule(machine, WDFDMA_RULE_CANCELLED_RESERVATION_USED, &by->head);
+        return false;
+    }
+    if (!range_begin(machine, by, range, &part)) {
+        return false;
+    }
+    plan->start = (uint64_t)(uintptr_t)MmGetMdlVirtualAddress(part.at->mdl) + part.offset;
+    plan->part =
+        (map_part){part.at, part.offset, part.length, plan->base, plan->count, range->to_device};
+    return part_is_unmapped(machine, by, plan->start, plan->start + part.length) &&
+           registers_place(machine, by, plan) && bytes_are_allowed(machine, by, plan);
+}
+
+static wdm_mapping *mapping_make(wdfdma_machine *machine, adapter *by, const wdm_plan *plan) {
     wdm_mapping *made = data_allocate(machine, sizeof *made, NULL);
     if (made == NULL) {
         return NULL;
     }
-    made->base = base;
-    const map_part asked = {part.at, part.offset, part.length, base, count, range->to_device};
-    map_transfer(machine, by, &asked, &made->map, &made->element);
+    map_transfer(machine, by, &plan->part, &made->map, &made->element);
+    made->base = plan->base;
+    made->start = plan->start;
+    made->registers = (uint32_t)pages_spanned(plan->start, made->map.length);
+    guard_pad(machine, made);
     made->next = by->wdm_mappings;
     by->wdm_mappings = made;
     return made;
+}
+
+wdm_range wdm_range_by_address(wdfdma_machine *machine, PMDL mdl, PVOID base, PVOID address,
+                               uint64_t length) {
+    wdm_range range = {
+        .mdl = mdl, .base = base, .address = address, .length = length, .by_address = true};
+    if (mdl != NULL && mdl_find(machine, mdl) != NULL) {
+        range.offset = wdm_get_offset(mdl, address);
+        /* Out of the MDL, and noted as that: the walk must not go looking for it in the chain. */
+        range.offset = range.offset < mdl->ByteCount ? range.offset : 0;
+    }
+    return range;
 }
 
 PHYSICAL_ADDRESS wdm_map_transfer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
                                   PVOID CurrentVa, PULONG Length, BOOLEAN WriteToDevice) {
     PHYSICAL_ADDRESS address = {.QuadPart = 0};
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter);
+    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
     if (by == NULL) {
         return address;
     }
     wdfdma_machine *machine = entered.call.machine;
-    wdm_range range = {Mdl, MapRegisterBase, 0, Length == NULL ? 0 : *Length,
-                       WriteToDevice != FALSE};
-    if (Mdl != NULL && mdl_find(machine, Mdl) != NULL) {
-        range.offset = wdm_get_offset(Mdl, CurrentVa);
-    }
-    const wdm_mapping *made = mapping_make(machine, by, &range);
+    wdm_range range = wdm_range_by_address(machine, Mdl, MapRegisterBase, CurrentVa,
+                                           Length == NULL ? 0 : *Length);
+    range.to_device = WriteToDevice != FALSE;
+    wdm_plan plan;
+    const wdm_mapping *made =
+        mapping_plan(machine, by, &range, &plan) ? mapping_make(machine, by, &plan) : NULL;
     if (Length != NULL) {
         *Length = made == NULL ? 0 : (ULONG)made->map.length;
     }
@@ -90,29 +192,29 @@ PHYSICAL_ADDRESS wdm_map_transfer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
 }
 
 static NTSTATUS map_ex(wdfdma_machine *machine, adapter *by, const wdm_range *range,
-                       wdm_context *transfer, PSCATTER_GATHER_LIST out, PULONG length) {
+                       wdm_context *transfer, wdm_mapping **out) {
+    wdm_plan plan;
     if (!by->master && (by->channel == NULL || transfer == NULL)) {
         verifier_rule(machine, WDFDMA_RULE_CHANNEL_NOT_OWNED, &by->head);
         return STATUS_UNSUCCESSFUL;
     }
-    if (!by->master && by->controller != NULL) {
+    bool runs = !by->master && by->controller != NULL;
+    if (transfer != NULL && transfer->transfer.cancelled && !runs) {
+        return STATUS_CANCELLED;
+    }
+    if (!mapping_plan(machine, by, range, &plan)) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    if (runs) {
         verifier_rule(machine, WDFDMA_RULE_MAPPED_TWICE, &by->head);
         return STATUS_UNSUCCESSFUL;
     }
-    if (transfer != NULL && transfer->transfer.cancelled) {
-        *length = 0;
-        return STATUS_CANCELLED;
+    *out = mapping_make(machine, by, &plan);
+    if (*out == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
     }
-    wdm_mapping *made = mapping_make(machine, by, range);
-    if (made == NULL) {
-        return machine->state.halted ? STATUS_UNSUCCESSFUL : STATUS_INSUFFICIENT_RESOURCES;
-    }
-    out->NumberOfElements = 1;
-    out->Reserved = 0;
-    out->Elements[0] = made->element;
-    *length = (ULONG)made->map.length;
     if (!by->master) {
-        transfer_start(by, &transfer->transfer, made->map.length);
+        transfer_start(by, &transfer->transfer, (*out)->map.length);
     }
     return STATUS_SUCCESS;
 }
@@ -125,112 +227,35 @@ NTSTATUS wdm_map_transfer_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegiste
                              PVOID CompletionContext) {
     (void)DeviceOffset;
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter);
+    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
     NTSTATUS status = STATUS_INVALID_PARAMETER;
     ULONG smallest = sizeof(SCATTER_GATHER_LIST) + sizeof(SCATTER_GATHER_ELEMENT);
     if (Length != NULL && ScatterGatherBuffer != NULL && ScatterGatherBufferLength >= smallest) {
-        const wdm_range range = {Mdl, MapRegisterBase, Offset, *Length, WriteToDevice != FALSE};
+        const wdm_range range = {.mdl = Mdl,
+                                 .base = MapRegisterBase,
+                                 .offset = Offset,
+                                 .length = *Length,
+                                 .to_device = WriteToDevice != FALSE};
         wdm_context *transfer = by->wdm_owner == NULL ? NULL : by->wdm_owner->transfer;
-        if (transfer != NULL) {
+        wdm_mapping *made = NULL;
+        status = map_ex(entered.call.machine, by, &range, transfer, &made);
+        *Length = status == STATUS_CANCELLED ? 0 : *Length;
+        if (made != NULL) {
+            *Length = (ULONG)made->map.length;
+            ScatterGatherBuffer->NumberOfElements = 1;
+            ScatterGatherBuffer->Reserved = 0;
+            ScatterGatherBuffer->Elements[0] = made->element;
+        }
+        if (made != NULL && transfer != NULL) {
             transfer->routine = DmaCompletionRoutine;
             transfer->routine_context = CompletionContext;
             transfer->device = by->wdm_owner->device;
             transfer->by = by;
         }
-        status = map_ex(entered.call.machine, by, &range, transfer, ScatterGatherBuffer, Length);
     }
     wdm_leave(&entered);
     return status;
-}
-
-/* Copies out [begin, end) of the MDL where [used] covers it, then ends [used]. */
-static void mapping_flush(wdfdma_machine *machine, wdm_mapping *used, uint64_t begin,
-                          uint64_t end) {
-    mapping part = used->map;
-    uint64_t skipped = begin > part.offset ? begin - part.offset : 0;
-    uint64_t last = end < part.offset + part.length ? end : part.offset + part.length;
-    if (part.device_writes && part.first_register != NO_REGISTER && part.offset + skipped < last) {
-        uint32_t in_page = mdl_page_offset(part.mdl, part.offset);
-        uint32_t passed = (uint32_t)((in_page + skipped) / PAGE_BYTES);
-        part.first_register += passed;
-        part.register_count -= passed;
-        part.offset += skipped;
-        bounce_copy(machine, &part, last - part.offset, false);
-    }
-    mapping_end(machine, &used->map);
-}
-
-static void mappings_flush(wdfdma_machine *machine, adapter *by, const wdm_range *range) {
-    mdl_walk part;
-    uint32_t base;
-    uint32_t count;
-    if (!base_is_usable(machine, by, range->base, &base, &count) ||
-        !range_begin(machine, by, range, &part)) {
-        return;
-    }
-    uint64_t end = part.offset + part.left;
-    wdm_mapping **link = &by->wdm_mappings;
-    while (*link != NULL) {
-        wdm_mapping *at = *link;
-        bool meets = at->base == base && at->map.mdl == part.at->mdl && at->map.offset < end &&
-                     at->map.offset + at->map.length > part.offset;
-        if (meets) {
-            mapping_flush(machine, at, part.offset, end);
-            *link = at->next;
-            data_free(machine, at);
-        } else {
-            link = &at->next;
-        }
-    }
-}
-
-void wdm_mappings_end(wdfdma_machine *machine, adapter *by, uint32_t base) {
-    wdm_mapping **link = &by->wdm_mappings;
-    while (*link != NULL) {
-        wdm_mapping *at = *link;
-        if (at->base == base) {
-            mapping_end(machine, &at->map);
-            *link = at->next;
-            data_free(machine, at);
-        } else {
-            link = &at->next;
-        }
-    }
-}
-
-BOOLEAN wdm_flush_adapter_buffers(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
-                                  PVOID CurrentVa, ULONG Length, BOOLEAN WriteToDevice) {
-    wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter);
-    if (by == NULL) {
-        return FALSE;
-    }
-    wdfdma_machine *machine = entered.call.machine;
-    wdm_range range = {Mdl, MapRegisterBase, 0, Length, WriteToDevice != FALSE};
-    if (Mdl != NULL && mdl_find(machine, Mdl) != NULL) {
-        range.offset = wdm_get_offset(Mdl, CurrentVa);
-    }
-    mappings_flush(machine, by, &range);
-    wdm_leave(&entered);
-    return !machine->state.halted;
-}
-
-NTSTATUS wdm_flush_adapter_buffers_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
-                                      ULONGLONG Offset, ULONG Length, BOOLEAN WriteToDevice) {
-    wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter);
-    if (by == NULL) {
-        return STATUS_UNSUCCESSFUL;
-    }
-    wdfdma_machine *machine = entered.call.machine;
-    const wdm_range range = {Mdl, MapRegisterBase, Offset, Length, WriteToDevice != FALSE};
-    mappings_flush(machine, by, &range);
-    if (by->wdm_owner != NULL && by->wdm_owner->transfer != NULL && !machine->state.halted) {
-        transfer_flush(&by->wdm_owner->transfer->transfer);
-    }
-    wdm_leave(&entered);
-    return machine->state.halted ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
 }
