@@ -1,4 +1,4 @@
-"""The command line: `wdfdma run FILE...`, `wdfdma dump SCENARIO`, `wdfdma explain WHAT`.
+"""The command line: `wdfdma run FILE...`, `wdfdma dump SCENARIO`, `wdfdma faults SCENARIO...`, `wdfdma explain WHAT`.
 
 It ends with 0 (all well, all match), 1 (a difference), 2 (bad input), 3 (an error of ours), 130 (interrupted).
 """
@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,6 +28,9 @@ from wdfdma.report import (
 )
 from wdfdma.run import compare, execute_scenario
 from wdfdma.scenario import Scenario
+
+if TYPE_CHECKING:
+    from wdfdma.faults import FaultSweep
 
 MATCH, DIFFERENCE, BAD_INPUT, OUR_ERROR, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -179,6 +182,46 @@ def _print_outcomes(outcomes: list[Outcome], check: bool, *, to_stderr: bool) ->
     click.echo(make_summary(outcomes, check), err=to_stderr)
     if len(outcomes) == 1 and not check and outcomes[0].run.violations:
         click.echo(show_violations(outcomes[0]), err=to_stderr)
+
+
+@cli.command()
+@click.argument("files", metavar="SCENARIO...", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def faults(files: tuple[str, ...], as_json: bool) -> int:
+    """Run each SCENARIO once for every fault that it could meet, and table what each led to.
+
+    A fault is a call that fails as its documentation says it may, or registers, an adapter or memory that are not to be
+    had. Ends with 1 if any run ended in an error of wdfdma's own.
+    """
+    from wdfdma.faults import sweep_faults
+
+    try:
+        sweeps = [sweep_faults(scenario, _show_progress) for _, scenario in _load(files)]
+        _print_sweeps(sweeps, as_json)
+    except ScenarioError as error:
+        return _refuse(error.lines, as_json)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return MATCH
+    except OSError as error:
+        name = error.filename or type(error).__name__
+        return _refuse([f"{name}: {error.strerror or error}"], as_json)
+    return DIFFERENCE if any(sweep.has_error for sweep in sweeps) else MATCH
+
+
+def _print_sweeps(sweeps: "list[FaultSweep]", as_json: bool) -> None:
+    from wdfdma.fault_report import make_entry, make_table
+
+    if as_json:
+        entries = [make_entry(sweep) for sweep in sweeps]
+        click.echo(dump_json({"version": VERSION, "scenarios": entries}, indent=1))
+        return
+    from rich.console import Console
+
+    # What goes into a file is not cut to the width of a screen.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    for sweep in sweeps:
+        console.print(make_table(sweep))
 
 
 def _refuse(lines: list[str], as_json: bool) -> int:

@@ -1,4 +1,4 @@
-"""What a machine says of the verifier's rules."""
+"""What a machine says of the verifier's rules, and its plan of faults."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from wdfdma._core import Core
 from wdfdma._native import lib
 from wdfdma.enums import Rule, RuleMode
+from wdfdma.fault_plan import FaultPlan
 from wdfdma.rules import Violation, read_violations, set_mode
 from wdfdma.status import Status
 
 
 class MachineRules:
-    """The part of a `Machine` that is about rules."""
+    """The part of a `Machine` that is about rules and faults."""
 
     __slots__ = ()
     _core: Core
@@ -79,3 +80,8 @@ class MachineRules:
             if not self._core.halted:
                 for rule, earlier in zip(chosen, before, strict=True):
                     self.set_rule(rule, earlier)
+
+    @property
+    def faults(self) -> FaultPlan:
+        """The faults that are to be injected."""
+        return FaultPlan(self._core)

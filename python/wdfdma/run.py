@@ -9,6 +9,7 @@ from typing import Any
 from wdfdma._native import NULL, ffi, lib
 from wdfdma.enums import BugCheckCode
 from wdfdma.errors import CheckError
+from wdfdma.fault_plan import plan_faults
 from wdfdma.operations import ProgramRule
 from wdfdma.problems import Problem, ScenarioError, show
 from wdfdma.program import compile_scenario, find_place
@@ -18,6 +19,7 @@ from wdfdma.scenario import Scenario
 from wdfdma.status import Status
 
 _ALL_STEPS = 2**64 - 1
+_NEVER = 2**64 - 1  # an allocation that does not come
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,8 @@ def check_scenario(scenario: Scenario) -> tuple[bytes, Any]:
     return program, result
 
 
-@contextmanager
-def run_program(
-    scenario: Scenario, program: bytes, result: Any, steps: int = _ALL_STEPS
-) -> Iterator[Any]:
-    """The machine of C's that a scenario ran on, so far as [steps] go; raises what ends a program that is none."""
+def make_machine(scenario: Scenario, program: bytes) -> Any:
+    """A machine of C's with the settings and the faults of a scenario, to be destroyed by the caller."""
     config = ffi.new("wdfdma_machine_config *")
     lib.wdfdma_machine_config_init(config)
     lib.wdfdma_program_get_config(program, len(program), config)
@@ -97,6 +96,31 @@ def run_program(
     out = ffi.new("wdfdma_machine **")
     Status(lib.wdfdma_machine_create(config, out)).check("wdfdma_machine_create")
     machine = out[0]
+    allocation = plan_faults(machine, scenario.faults)
+    if allocation:
+        before = _count_set_up(scenario, program)
+        lib.wdfdma_machine_fail_allocation(machine, before + allocation)
+    return machine
+
+
+def _count_set_up(scenario: Scenario, program: bytes) -> int:
+    """How many allocations are made before the first step."""
+    without = [fault for fault in scenario.faults if fault.allocation is None]
+    machine = make_machine(scenario.model_copy(update={"faults": without}), program)
+    try:
+        lib.wdfdma_machine_fail_allocation(machine, _NEVER)
+        lib.wdfdma_program_run(machine, program, len(program), 0, NULL)
+        return int(_NEVER - lib.wdfdma_machine_get_fail_allocation(machine))
+    finally:
+        lib.wdfdma_machine_destroy(machine)
+
+
+@contextmanager
+def run_program(
+    scenario: Scenario, program: bytes, result: Any, steps: int = _ALL_STEPS
+) -> Iterator[Any]:
+    """The machine of C's that a scenario ran on, so far as [steps] go; raises what ends a program that is none."""
+    machine = make_machine(scenario, program)
     try:
         if not lib.wdfdma_program_run(machine, program, len(program), steps, result):
             raise _explain(scenario, result)

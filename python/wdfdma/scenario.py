@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model
 
 from wdfdma.enums import Direction, Event, Profile
+from wdfdma.fault_plan import FAULT_STATUSES
 from wdfdma.operations import OPERATIONS, Operand, OperandKind
 from wdfdma.problems import Problem, ScenarioError, list_problems, show
 
@@ -15,6 +16,7 @@ _NOT_GIVEN = -1
 
 _Registers = Annotated[int, Field(ge=0, le=_LARGEST_POOL)]
 _Length = Annotated[int, Field(ge=0, le=_LARGEST_LENGTH)]
+_Place = Annotated[int, Field(ge=1, le=2**32 - 1)]  # counted from 1
 
 if TYPE_CHECKING:
     ProfileName = str
@@ -59,6 +61,17 @@ class BufferPart(_Model):
     offset: Annotated[int, Field(ge=0, le=4095)] = 0
     length: Annotated[int, Field(ge=1, le=_LARGEST_LENGTH)]
     pfns: list[Annotated[int, Field(ge=0)]]
+
+
+class Fault(_Model):
+    """A fault to be injected: one call of an op, or one of what lies below the calls."""
+
+    op: str | None = None
+    nth: _Place | None = None
+    status: str | None = None
+    register_grant: _Place | None = None
+    allocation: _Place | None = None
+    adapter: _Place | None = None
 
 
 def _make_field(operand: Operand) -> Any:
@@ -107,6 +120,7 @@ class Scenario(_Model):
     enablers: list[Enabler]
     buffers: list[Annotated[list[BufferPart], Field(min_length=1)]]
     steps: list[Step]
+    faults: list[Fault] = []
     log: list[Any] | None = None
     undefined: str | None = None
 
@@ -130,7 +144,7 @@ class Scenario(_Model):
             scenario = cls.model_validate(source)
         except ValidationError as error:
             raise ScenarioError(list_problems(error), where) from None
-        problems = _check_pages(scenario) + _check_log(scenario)
+        problems = _check_pages(scenario) + _check_faults(scenario) + _check_log(scenario)
         if problems:
             raise ScenarioError(problems, where)
         scenario._where = where
@@ -151,6 +165,45 @@ class Scenario(_Model):
         from wdfdma.files import read_values
 
         return [cls.parse(value, where) for where, value in read_values(Path(path))]
+
+
+def _check_faults(scenario: Scenario) -> list[Problem]:
+    """Each fault has one form, and a status that its op documents; memory fails once."""
+    problems = []
+    for index, fault in enumerate(scenario.faults):
+        problem = _find_fault_problem(fault)
+        if problem is not None:
+            place = f"faults[{index}].{problem.place}" if problem.place else f"faults[{index}]"
+            problems.append(Problem(place, problem.message))
+    allocations = [at for at, fault in enumerate(scenario.faults) if fault.allocation is not None]
+    problems += [
+        Problem(f"faults[{at}].allocation", "memory can fail once only") for at in allocations[1:]
+    ]
+    return problems
+
+
+def _find_fault_problem(fault: Fault) -> Problem | None:
+    below = [
+        name
+        for name in ("register_grant", "allocation", "adapter")
+        if getattr(fault, name) is not None
+    ]
+    of_call = [name for name in ("op", "nth", "status") if getattr(fault, name) is not None]
+    if len(below) + bool(of_call) != 1:
+        forms = "op, nth and status, or register_grant, allocation or adapter"
+        return Problem("", f"is not one of: {forms}")
+    if below:
+        return None
+    for name in ("op", "nth", "status"):
+        if name not in of_call:
+            return Problem(name, "is missing")
+    statuses = FAULT_STATUSES.get(str(fault.op), ())
+    if not statuses:
+        return Problem("op", f"{show(fault.op)} is no call that can be made to fail")
+    names = [status.name for status in statuses]
+    if fault.status not in names:
+        return Problem("status", f"{show(fault.status)} is not {' or '.join(names)}")
+    return None
 
 
 def _check_log(scenario: Scenario) -> list[Problem]:

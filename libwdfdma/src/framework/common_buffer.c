@@ -43,7 +43,7 @@ static NTSTATUS buffer_fill(wdfdma_machine *machine, enabler *of, const buffer_a
 static NTSTATUS buffer_create(wdfdma_machine *machine, enabler *of, const buffer_ask *ask,
                               WDFCOMMONBUFFER *out) {
     NTSTATUS status = arguments_check(machine, ask);
-    if (!NT_SUCCESS(status)) {
+    if (!NT_SUCCESS(status) || fault_hits_call(machine, 0, &status)) {
         return status;
     }
     fx_object *made = NULL;

@@ -120,6 +120,9 @@ static NTSTATUS enabler_create(wdfdma_machine *machine, device *parent,
         attributes->ParentObject != fx_get_handle(&parent->base)) {
         return STATUS_WDF_PARENT_ASSIGNMENT_NOT_ALLOWED;
     }
+    if (fault_hits_call(machine, version == 3 ? FAULT_TRAIT_VERSION_3 : 0, &status)) {
+        return status;
+    }
     fx_object *made = NULL;
     status = fx_create(machine, WDFDMA_OBJECT_ENABLER, sizeof(enabler), &parent->base, attributes,
                        &made);
@@ -183,6 +186,10 @@ static NTSTATUS system_profile_configure(wdfdma_machine *machine, enabler *of,
     if (of->adapters[direction] != NULL) {
         verifier_break(machine);
         return STATUS_INVALID_PARAMETER;
+    }
+    NTSTATUS status;
+    if (fault_hits_call(machine, 0, &status)) {
+        return status;
     }
     adapter *made = adapter_of_profile(machine, of);
     if (made == NULL) {

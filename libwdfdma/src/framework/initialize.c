@@ -135,7 +135,10 @@ NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item,
         transaction_refuse(machine, item);
         return STATUS_UNSUCCESSFUL;
     }
-    NTSTATUS status = transaction_prepare(machine, item, range);
+    NTSTATUS status;
+    if (!fault_hits_call(machine, transaction_get_traits(item), &status)) {
+        status = transaction_prepare(machine, item, range);
+    }
     if (UNLIKELY(machine->state.halted)) {
         return STATUS_UNSUCCESSFUL;
     }

@@ -107,16 +107,36 @@ static uint32_t registers_of_transfer(const transaction *item) {
     return (uint32_t)pages_spanned(start, item->fragment);
 }
 
+/* True where an injected fault makes the start fail: busy is found before the fragment is chosen,
+ * everything else after it. With registers reserved nothing can fail. */
+static bool start_is_failed(wdfdma_machine *machine, transaction *item, NTSTATUS *status) {
+    bool may_fail = item->fragment == 0 && item->reserved == 0;
+    if (!may_fail || !fault_hits_call(machine, transaction_get_traits(item), status)) {
+        return false;
+    }
+    if (*status == STATUS_WDF_BUSY) {
+        verifier_break(machine);
+    } else {
+        item->fragment =
+            item->remaining < item->maximum_fragment ? item->remaining : item->maximum_fragment;
+    }
+    return true;
+}
+
 NTSTATUS packet_start(wdfdma_machine *machine, transaction *item) {
+    NTSTATUS status;
     if (UNLIKELY(!transaction_has_buffer(item))) {
         verifier_rule(machine, WDFDMA_RULE_NO_ADAPTER, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
+    if (is_version_2_packet(item) && item->enabler->device->dma_busy) {
+        verifier_break(machine);
+        return STATUS_WDF_BUSY;
+    }
+    if (start_is_failed(machine, item, &status)) {
+        return status;
+    }
     if (is_version_2_packet(item)) {
-        if (item->enabler->device->dma_busy) {
-            verifier_break(machine);
-            return STATUS_WDF_BUSY;
-        }
         item->enabler->device->dma_busy = true;
     }
     if (UNLIKELY(item->fragment != 0)) {

@@ -131,7 +131,7 @@ static NTSTATUS mdl_retrieve(WDFREQUEST handle, bool input, PMDL *out) {
         status = STATUS_INVALID_DEVICE_REQUEST;
     } else if (mdl == NULL || length == 0) {
         status = STATUS_BUFFER_TOO_SMALL;
-    } else {
+    } else if (!fault_hits_call(call.machine, 0, &status)) {
         *out = mdl;
     }
     ddi_leave(&call);

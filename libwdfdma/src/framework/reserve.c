@@ -90,8 +90,11 @@ static NTSTATUS reservation_make(wdfdma_machine *machine, transaction *item,
         system_context_initialize(machine, item);
     }
     item->state = WDFDMA_STATE_RESERVED;
-    return machine->state.halted ? STATUS_UNSUCCESSFUL
-                                 : packet_allocate(machine, item, item->reserved);
+    if (machine->state.halted) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    return fault_hits_call(machine, 0, &status) ? status
+                                                : packet_allocate(machine, item, item->reserved);
 }
 
 NTSTATUS WdfDmaTransactionAllocateResources(WDFDMATRANSACTION DmaTransaction,

@@ -337,13 +337,26 @@ static NTSTATUS list_request_make(wdfdma_machine *machine, transaction *item) {
     return status;
 }
 
+/* True where an injected fault makes the stage fail: too many fragments are found before the fragment
+ * is cut to what the registers carry. */
+static bool stage_is_failed(wdfdma_machine *machine, transaction *item, NTSTATUS *status) {
+    if (!fault_hits_call(machine, transaction_get_traits(item), status)) {
+        return false;
+    }
+    if (*status == STATUS_WDF_TOO_FRAGMENTED) {
+        item->fragment =
+            item->remaining < item->maximum_fragment ? item->remaining : item->maximum_fragment;
+    }
+    return true;
+}
+
 HOT_PATH NTSTATUS gather_stage(wdfdma_machine *machine, transaction *item) {
     if (UNLIKELY(item->adapter == NULL)) {
         verifier_rule(machine, WDFDMA_RULE_NO_ADAPTER, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
     NTSTATUS status = fragment_choose(machine, item);
-    if (!NT_SUCCESS(status)) {
+    if (!NT_SUCCESS(status) || stage_is_failed(machine, item, &status)) {
         return status;
     }
     status = list_request_make(machine, item);

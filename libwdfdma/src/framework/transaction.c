@@ -124,6 +124,9 @@ static NTSTATUS transaction_create(wdfdma_machine *machine, enabler *of,
             return STATUS_INVALID_DEVICE_REQUEST;
         }
     }
+    if (fault_hits_call(machine, 0, &status)) {
+        return status;
+    }
     status = fx_create(machine, WDFDMA_OBJECT_TRANSACTION, sizeof(transaction), parent, attributes,
                        &made);
     if (!NT_SUCCESS(status)) {

@@ -26,7 +26,7 @@ static uint32_t registers_granted(const wdfdma_machine *machine, uint64_t maximu
 adapter *adapter_create(wdfdma_machine *machine, const DEVICE_DESCRIPTION *description) {
     uint32_t granted = registers_granted(machine, description->MaximumLength);
     uint32_t width = description_get_width(description);
-    if (granted < 2 || width < 12 || width > 64) {
+    if (granted < 2 || width < 12 || width > 64 || fault_hits(machine, WDFDMA_FAULT_ADAPTER)) {
         return NULL;
     }
     adapter *made = (adapter *)object_create(machine, WDFDMA_OBJECT_ADAPTER, sizeof *made);

@@ -72,7 +72,15 @@ static bool request_take(wdfdma_machine *machine, hal_request *request) {
         request->base = NO_REGISTER;
         return true;
     }
-    return hal_of(machine)->pool.queue.first == NULL && request_take_run(machine, request);
+    pool *of = &hal_of(machine)->pool;
+    if (of->queue.first != NULL) {
+        return false;
+    }
+    if (fault_hits(machine, WDFDMA_FAULT_GRANT)) {
+        of->denied = request;
+        return false;
+    }
+    return request_take_run(machine, request);
 }
 
 static void channel_own(hal_request *request) {
@@ -152,6 +160,7 @@ NO_INLINE static void pool_drain(wdfdma_machine *machine) {
         return;
     }
     of->draining = true;
+    of->denied = NULL;
     while (of->queue.first != NULL && !machine->state.halted) {
         hal_request *request = of->queue.first;
         if (!request_take_run(machine, request)) {
@@ -279,14 +288,14 @@ static bool adapter_check(const wdfdma_machine *machine, const adapter *by,
                                 by->waiting);
 }
 
-/* At rest, the head of the pool's queue finds no run; in a drain, or on a halted machine, it may
- * not have been asked yet. */
+/* At rest, the head of the pool's queue finds no run, or a fault denied it one; in a drain, or on a
+ * halted machine, it may not have been asked yet. */
 static bool head_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
     const pool *of = &hal_of(machine)->pool;
     uint32_t longest = 0;
     uint32_t run = 0;
-    if (of->queue.first == NULL || of->draining || machine->state.depth != 0 ||
-        machine->state.halted) {
+    if (of->queue.first == NULL || of->queue.first == of->denied || of->draining ||
+        machine->state.depth != 0 || machine->state.halted) {
         return true;
     }
     for (uint32_t index = 0; index < machine->config.map_registers; index++) {

@@ -9,6 +9,7 @@
 #define WDFDMA_HAL_H
 
 #include "machine/machine.h"
+#include "verifier/faults.h"
 #include "verifier/verifier.h"
 
 enum {
@@ -118,6 +119,7 @@ typedef struct pool {
     uint32_t low_word;   /* every word below it is full */
     uint32_t stale_word; /* the one word whose nodes may be out of date */
     request_queue queue;
+    const hal_request *denied; /* a fault made it wait, whatever is free; until the next drain */
     bool draining;
 } pool;
 

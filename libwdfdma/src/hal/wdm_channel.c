@@ -158,8 +158,10 @@ static IO_ALLOCATION_ACTION channel_is_granted(wdfdma_machine *machine, hal_requ
 
 static NTSTATUS channel_ask(wdfdma_machine *machine, wdm_request *asked, bool synchronous) {
     asked->list.request.routine = channel_is_granted;
-    NTSTATUS status =
-        channel_allocate(machine, &asked->list.request, channel_is_granted, synchronous);
+    NTSTATUS status;
+    if (!fault_hits_call(machine, 0, &status)) {
+        status = channel_allocate(machine, &asked->list.request, channel_is_granted, synchronous);
+    }
     if (!NT_SUCCESS(status)) {
         request_close(machine, asked);
         request_forget(asked);

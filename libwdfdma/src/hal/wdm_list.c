@@ -158,7 +158,9 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
     asked->list.request.count = (uint32_t)registers;
     asked->list.request.base = NO_REGISTER;
     asked->list.request.routine = list_is_granted;
-    status = channel_allocate(machine, &asked->list.request, list_is_granted, ask->synchronous);
+    if (!fault_hits_call(machine, 0, &status)) {
+        status = channel_allocate(machine, &asked->list.request, list_is_granted, ask->synchronous);
+    }
     if (!NT_SUCCESS(status)) {
         if (transfer != NULL) {
             transfer->waiting = transfer->waiting == asked ? NULL : transfer->waiting;

@@ -55,7 +55,7 @@ NTSTATUS wdfdma_log_configure(wdfdma_machine *machine, uint64_t records) {
         part->used_bytes = 0;
     }
     machine->log = (log_state){.capacity = records};
-    machine->attention &= ATTENTION_HALTED;
+    machine->attention &= ~(uint32_t)ATTENTION_LOG;
     machine->attention |= records != 0 ? ATTENTION_LOG : 0;
     return STATUS_SUCCESS;
 }

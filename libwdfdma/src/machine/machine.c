@@ -87,6 +87,10 @@ NTSTATUS wdfdma_machine_fail_allocation(wdfdma_machine *machine, uint64_t n) {
     return STATUS_SUCCESS;
 }
 
+uint64_t wdfdma_machine_get_fail_allocation(const wdfdma_machine *machine) {
+    return machine == NULL ? 0 : machine->fail_countdown;
+}
+
 NTSTATUS wdfdma_machine_advance(wdfdma_machine *machine, uint64_t nanoseconds) {
     if (machine == NULL || nanoseconds > UINT64_MAX - machine->state.time_ns) {
         return STATUS_INVALID_PARAMETER;

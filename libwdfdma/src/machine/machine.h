@@ -127,9 +127,17 @@ typedef struct violation_list {
     uint64_t lost;
 } violation_list;
 
+/* The faults to be injected. */
+typedef struct fault_plan {
+    wdfdma_fault *faults;
+    uint32_t count;
+    uint32_t capacity;
+} fault_plan;
+
 enum {
     ATTENTION_HALTED = 1,
-    ATTENTION_LOG = 2
+    ATTENTION_LOG = 2,
+    ATTENTION_FAULTS = 4 /* there is a plan, which every call asks on its full way */
 };
 
 struct wdfdma_machine {
@@ -149,6 +157,7 @@ struct wdfdma_machine {
     bool label_given;
     uint8_t rule_modes[WDFDMA_RULE_COUNT]; /* wdfdma_rule_mode */
     violation_list violations;
+    fault_plan faults;
     /* the callbacks in progress, each at its depth modulo the length */
     wdfdma_violation_frame callbacks[2 * WDFDMA_VIOLATION_FRAMES];
     wdfdma_bugcheck bugcheck;

@@ -1,0 +1,204 @@
+/* The plan of faults: what each DDI may fail with, what is counted, what is hit.
+ *
+ * The plan lies in the machine, so that a restore takes it back too. While there is one, a bit of
+ * the machine's attention is set, which sends every call the full way; without one, nothing here
+ * is reached. */
+#include "faults.h"
+
+#include <string.h>
+
+enum {
+    STATUSES_MOST = 4,
+    FEWEST = 8,
+    MOST = 1 << 16
+};
+
+/* What an op may fail with, from its page of the driver documentation and from
+ * docs/spec/framework.md, but for what tells of a mistake in its arguments alone. [needs]: any of
+ * these traits; 0: none is needed. */
+typedef struct fault_op {
+    NTSTATUS statuses[STATUSES_MOST];
+    uint8_t needs[STATUSES_MOST];
+    uint32_t count;
+} fault_op;
+
+#define INITIALIZE_FAULTS \
+    {.statuses = {STATUS_INSUFFICIENT_RESOURCES, STATUS_WDF_TOO_FRAGMENTED, \
+                  STATUS_WDF_NOT_ENOUGH_MAP_REGISTERS, STATUS_WDF_TOO_MANY_TRANSFERS}, \
+     .needs = {0, FAULT_TRAIT_LISTS | FAULT_TRAIT_SINGLE_TRANSFER, FAULT_TRAIT_SINGLE_TRANSFER, \
+               FAULT_TRAIT_SINGLE_TRANSFER}, \
+     .count = 4}
+/* The start of the next transfer; a packet's registers stay, so that it cannot fail. */
+#define COMPLETE_FAULTS \
+    {.statuses = {STATUS_INSUFFICIENT_RESOURCES, STATUS_WDF_TOO_FRAGMENTED}, \
+     .needs = {FAULT_TRAIT_LISTS, FAULT_TRAIT_LISTS}, \
+     .count = 2}
+#define NO_RESOURCES {.statuses = {STATUS_INSUFFICIENT_RESOURCES}, .count = 1}
+
+static const fault_op ops[] = {
+    [WDFDMA_OP_CREATE] = NO_RESOURCES,
+    [WDFDMA_OP_INITIALIZE] = INITIALIZE_FAULTS,
+    [WDFDMA_OP_EXECUTE] = {.statuses = {STATUS_INSUFFICIENT_RESOURCES, STATUS_WDF_TOO_FRAGMENTED,
+                                        STATUS_WDF_BUSY},
+                           .needs = {0, FAULT_TRAIT_LISTS, FAULT_TRAIT_VERSION_2_PACKET},
+                           .count = 3},
+    [WDFDMA_OP_ALLOCATE_RESOURCES] = NO_RESOURCES,
+    [WDFDMA_OP_DMA_COMPLETED] = COMPLETE_FAULTS,
+    [WDFDMA_OP_DMA_COMPLETED_WITH_LENGTH] = COMPLETE_FAULTS,
+    [WDFDMA_OP_ENABLER_CREATE] = {.statuses = {STATUS_INSUFFICIENT_RESOURCES, STATUS_UNSUCCESSFUL,
+                                               STATUS_NOT_SUPPORTED},
+                                  .needs = {0, 0, FAULT_TRAIT_VERSION_3},
+                                  .count = 3},
+    [WDFDMA_OP_ENABLER_CONFIGURE_SYSTEM_PROFILE] = {.statuses = {STATUS_NOT_SUPPORTED,
+                                                                 STATUS_UNSUCCESSFUL},
+                                                    .count = 2},
+    [WDFDMA_OP_INITIALIZE_USING_REQUEST] = INITIALIZE_FAULTS,
+    [WDFDMA_OP_COMMON_BUFFER_CREATE] = NO_RESOURCES,
+    [WDFDMA_OP_REQUEST_CALL] = NO_RESOURCES, /* the two that retrieve an MDL */
+    [WDFDMA_OP_ADAPTER_CALL] = NO_RESOURCES, /* what asks for a channel or a list */
+};
+
+static const fault_op *op_find(uint32_t op) {
+    return op < sizeof ops / sizeof *ops && ops[op].count != 0 ? &ops[op] : NULL;
+}
+
+/* The place of [status] in [of], or its count. */
+static uint32_t status_find(const fault_op *of, NTSTATUS status) {
+    uint32_t at = 0;
+    while (at < of->count && of->statuses[at] != status) {
+        at++;
+    }
+    return at;
+}
+
+const NTSTATUS *wdfdma_fault_get_statuses(uint32_t op, size_t *count) {
+    if (count == NULL) {
+        return NULL;
+    }
+    const fault_op *of = op_find(op);
+    *count = of == NULL ? 0 : of->count;
+    return of == NULL ? NULL : of->statuses;
+}
+
+static bool fault_is_valid(const wdfdma_fault *fault) {
+    if (fault->kind >= WDFDMA_FAULT_KIND_COUNT || fault->per_mille > 1000 ||
+        (fault->nth != 0 && fault->per_mille != 0)) {
+        return false;
+    }
+    if (fault->kind != WDFDMA_FAULT_CALL) {
+        return fault->op == WDFDMA_OP_NONE && fault->status == STATUS_SUCCESS;
+    }
+    const fault_op *of = op_find(fault->op);
+    return of != NULL && status_find(of, fault->status) < of->count;
+}
+
+static bool plan_grow(wdfdma_machine *machine) {
+    fault_plan *plan = &machine->faults;
+    uint32_t capacity = plan->capacity == 0 ? FEWEST : 2 * plan->capacity;
+    if (plan->capacity >= MOST) {
+        return false;
+    }
+    wdfdma_fault *grown = data_allocate(machine, capacity * sizeof *grown, NULL);
+    if (grown == NULL) {
+        return false;
+    }
+    if (plan->count != 0) {
+        memcpy(grown, plan->faults, plan->count * sizeof *grown);
+    }
+    data_free(machine, plan->faults);
+    plan->faults = grown;
+    plan->capacity = capacity;
+    return true;
+}
+
+NTSTATUS wdfdma_machine_add_fault(wdfdma_machine *machine, const wdfdma_fault *fault) {
+    if (machine == NULL || fault == NULL || !fault_is_valid(fault)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if (machine->state.halted) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    fault_plan *plan = &machine->faults;
+    wdfdma_fault added = *fault; /* which may lie in the plan itself */
+    if (plan->count == plan->capacity && !plan_grow(machine)) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    added.hit_op = WDFDMA_OP_NONE;
+    added.hit_step = 0;
+    added.hits = 0;
+    added.met = 0;
+    plan->faults[plan->count++] = added;
+    machine->attention |= ATTENTION_FAULTS;
+    return STATUS_SUCCESS;
+}
+
+const wdfdma_fault *wdfdma_machine_get_faults(const wdfdma_machine *machine, size_t *count) {
+    if (machine == NULL || count == NULL) {
+        return NULL;
+    }
+    *count = machine->faults.count;
+    return machine->faults.faults;
+}
+
+NTSTATUS wdfdma_machine_clear_faults(wdfdma_machine *machine) {
+    if (machine == NULL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if (machine->state.halted) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    data_free(machine, machine->faults.faults);
+    machine->faults = (fault_plan){.faults = NULL};
+    machine->attention &= ~(uint32_t)ATTENTION_FAULTS;
+    return STATUS_SUCCESS;
+}
+
+/* splitmix64 of the n-th number after [seed]: what chance says depends on nothing else. */
+static uint64_t chance_get(uint64_t seed, uint64_t n) {
+    uint64_t mixed = seed + n * 0x9E3779B97F4A7C15u;
+    mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9u;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBu;
+    return mixed ^ (mixed >> 31);
+}
+
+static bool fault_meets(const wdfdma_machine *machine, const wdfdma_fault *fault,
+                        wdfdma_fault_kind kind, uint32_t traits) {
+    if (fault->kind != (uint32_t)kind) {
+        return false;
+    }
+    if (kind != WDFDMA_FAULT_CALL) {
+        return true;
+    }
+    if (fault->op != machine->state.op) {
+        return false;
+    }
+    const fault_op *of = op_find(fault->op);
+    uint32_t needs = of->needs[status_find(of, fault->status)];
+    return needs == 0 || (needs & traits) != 0;
+}
+
+static bool fault_counts_to_hit(wdfdma_fault *fault) {
+    fault->met++;
+    return fault->nth != 0 ? fault->met == fault->nth
+                           : chance_get(fault->seed, fault->met) % 1000 < fault->per_mille;
+}
+
+bool faults_hit(wdfdma_machine *machine, wdfdma_fault_kind kind, uint32_t traits,
+                NTSTATUS *status) {
+    bool hit = false;
+    if (machine->state.halted) {
+        return false;
+    }
+    for (uint32_t i = 0; i < machine->faults.count; i++) {
+        wdfdma_fault *fault = &machine->faults.faults[i];
+        if (!fault_meets(machine, fault, kind, traits) || !fault_counts_to_hit(fault)) {
+            continue;
+        }
+        fault->hits++;
+        fault->hit_op = machine->state.op;
+        fault->hit_step = machine->state.step;
+        *status = hit ? *status : fault->status;
+        hit = true;
+    }
+    return hit;
+}

@@ -1,0 +1,252 @@
+"""What each fault that a scenario could meet leads to: one run without, then one for each."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from wdfdma._native import ffi, lib
+from wdfdma.enums import Op, Rule
+from wdfdma.errors import CheckError
+from wdfdma.fault_plan import FAULT_STATUSES, FaultKind, PlannedFault, add_fault, read_faults
+from wdfdma.operations import ProgramRule
+from wdfdma.problems import ScenarioError
+from wdfdma.program import compile_scenario
+from wdfdma.records import Record, render_log
+from wdfdma.rules import Violation, get_rule_info, read_violations
+from wdfdma.run import (
+    _ALL_STEPS,
+    _NEVER,
+    _copy_log,
+    _count_set_up,
+    _explain,
+    first_difference,
+    make_machine,
+)
+from wdfdma.scenario import Fault, Scenario
+from wdfdma.status import SUCCESS
+
+_SET_UP = (Op.ENABLER_CREATE, Op.ENABLER_CONFIGURE_SYSTEM_PROFILE)
+_OPS = {op.label: op for op in Op}
+
+
+class Outcome(Enum):
+    """What a fault led to, the worst of it; in this order where there is more than one."""
+
+    ERROR = "an error of wdfdma"
+    REFUSED = "an enabler is refused"
+    BUGCHECK = "bug check"
+    UNMADE = "used what was not made"
+    VIOLATION = "violation"
+    BREAK = "break"
+    WAITS = "still waits at the end"
+    STATUS = "another status"
+    COURSE = "another course"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRun:
+    """One fault and what it led to: the step in which it hit (None: before the first), and in words what came."""
+
+    fault: Fault
+    step: int | None
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSweep:
+    """All faults that a scenario could meet, each with its run."""
+
+    scenario: Scenario
+    runs: list[FaultRun]
+
+    @property
+    def has_error(self) -> bool:
+        """Whether any run ended in an error of ours."""
+        return any(run.outcome == Outcome.ERROR for run in self.runs)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many runs had each outcome, the worst first."""
+        found = Counter(run.outcome for run in self.runs)
+        return {outcome.value: found[outcome] for outcome in Outcome if found[outcome]}
+
+
+@dataclass(frozen=True, slots=True)
+class _Observation:
+    """What is left of a run."""
+
+    log: list[Record]
+    violations: list[Violation]
+    plan: list[PlannedFault]
+    waiting: int
+    rule: ProgramRule
+    place: str
+    allocations: int  # where they were counted
+
+
+def sweep_faults(
+    scenario: Scenario, show: Callable[[list[Fault]], Iterable[Fault]] = iter
+) -> FaultSweep:
+    """Runs a scenario once without, and once for every fault that it could meet, in a fixed order.
+
+    [show] is given the faults and gives them back one by one, as a bar of progress does. The scenario's own faults
+    are part of every run. Errors: ScenarioError where the scenario itself is refused.
+    """
+    base = _observe(scenario, count=True)
+    runs = []
+    for fault in show(_list_faults(scenario, base)):
+        run = _run_fault(scenario, fault, base)
+        if run is not None:
+            runs.append(run)
+    return FaultSweep(scenario, runs)
+
+
+def _list_counters() -> list[PlannedFault]:
+    """Faults that only count: one for each op and status, and those below."""
+    calls = [
+        PlannedFault(FaultKind.CALL, op=_OPS[name], status=status)
+        for name, statuses in FAULT_STATUSES.items()
+        for status in statuses
+    ]
+    return [*calls, PlannedFault(FaultKind.GRANT), PlannedFault(FaultKind.ADAPTER)]
+
+
+def _list_faults(scenario: Scenario, base: _Observation) -> list[Fault]:
+    """Every fault that the run [base] has met, by op, place and status; then those below the calls."""
+    met = {(item.kind, item.op, item.status): item.met for item in base.plan}
+    faults = []
+    for name, statuses in FAULT_STATUSES.items():
+        keys = [(FaultKind.CALL, _OPS[name], status) for status in statuses]
+        for nth in range(1, max(met[key] for key in keys) + 1):
+            faults += [
+                Fault(op=name, nth=nth, status=key[2].name) for key in keys if nth <= met[key]
+            ]
+    grants = met[FaultKind.GRANT, Op.NONE, SUCCESS]
+    adapters = met[FaultKind.ADAPTER, Op.NONE, SUCCESS]
+    faults += [Fault(register_grant=nth) for nth in range(1, grants + 1)]
+    faults += [Fault(adapter=nth) for nth in range(1, adapters + 1)]
+    if all(fault.allocation is None for fault in scenario.faults):
+        faults += [Fault(allocation=nth) for nth in range(1, base.allocations + 1)]
+    return faults
+
+
+def _observe(scenario: Scenario, *, count: bool = False) -> _Observation:
+    """Runs a scenario to its end; with [count], everything that could be hit is counted, and nothing is."""
+    program = compile_scenario(scenario)
+    result = ffi.new("wdfdma_program_result *")
+    if not lib.wdfdma_program_check(program, len(program), result):
+        raise _explain(scenario, result)
+    machine = make_machine(scenario, program)
+    try:
+        if count:
+            for fault in _list_counters():
+                add_fault(machine, fault).check("wdfdma_machine_add_fault")
+        counts_memory = count and all(fault.allocation is None for fault in scenario.faults)
+        if counts_memory:
+            lib.wdfdma_machine_fail_allocation(machine, _NEVER)
+        lib.wdfdma_program_run(machine, program, len(program), _ALL_STEPS, result)
+        if count and result.rule:
+            raise _explain(scenario, result)
+        left = lib.wdfdma_machine_get_fail_allocation(machine)
+        before = _count_set_up(scenario, program) if counts_memory else 0
+        state = lib.wdfdma_machine_get_state(machine)
+        plan = read_faults(machine)
+        return _Observation(
+            log=render_log(_copy_log(machine)),
+            violations=read_violations(machine),
+            plan=plan[len(plan) - len(_list_counters()) :] if count else plan,
+            waiting=state.waiting_pool + state.waiting_channel,
+            rule=ProgramRule(result.rule),
+            place=_find_place(scenario, result),
+            allocations=_NEVER - left - before if counts_memory else 0,
+        )
+    finally:
+        lib.wdfdma_machine_destroy(machine)
+
+
+def _find_place(scenario: Scenario, result: Any) -> str:
+    """Where a program ended and why; empty where it did not."""
+    if not result.rule:
+        return ""
+    return str(_explain(scenario, result)).removeprefix(f"{scenario.where}: ")
+
+
+def _run_fault(scenario: Scenario, fault: Fault, base: _Observation) -> FaultRun | None:
+    """One run; None where the memory that failed was the script's own, which no driver has."""
+    changed = scenario.model_copy(update={"faults": [*scenario.faults, fault]})
+    try:
+        seen = _observe(changed)
+    except (CheckError, ScenarioError, MemoryError, AssertionError) as error:
+        return FaultRun(fault, None, Outcome.ERROR, f"{type(error).__name__}: {error}")
+    step = _find_step(fault, base, seen)
+    if step is not None and seen.rule == ProgramRule.NO_MEMORY:
+        return None
+    outcome, detail = _judge(base, seen)
+    return FaultRun(fault, step, outcome, detail)
+
+
+def _find_step(fault: Fault, base: _Observation, seen: _Observation) -> int | None:
+    if fault.allocation is None:
+        hit = seen.plan[-1]
+        return None if hit.hit_op in _SET_UP else hit.hit_step
+    difference = first_difference(base.log, seen.log)
+    return 0 if difference is None else difference.step
+
+
+def _judge(base: _Observation, seen: _Observation) -> tuple[Outcome, str]:
+    """The worst that came, and more of it in words."""
+    if seen.rule in (ProgramRule.ENABLER_REFUSED, ProgramRule.NO_MEMORY):
+        return Outcome.REFUSED, seen.place
+    stopped = _find_bugcheck(seen)
+    if stopped and stopped != _find_bugcheck(base):
+        return Outcome.BUGCHECK, stopped
+    if seen.rule == ProgramRule.NOT_CREATED:
+        return Outcome.UNMADE, seen.place
+    if seen.rule:
+        return Outcome.ERROR, seen.place
+    broken = Counter(item.rule for item in seen.violations if not item.stopped)
+    broken -= Counter(item.rule for item in base.violations if not item.stopped)
+    if broken:
+        return Outcome.VIOLATION, ", ".join(_name_rule(rule) for rule in sorted(broken))
+    breaks = Counter(_list_breaks(seen)) - Counter(_list_breaks(base))
+    if breaks:
+        return Outcome.BREAK, f"in {', '.join(sorted(breaks))}"
+    if seen.waiting > base.waiting:
+        return Outcome.WAITS, f"{seen.waiting} {'request' if seen.waiting == 1 else 'requests'}"
+    return _compare(base, seen)
+
+
+def _compare(base: _Observation, seen: _Observation) -> tuple[Outcome, str]:
+    difference = first_difference(base.log, seen.log)
+    if difference is None:
+        return Outcome.UNCHANGED, ""
+    for record in seen.log[difference.index :]:
+        status = record.get("status")
+        if "op" in record and status is not None and status not in _GOOD:
+            return Outcome.STATUS, f"{record['op']}: {status}"
+    return Outcome.COURSE, f"from step {difference.step}"
+
+
+_GOOD = ("STATUS_SUCCESS", "STATUS_MORE_PROCESSING_REQUIRED")
+
+
+def _name_rule(rule: Rule | int) -> str:
+    info = get_rule_info(rule)
+    return f"{info.name} ({info.code_text})" if info.code_text else info.name
+
+
+def _find_bugcheck(seen: _Observation) -> str:
+    """What halted the machine; empty where nothing did."""
+    stopped = next((item for item in seen.violations if item.stopped), None)
+    if stopped is not None:
+        return _name_rule(stopped.rule)
+    last = seen.log[-1] if seen.log else {}
+    return str(last["code"]) if last.get("event") == "bugcheck" else ""
+
+
+def _list_breaks(seen: _Observation) -> list[str]:
+    return [record["op"] for record in seen.log if record.get("event") == "break"]
