@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from wdfdma import DmaTransaction, Machine
+from wdfdma import DmaTransaction, Machine, cli
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile(
@@ -31,6 +31,21 @@ def machine() -> Iterator[Machine]:
     with Machine(map_registers=8, log="grow") as made:
         yield made
         made.check()
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Calls the command inside this process: its exit code and what it printed."""
+
+    def run_command(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            cli.main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        assert isinstance(caught.value.code, int)
+        return caught.value.code, printed.out, printed.err
+
+    return run_command
 
 
 @pytest.fixture

@@ -20,21 +20,6 @@ CONFORMANCE = Path(__file__).parents[1] / "conformance"
 
 
 @pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
-    """Calls the command inside this process: its exit code and what it printed."""
-
-    def run_command(*arguments: object) -> Answer:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            cli.main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, printed.out, printed.err
-
-    return run_command
-
-
-@pytest.fixture
 def recorded(tmp_path: Path, scenario: Data) -> Path:
     """A file with two scenarios that match, and one that ends in a bug check."""
     halted = {

@@ -23,7 +23,6 @@ from wdfdma import (
     Verdict,
     Wait,
     Waiting,
-    cli,
 )
 from wdfdma._native import NULL, ffi, lib
 from wdfdma.dump_command import dump_scenario, load_one
@@ -43,21 +42,6 @@ LOST = "sg: a list let through by its own completion is forgotten with its regis
 @pytest.fixture(scope="module")
 def canonical() -> dict[str, Scenario]:
     return {scenario.name: scenario for scenario in Scenario.load_all(CANONICAL)}
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Calls the command inside this process: its exit code and what it printed."""
-
-    def run_command(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            cli.main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, printed.out, printed.err
-
-    return run_command
 
 
 def waits_after(scenario: Scenario, step: int) -> list[Wait]:

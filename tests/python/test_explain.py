@@ -6,25 +6,10 @@ from collections.abc import Callable
 import pytest
 
 import wdfdma
-from wdfdma import Rule, Status, cli, get_status_info, list_rules, list_statuses
+from wdfdma import Rule, Status, get_status_info, list_rules, list_statuses
 from wdfdma.explain import Entry, UnknownNameError, explain, find_entries
 
 Answer = tuple[int, str, str]
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
-    """Calls `wdfdma explain` inside this process."""
-
-    def run_command(*arguments: str) -> Answer:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            cli.main(["explain", *arguments])
-        printed = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, printed.out, printed.err
-
-    return run_command
 
 
 @pytest.mark.parametrize(

@@ -21,21 +21,6 @@ NO_RESOURCES = "STATUS_INSUFFICIENT_RESOURCES"
 RESERVE = {"op": "allocate_resources", "transaction": 0, "direction": "read", "map_registers": 3}
 
 
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
-    """Calls the command inside this process: its exit code and what it printed."""
-
-    def run_command(*arguments: object) -> Answer:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            cli.main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, printed.out, printed.err
-
-    return run_command
-
-
 def find_run(runs: list[FaultRun], name: str) -> FaultRun:
     return next(run for run in runs if format_fault(run.fault) == name)
 

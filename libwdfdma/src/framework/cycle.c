@@ -89,22 +89,37 @@ HOT_INLINE bool plain_initialize(transaction *item, const mdl_object *of, uint64
     return true;
 }
 
+/* The whole of a call whose range begins at [address], or where that is NULL, at [offset]. */
+HOT_INLINE bool plain_initialize_call(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA program_dma,
+                                      WDF_DMA_DIRECTION direction, PMDL mdl, const void *address,
+                                      uint64_t offset, size_t length) {
+    wdfdma_machine *machine;
+    uint32_t outer_op;
+    transaction *item = plain_enter(handle, &machine, &outer_op);
+    if (UNLIKELY(item == NULL || program_dma == NULL)) {
+        return false;
+    }
+    const mdl_object *of = mdl_find(machine, mdl);
+    if (UNLIKELY(of == NULL)) {
+        return false;
+    }
+    uint64_t begin = address == NULL ? offset : mdl_offset_of(mdl, address);
+    if (UNLIKELY(!plain_initialize(item, of, begin, length, direction))) {
+        return false;
+    }
+    item->program_dma = program_dma;
+    plain_count(machine, outer_op);
+    return true;
+}
+
 HOT_PATH NTSTATUS WdfDmaTransactionInitialize(WDFDMATRANSACTION DmaTransaction,
                                               PFN_WDF_PROGRAM_DMA EvtProgramDmaFunction,
                                               WDF_DMA_DIRECTION DmaDirection, PMDL Mdl,
                                               PVOID VirtualAddress, size_t Length) {
-    wdfdma_machine *machine;
-    uint32_t outer_op;
-    transaction *item = plain_enter(DmaTransaction, &machine, &outer_op);
-    if (LIKELY(item != NULL && EvtProgramDmaFunction != NULL)) {
-        const mdl_object *of = mdl_find(machine, Mdl);
-        if (LIKELY(of != NULL) &&
-            LIKELY(plain_initialize(item, of, mdl_offset_of(Mdl, VirtualAddress), Length,
-                                    DmaDirection))) {
-            item->program_dma = EvtProgramDmaFunction;
-            plain_count(machine, outer_op);
-            return STATUS_SUCCESS;
-        }
+    if (LIKELY(VirtualAddress != NULL) &&
+        LIKELY(plain_initialize_call(DmaTransaction, EvtProgramDmaFunction, DmaDirection, Mdl,
+                                     VirtualAddress, 0, Length))) {
+        return STATUS_SUCCESS;
     }
     return initialize_in_full(DmaTransaction, EvtProgramDmaFunction, DmaDirection, Mdl,
                               VirtualAddress, Length);
@@ -114,17 +129,9 @@ HOT_PATH NTSTATUS WdfDmaTransactionInitializeUsingOffset(WDFDMATRANSACTION DmaTr
                                                          PFN_WDF_PROGRAM_DMA EvtProgramDmaFunction,
                                                          WDF_DMA_DIRECTION DmaDirection, PMDL Mdl,
                                                          size_t Offset, size_t Length) {
-    wdfdma_machine *machine;
-    uint32_t outer_op;
-    transaction *item = plain_enter(DmaTransaction, &machine, &outer_op);
-    if (LIKELY(item != NULL && EvtProgramDmaFunction != NULL)) {
-        const mdl_object *of = mdl_find(machine, Mdl);
-        if (LIKELY(of != NULL) &&
-            LIKELY(plain_initialize(item, of, Offset, Length, DmaDirection))) {
-            item->program_dma = EvtProgramDmaFunction;
-            plain_count(machine, outer_op);
-            return STATUS_SUCCESS;
-        }
+    if (LIKELY(plain_initialize_call(DmaTransaction, EvtProgramDmaFunction, DmaDirection, Mdl, NULL,
+                                     Offset, Length))) {
+        return STATUS_SUCCESS;
     }
     return initialize_at_in_full(DmaTransaction, EvtProgramDmaFunction, DmaDirection, Mdl, Offset,
                                  Length);

@@ -66,3 +66,15 @@ void data_free(wdfdma_machine *machine, void *block) {
     *(void **)block = machine->data_free[head->size_class];
     machine->data_free[head->size_class] = head;
 }
+
+void *data_grow(wdfdma_machine *machine, void *old, size_t used, size_t bytes) {
+    void *grown = data_allocate(machine, bytes, NULL);
+    if (grown == NULL) {
+        return NULL;
+    }
+    if (used != 0) {
+        memcpy(grown, old, used);
+    }
+    data_free(machine, old);
+    return grown;
+}

@@ -214,6 +214,9 @@ typedef struct data_head {
 } data_head;
 void *data_allocate(wdfdma_machine *machine, size_t bytes, const object *owner);
 void data_free(wdfdma_machine *machine, void *block);
+/* A block of [bytes] that begins with the first [used] of [old], which goes; NULL, and [old]
+ * stays, where there is no memory. */
+void *data_grow(wdfdma_machine *machine, void *old, size_t used, size_t bytes);
 static inline data_head *data_get_head(const void *block) {
     return (data_head *)(uintptr_t)block - 1;
 }

@@ -11,17 +11,13 @@ enum {
 static bool list_grow(wdfdma_machine *machine) {
     violation_list *list = &machine->violations;
     uint32_t capacity = list->capacity == 0 ? FEWEST : 2 * list->capacity;
-    if (list->capacity >= MOST) {
-        return false;
-    }
-    wdfdma_violation *grown = data_allocate(machine, capacity * sizeof *grown, NULL);
+    void *grown = list->capacity >= MOST
+                      ? NULL
+                      : data_grow(machine, list->records, list->count * sizeof *list->records,
+                                  capacity * sizeof *list->records);
     if (grown == NULL) {
         return false;
     }
-    if (list->count != 0) {
-        memcpy(grown, list->records, list->count * sizeof *grown);
-    }
-    data_free(machine, list->records);
     list->records = grown;
     list->capacity = capacity;
     return true;

@@ -95,17 +95,13 @@ static bool fault_is_valid(const wdfdma_fault *fault) {
 static bool plan_grow(wdfdma_machine *machine) {
     fault_plan *plan = &machine->faults;
     uint32_t capacity = plan->capacity == 0 ? FEWEST : 2 * plan->capacity;
-    if (plan->capacity >= MOST) {
-        return false;
-    }
-    wdfdma_fault *grown = data_allocate(machine, capacity * sizeof *grown, NULL);
+    void *grown = plan->capacity >= MOST
+                      ? NULL
+                      : data_grow(machine, plan->faults, plan->count * sizeof *plan->faults,
+                                  capacity * sizeof *plan->faults);
     if (grown == NULL) {
         return false;
     }
-    if (plan->count != 0) {
-        memcpy(grown, plan->faults, plan->count * sizeof *grown);
-    }
-    data_free(machine, plan->faults);
     plan->faults = grown;
     plan->capacity = capacity;
     return true;
