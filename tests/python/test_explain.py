@@ -67,7 +67,7 @@ def test_every_rule_and_status_finds_itself() -> None:
 def test_pages_are_narrow_and_say_everything(call: Callable[..., Answer]) -> None:
     entries: list[Entry] = [*list_rules(), *list_statuses()]
     for entry in entries:
-        code, out, err = call(entry.name)
+        code, out, err = call("explain", entry.name)
         assert (code, err) == (0, "")
         assert max(map(len, out.splitlines())) <= 100
         told = " ".join(out.split())
@@ -93,7 +93,7 @@ def test_a_page() -> None:
 
 
 def test_all_rules(call: Callable[..., Answer]) -> None:
-    code, out, _ = call()
+    code, out, _ = call("explain")
     lines = out.splitlines()
     assert code == 0
     assert [line.split()[0] for line in lines] == [info.name for info in list_rules()]
@@ -103,15 +103,15 @@ def test_all_rules(call: Callable[..., Answer]) -> None:
 
 
 def test_json(call: Callable[..., Answer]) -> None:
-    code, out, err = call("--json", "E6/0F/2")
+    code, out, err = call("explain", "--json", "E6/0F/2")
     document = json.loads(out)
     assert (code, err, document["version"]) == (0, "", wdfdma.__version__)
     (entry,) = document["entries"]
     assert (entry["kind"], entry["id"], entry["windows"]) == ("rule", "DMA_0F_2", "0xE6/0F/2")
     assert (entry["code"], entry["parameters"], entry["example"]) == (0xE6, [15, 2], None)
-    (entry,) = json.loads(call("STATUS_WDF_BUSY", "--json")[1])["entries"]
+    (entry,) = json.loads(call("explain", "STATUS_WDF_BUSY", "--json")[1])["entries"]
     assert (entry["kind"], entry["value"], entry["success"]) == ("status", 0xC0200204, False)
-    assert len(json.loads(call("--json")[1])["entries"]) == len(list_rules())
+    assert len(json.loads(call("explain", "--json")[1])["entries"]) == len(list_rules())
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,10 @@ def test_json(call: Callable[..., Answer]) -> None:
     ],
 )
 def test_what_is_unknown(call: Callable[..., Answer], what: str, message: str) -> None:
-    code, out, err = call(what)
+    code, out, err = call("explain", what)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
-    code, out, _ = call("--json", "--", what)
+    code, out, _ = call("explain", "--json", "--", what)
     assert code == 2
     assert json.loads(out)["errors"] == [err.removesuffix("\n")]
     with pytest.raises(UnknownNameError):
