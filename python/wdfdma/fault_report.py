@@ -40,11 +40,12 @@ def make_entry(sweep: FaultSweep) -> dict[str, Any]:
 def make_table(sweep: FaultSweep) -> "Table":
     """A sweep for reading, a line for each fault."""
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     summary = ", ".join(f"{outcome}: {count}" for outcome, count in sweep.counts.items())
     table = Table(
-        title=sweep.scenario.name or None,
+        title=escape(sweep.scenario.name) or None,
         title_justify="left",
         caption=summary or "nothing that could fail",
         caption_justify="left",
@@ -54,5 +55,5 @@ def make_table(sweep: FaultSweep) -> "Table":
         table.add_column(heading, overflow="fold")
     for run in sweep.runs:
         step = "" if run.step is None else str(run.step)
-        table.add_row(format_fault(run.fault), step, run.outcome.value, run.detail)
+        table.add_row(format_fault(run.fault), step, run.outcome.value, escape(run.detail))
     return table

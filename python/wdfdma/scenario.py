@@ -14,6 +14,8 @@ _LARGEST_LENGTH = 2**32 - 1
 _LARGEST_POOL = 2**20
 _NOT_GIVEN = -1
 
+_MOST_FAULTS = 2**16  # the library's own bound
+
 _Registers = Annotated[int, Field(ge=0, le=_LARGEST_POOL)]
 _Length = Annotated[int, Field(ge=0, le=_LARGEST_LENGTH)]
 _Place = Annotated[int, Field(ge=1, le=2**32 - 1)]  # counted from 1
@@ -120,7 +122,7 @@ class Scenario(_Model):
     enablers: list[Enabler]
     buffers: list[Annotated[list[BufferPart], Field(min_length=1)]]
     steps: list[Step]
-    faults: list[Fault] = []
+    faults: Annotated[list[Fault], Field(max_length=_MOST_FAULTS)] = []
     log: list[Any] | None = None
     undefined: str | None = None
 
@@ -144,7 +146,8 @@ class Scenario(_Model):
             scenario = cls.model_validate(source)
         except ValidationError as error:
             raise ScenarioError(list_problems(error), where) from None
-        problems = _check_pages(scenario) + _check_faults(scenario) + _check_log(scenario)
+        problems = _check_name(scenario) + _check_pages(scenario)
+        problems += _check_faults(scenario) + _check_log(scenario)
         if problems:
             raise ScenarioError(problems, where)
         scenario._where = where
@@ -165,6 +168,12 @@ class Scenario(_Model):
         from wdfdma.files import read_values
 
         return [cls.parse(value, where) for where, value in read_values(Path(path))]
+
+
+def _check_name(scenario: Scenario) -> list[Problem]:
+    """JSON can write half of a character, which nothing can print."""
+    halves = any("\ud800" <= letter <= "\udfff" for letter in scenario.name)
+    return [Problem("name", "half of a surrogate pair stands alone")] if halves else []
 
 
 def _check_faults(scenario: Scenario) -> list[Problem]:

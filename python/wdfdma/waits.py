@@ -72,6 +72,8 @@ class Wait:
         """The verdict, with who is in the way: `queued behind transaction 0`."""
         if self.verdict is Verdict.DEADLOCKED:
             return f"deadlocked, held by {', '.join(self.holders)}"
+        if not self.position and not self.holders:
+            return f"{self.verdict}: its grant was denied, and is asked for again when registers are freed"
         by_order = self.verdict is Verdict.QUEUED or self.waiting == Waiting.POOL
         if by_order and self.position:
             return f"{self.verdict} behind {self.line[self.position - 1]}"

@@ -188,5 +188,25 @@ TEST(freed_registers_are_filled) {
     registers_write_late(false, true, WDFDMA_MODE_DEFAULT);
 }
 
+/* A driver frees its registers, another one gets them, and then the first frees its channel with
+ * all that came with it: the other's bytes are left alone. */
+TEST(a_neighbours_registers_are_not_filled) {
+    bounced made = bounced_open(WDFDMA_RULE_DMA_05, WDFDMA_MODE_COLLECT);
+    wdfdma_machine *machine = made.wdm.machine;
+    bounced_flush(&made);
+    uint32_t held = world_free_registers(machine);
+    made.wdm.ops->FreeMapRegisters(made.wdm.adapter, made.base, 2);
+    seen next = {.answer = KeepObject};
+    made.wdm.ops->AllocateAdapterChannel(made.wdm.adapter, made.wdm.object, 2, on_control, &next);
+    made.wdm.ops->FreeMapRegisters(made.wdm.adapter, next.base, 2);
+    size_t before = violations_count(&made.wdm);
+    made.wdm.ops->FreeAdapterChannel(made.wdm.adapter);
+    CHECK_EQUAL(violations_count(&made.wdm), before + 1);
+    CHECK_EQUAL(world_free_registers(machine), held + 2);
+    CHECK(wdfdma_machine_get_bugcheck(machine) == NULL);
+    CHECK_MACHINE(machine);
+}
+
 HARNESS_MAIN(ENTRY(a_common_buffer_has_tags), ENTRY(the_page_before_a_common_buffer_is_no_devices),
-             ENTRY(what_bounces_has_padding), ENTRY(freed_registers_are_filled))
+             ENTRY(what_bounces_has_padding), ENTRY(freed_registers_are_filled),
+             ENTRY(a_neighbours_registers_are_not_filled))

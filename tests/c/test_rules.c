@@ -409,6 +409,21 @@ TEST(violations_without_end) {
     CHECK_EQUAL(wdfdma_machine_get_violations_lost(of.machine), 0);
 }
 
+/* What the verifier notes is not the driver's memory. */
+TEST(a_violation_meets_no_injected_failure) {
+    rule_world of = open_rules(WdfDmaProfilePacket);
+    WdfDmaTransactionSetImmediateExecution(of.first, TRUE);
+    start(&of, of.first, 100);
+    finish(of.first);
+    CHECK_STATUS(wdfdma_machine_fail_allocation(of.machine, 1), STATUS_SUCCESS);
+    start(&of, of.first, 100);
+    CHECK(was_broken(&of, WDFDMA_RULE_IMMEDIATE_LOST, WDFDMA_OP_EXECUTE));
+    CHECK_EQUAL(wdfdma_machine_get_violations_lost(of.machine), 0);
+    WDFDMATRANSACTION none = NULL;
+    CHECK_STATUS(WdfDmaTransactionCreate(of.enabler, WDF_NO_OBJECT_ATTRIBUTES, &none),
+                 STATUS_INSUFFICIENT_RESOURCES);
+}
+
 static BOOLEAN program_execute_next(WDFDMATRANSACTION transaction, WDFDEVICE device,
                                     WDFCONTEXT context, WDF_DMA_DIRECTION direction,
                                     PSCATTER_GATHER_LIST list) {
@@ -445,4 +460,5 @@ HARNESS_MAIN(ENTRY(status_ignored), ENTRY(a_failure_that_is_released_is_heeded),
              ENTRY(buffer_shared), ENTRY(two_devices_may_read_one_buffer), ENTRY(buffer_touched),
              ENTRY(buffer_freed_while_mapped), ENTRY(a_device_goes_astray), ENTRY(the_modes),
              ENTRY(an_advice_may_stop), ENTRY(modes_and_tables_refuse),
-             ENTRY(violations_without_end), ENTRY(a_violation_knows_where_it_was))
+             ENTRY(violations_without_end), ENTRY(a_violation_meets_no_injected_failure),
+             ENTRY(a_violation_knows_where_it_was))

@@ -56,8 +56,8 @@ void adapter_put(wdfdma_machine *machine, adapter *gone) {
         verifier_dma_violation(machine, WDFDMA_RULE_DMA_07, gone->head.handle,
                                gone->common_buffers_held, 0, &gone->head);
     } else if (gone->channel != NULL || gone->waiting != 0 || gone->running) {
-        verifier_dma_violation(machine, WDFDMA_RULE_DMA_08, gone->head.handle, gone->waiting, 0,
-                               &gone->head);
+        verifier_dma_violation(machine, WDFDMA_RULE_DMA_08, gone->head.handle,
+                               gone->waiting + (uint64_t)(gone->channel != NULL), 0, &gone->head);
     } else if (gone->lists_held != 0) {
         verifier_dma_violation(machine, WDFDMA_RULE_DMA_0A, gone->head.handle, gone->lists_held, 0,
                                &gone->head);

@@ -212,9 +212,16 @@ COLD static void registers_bugcheck(wdfdma_machine *machine, const adapter *from
     verifier_dma_violation(machine, WDFDMA_RULE_DMA_05, extra, base, held, &from->head);
 }
 
+bool registers_are_held(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count) {
+    if (count != 0 && pool_get_held(machine, from, base) == count) {
+        return true;
+    }
+    registers_bugcheck(machine, from, base, count);
+    return false;
+}
+
 void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count) {
-    if (count == 0 || pool_get_held(machine, from, base) != count) {
-        registers_bugcheck(machine, from, base, count);
+    if (!registers_are_held(machine, from, base, count)) {
         return;
     }
     from->registers_held -= count;

@@ -36,7 +36,9 @@ void guard_pad(wdfdma_machine *machine, const wdm_mapping *made) {
     if (first == NO_REGISTER) {
         return;
     }
+    uint64_t countdown = failures_suspend(machine);
     table_put(machine, &hal_of(machine)->wdm_bounced, made->base, 1);
+    failures_resume(machine, countdown);
     uint32_t last = first + made->registers - 1;
     uint8_t *page = register_get_page(machine, last);
     uint32_t end = mapping_get_end(made);
@@ -72,11 +74,13 @@ void guard_fill(wdfdma_machine *machine, uint32_t base, uint32_t count) {
         return;
     }
     table_remove(&of->wdm_bounced, base);
+    uint64_t countdown = failures_suspend(machine);
     for (uint32_t index = base; index < base + count; index++) {
         if (table_put(machine, &of->wdm_filled, index, 1)) {
             memset(register_get_page(machine, index), FILLING, PAGE_BYTES);
         }
     }
+    failures_resume(machine, countdown);
 }
 
 bool guard_check_filling(wdfdma_machine *machine, uint32_t base, uint32_t count) {

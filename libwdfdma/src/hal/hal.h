@@ -210,6 +210,8 @@ static inline void channel_disown(adapter *by) {
 void channel_free(wdfdma_machine *machine, adapter *from);
 /* Frees a run; a bug check where [from] does not hold it. */
 void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count);
+/* True where [from] holds the run; a bug check otherwise. */
+bool registers_are_held(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count);
 /* The same where that takes nothing but a few bits of the pool and lets nobody through; false,
  * with nothing changed, otherwise. */
 bool registers_put_here(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count);

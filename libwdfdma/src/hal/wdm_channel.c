@@ -187,7 +187,9 @@ static wdm_request *channel_request_create(wdfdma_machine *machine, adapter *by,
                                            const channel_wish *ask) {
     wdm_context *transfer = wdm_context_get(machine, ask->transfer);
     wdm_request *asked = data_allocate(machine, sizeof *asked, NULL);
-    if (asked == NULL) {
+    if (asked == NULL || (transfer == NULL && ask->transfer != NULL)) {
+        wdm_context_drop(machine, transfer);
+        data_free(machine, asked);
         return NULL;
     }
     asked->list.request.adapter = by;
@@ -304,6 +306,9 @@ static void channel_give_up(wdfdma_machine *machine, adapter *by, bool keeps_reg
         return;
     }
     if (!keeps_registers && by->channel_count != 0) {
+        if (!registers_are_held(machine, by, by->channel_base, by->channel_count)) {
+            return;
+        }
         guard_fill(machine, by->channel_base, by->channel_count);
     }
     by->wdm_owner = NULL;

@@ -145,6 +145,7 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
     wdm_context *transfer = wdm_context_get(machine, ask->transfer);
     wdm_request *asked = list_request_create(machine, by, ask, registers);
     if (asked == NULL || (transfer == NULL && ask->transfer != NULL)) {
+        wdm_context_drop(machine, transfer);
         wdm_request_discard(machine, asked);
         return STATUS_INSUFFICIENT_RESOURCES;
     }

@@ -206,6 +206,17 @@ void *region_grow(wdfdma_machine *machine, region_id id, size_t bytes);
 /* True when this allocation is the one that has been told to fail. */
 bool allocation_fails(wdfdma_machine *machine);
 
+/* What a machine notes for itself is not the driver's memory: no injected failure meets it, and it
+ * does not count. */
+static inline uint64_t failures_suspend(wdfdma_machine *machine) {
+    uint64_t countdown = machine->fail_countdown;
+    machine->fail_countdown = 0;
+    return countdown;
+}
+static inline void failures_resume(wdfdma_machine *machine, uint64_t countdown) {
+    machine->fail_countdown = countdown;
+}
+
 /* heap.c: small blocks by size class, each with a hidden head */
 typedef struct data_head {
     uint32_t size_class;

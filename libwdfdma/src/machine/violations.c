@@ -34,7 +34,10 @@ static void frames_copy(const wdfdma_machine *machine, wdfdma_violation *into) {
 void violation_record(wdfdma_machine *machine, wdfdma_rule rule, uint32_t code,
                       const uint64_t parameters[4], const object *concerned, bool stopped) {
     violation_list *list = &machine->violations;
-    if (list->count == list->capacity && !list_grow(machine)) {
+    uint64_t countdown = failures_suspend(machine);
+    bool has_room = list->count < list->capacity || list_grow(machine);
+    failures_resume(machine, countdown);
+    if (!has_room) {
         list->lost++;
         return;
     }
