@@ -45,7 +45,6 @@ from wdfdma.rules import RuleInfo, Violation, get_rule_info, list_rules
 from wdfdma.snapshot import Snapshot
 from wdfdma.state import MachineState
 from wdfdma.status import Status, StatusError
-from wdfdma.statuses import StatusInfo, get_status_info, list_statuses
 from wdfdma.transaction import DmaCompletion, DmaTransaction
 from wdfdma.transaction_calls import TransactionInfo, TransferInfo
 
@@ -54,15 +53,19 @@ __version__ = VERSION
 if TYPE_CHECKING:
     from wdfdma.run import Difference, first_difference, run_scenario
     from wdfdma.scenario import Scenario
+    from wdfdma.statuses import StatusInfo, get_status_info, list_statuses
     from wdfdma.waits import Verdict, Wait
 
 # These need pydantic, or time, which most who import this package do not.
 _LATER_NAMES = {
     "Difference": "wdfdma.run",
     "Scenario": "wdfdma.scenario",
+    "StatusInfo": "wdfdma.statuses",
     "Verdict": "wdfdma.waits",
     "Wait": "wdfdma.waits",
     "first_difference": "wdfdma.run",
+    "get_status_info": "wdfdma.statuses",
+    "list_statuses": "wdfdma.statuses",
     "run_scenario": "wdfdma.run",
 }
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from wdfdma._core import Core
 from wdfdma._native import lib
 from wdfdma.enums import Rule, RuleMode
-from wdfdma.fault_plan import FaultPlan
 from wdfdma.rules import Violation, read_violations, set_mode
 from wdfdma.status import Status
+
+if TYPE_CHECKING:
+    from wdfdma.fault_plan import FaultPlan
 
 
 class MachineRules:
@@ -82,6 +85,8 @@ class MachineRules:
                     self.set_rule(rule, earlier)
 
     @property
-    def faults(self) -> FaultPlan:
+    def faults(self) -> "FaultPlan":
         """The faults that are to be injected."""
+        from wdfdma.fault_plan import FaultPlan
+
         return FaultPlan(self._core)
