@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,3 +70,123 @@ def test_random_scenarios_break_each_rule_as_often_as_recorded(
 ) -> None:
     found = Counter(violation.rule for _, violations in random.values() for violation in violations)
     assert found == IN_RANDOM
+
+
+# A reading of every firing in the framework's own log: did the driver do what the rule says?
+
+
+Records = list[dict[str, Any]]
+
+
+def split_log(log: Records) -> list[Records]:
+    """The records of each step, without the snapshots that end them."""
+    steps: list[Records] = [[]]
+    for record in log:
+        if "snapshot" in record:
+            steps.append([])
+        else:
+            steps[-1].append(record)
+    return steps
+
+
+def is_reset(record: dict[str, Any]) -> bool:
+    failed = record.get("status", "STATUS_SUCCESS") != "STATUS_SUCCESS"
+    return record.get("op") in ("release", "free_resources") or (
+        record.get("op") == "initialize" and failed
+    )
+
+
+def lost_immediate_execution(before: Records, now: Records) -> bool:
+    """It was set, then reset, and not set again."""
+    set_at = [at for at, record in enumerate(before) if record.get("op") == IMMEDIATE]
+    reset_at = [at for at, record in enumerate(before) if is_reset(record)]
+    return bool(set_at and reset_at) and reset_at[-1] > set_at[0]
+
+
+def cancelled_a_reservation(before: Records, now: Records) -> bool:
+    """A reservation succeeded, was not granted, and a Cancel was TRUE."""
+    asked = [at for at, record in enumerate(before) if record.get("op") == "allocate_resources"]
+    since = (before + now)[asked[-1] :] if asked else []
+    granted = any(record.get("event") == "reserve_dma" for record in since)
+    cancelled = any(record.get("op") == "cancel" and record["returns"] for record in since)
+    return bool(asked) and cancelled and not granted
+
+
+def failed_before(before: Records, now: Records) -> bool:
+    """Something failed or was cancelled, and no Release followed; now the framework stops."""
+    last = max((at for at, record in enumerate(before) if is_reset(record)), default=-1)
+    failed = any(
+        record.get("status", "STATUS_SUCCESS") not in FINE or record.get("returns") is True
+        for record in before[last + 1 :]
+    )
+    return failed and any(record.get("event") == "bugcheck" for record in now)
+
+
+def kept_a_reservation(before: Records, now: Records) -> bool:
+    """It was granted, not freed, and is released now, if only by an Initialize that fails."""
+    granted = [at for at, record in enumerate(before) if record.get("event") == "reserve_dma"]
+    freed = any(
+        record.get("op") == "free_resources" for record in before[granted[-1] if granted else 0 :]
+    )
+    return bool(granted) and not freed and any(is_reset(record) for record in now)
+
+
+def released_in_transfer(before: Records, now: Records) -> bool:
+    """It was programmed, never completed since, and is released or deleted now."""
+    records = before + now
+    gone = [at for at, record in enumerate(records) if record.get("op") in ("release", "delete")][
+        -1:
+    ]
+    earlier = records[: gone[0]] if gone else []
+    programmed = [at for at, record in enumerate(earlier) if record.get("event") == "program_dma"][
+        -1:
+    ]
+    completed = any(
+        str(record.get("op")).startswith("dma_completed") and record["returns"]
+        for record in earlier[programmed[0] if programmed else 0 :]
+    )
+    return bool(programmed) and not completed
+
+
+def completed_nothing(before: Records, now: Records) -> bool:
+    """The last three completions left everything to be done again."""
+    answers = [
+        record["returns"]
+        for record in before + now
+        if str(record.get("op")).startswith("dma_completed")
+    ]
+    return len(answers) >= 3 and not any(answers[-3:])
+
+
+IMMEDIATE = "set_immediate_execution"
+FINE = ("STATUS_SUCCESS", "STATUS_MORE_PROCESSING_REQUIRED")
+READINGS = {
+    Rule.IMMEDIATE_LOST: lost_immediate_execution,
+    Rule.CANCELLED_RESERVATION_KEPT: cancelled_a_reservation,
+    Rule.STATUS_IGNORED: failed_before,
+    Rule.RESERVATION_KEPT: kept_a_reservation,
+    Rule.RELEASED_IN_TRANSFER: released_in_transfer,
+    Rule.ZERO_LENGTH_LIVELOCK: completed_nothing,
+}
+
+
+@pytest.mark.parametrize("rule", READINGS, ids=lambda rule: rule.name)
+def test_every_firing_is_right(
+    rule: Rule, random: dict[str, tuple[Scenario, list[Violation]]]
+) -> None:
+    wrong = []
+    for name, (scenario, violations) in random.items():
+        steps = split_log(scenario.log or [])
+        for violation in violations:
+            if violation.rule != rule:
+                continue
+            at = violation.step
+            concerned = [
+                [record for record in step if record.get("transaction", -1) == violation.label]
+                + [record for record in step if record.get("event") == "bugcheck"]
+                for step in steps
+            ]
+            before = [record for step in concerned[:at] for record in step]
+            if not READINGS[rule](before, concerned[at]):
+                wrong.append((name, at))
+    assert wrong == []
