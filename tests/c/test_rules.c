@@ -126,6 +126,11 @@ TEST(reservation_kept) {
     CHECK_STATUS(WdfDmaTransactionRelease(of.first), STATUS_SUCCESS);
     CHECK(was_broken(&of, WDFDMA_RULE_RESERVATION_KEPT, WDFDMA_OP_RELEASE));
     CHECK_EQUAL(wdfdma_machine_get_violations(of.machine, &(size_t){0})->parameters[2], 3);
+    start(&of, of.first, 100);
+    finish(of.first);
+    CHECK_EQUAL(count_violations(&of), 1); /* it is told once */
+    WdfDmaTransactionFreeResources(of.first);
+    CHECK_EQUAL(world_state(of.second), WDFDMA_STATE_TRANSFER);
 }
 
 TEST(zero_length_livelock) {

@@ -145,6 +145,7 @@ struct transaction {
     bool is_version_3;
     bool holds_base;
     bool immediate;
+    bool kept_told; /* that its reservation keeps others waiting */
     hindrances hindrances;
     mapping map;
     union {
@@ -270,9 +271,10 @@ static inline uint32_t transaction_get_traits(const transaction *item) {
 COLD void transaction_refuse(wdfdma_machine *machine, const transaction *item);
 /* Tells, once, that immediate execution was reset. */
 void immediate_loss_tell(wdfdma_machine *machine, transaction *item);
-/* True when others wait for what the transaction has reserved. */
+/* True when others wait for what the transaction has reserved, and nobody was told. */
 HOT_INLINE bool transaction_keeps_waiters(const wdfdma_machine *machine, const transaction *item) {
-    return item->reserved != 0 && !item->is_scatter_gather && item->holds_base &&
+    return item->reserved != 0 && !item->kept_told && !item->is_scatter_gather &&
+           item->holds_base &&
            (machine->state.waiting_pool != 0 ||
             (item->is_system && item->adapter->queue.first != NULL));
 }

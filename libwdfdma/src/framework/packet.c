@@ -437,6 +437,7 @@ void packet_forget_registers(transaction *item) {
         item->enabler->device->dma_busy = false;
     }
     item->reserved = 0;
+    item->kept_told = false;
     item->holds_base = false;
     item->base_register = NO_REGISTER;
     item->base_count = 0;

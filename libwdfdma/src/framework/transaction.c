@@ -101,6 +101,7 @@ void transaction_release(wdfdma_machine *machine, transaction *item) {
         item->request = 0;
         transaction_reset(item);
         if (transaction_keeps_waiters(machine, item)) {
+            item->kept_told = true;
             verifier_rule_with(machine, WDFDMA_RULE_RESERVATION_KEPT, handle, item->reserved,
                                machine->state.waiting_pool, &item->base.head);
         }
