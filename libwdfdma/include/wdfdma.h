@@ -654,7 +654,9 @@ WDFDMA_API NTSTATUS wdfdma_mdl_destroy(wdfdma_machine *machine, PMDL mdl);
 
 /* Copies [bytes] bytes at [offset] of the chain [mdl] out of or into simulated memory, as the
  * processor would.
- * Errors: STATUS_INVALID_PARAMETER for a dead MDL; STATUS_BUFFER_TOO_SMALL past the chain's end. */
+ * Errors: STATUS_INVALID_PARAMETER for a dead MDL; STATUS_BUFFER_TOO_SMALL past the chain's end;
+ * STATUS_UNSUCCESSFUL, with nothing copied, where a rule stops the machine, or a write where it has
+ * halted. */
 WDFDMA_API NTSTATUS wdfdma_mdl_read(wdfdma_machine *machine, PMDL mdl, uint64_t offset, void *out,
                                     size_t bytes);
 WDFDMA_API NTSTATUS wdfdma_mdl_write(wdfdma_machine *machine, PMDL mdl, uint64_t offset,

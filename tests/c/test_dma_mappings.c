@@ -235,5 +235,27 @@ TEST(parts_of_a_run_do_not_overlap) {
     finish(&made);
 }
 
+/* The bug check's parameters are Windows' own, addresses too; its log is the same on each machine. */
+TEST(a_log_has_no_address) {
+    wdfdma_log_record last[2];
+    uint64_t parameters[2];
+    for (int i = 0; i < 2; i++) {
+        dma made = {.wdm = wdm_open(false, false)};
+        wdfdma_log_view view;
+        made.start = MmGetMdlVirtualAddress(made.wdm.mdl);
+        prepare_registers(&made);
+        CHECK_STATUS(wdfdma_log_configure(made.wdm.machine, WDFDMA_LOG_GROWS), STATUS_SUCCESS);
+        offend_1B(&made);
+        CHECK_STATUS(wdfdma_log_get_view(made.wdm.machine, &view), STATUS_SUCCESS);
+        REQUIRE(CHECK(view.first_count != 0));
+        last[i] = view.first[view.first_count - 1];
+        parameters[i] = world_parameter(made.wdm.machine, 2);
+        CHECK_EQUAL(last[i].kind, WDFDMA_RECORD_BUGCHECK);
+    }
+    CHECK(parameters[0] != parameters[1]);
+    CHECK_BYTES(&last[0], &last[1], sizeof last[0]);
+}
+
 HARNESS_MAIN(ENTRY(each_rule_stops_the_machine), ENTRY(a_collected_offence_changes_nothing),
-             ENTRY(a_near_miss_is_none), ENTRY(parts_of_a_run_do_not_overlap))
+             ENTRY(a_near_miss_is_none), ENTRY(a_log_has_no_address),
+             ENTRY(parts_of_a_run_do_not_overlap))

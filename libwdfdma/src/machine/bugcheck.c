@@ -4,8 +4,13 @@
 
 #include <string.h>
 
-/* A handle without the bits that tell one machine from another: a log is the same on each. */
-static uint64_t handle_localize(const wdfdma_machine *machine, uint64_t parameter) {
+/* A handle without the bits that tell one machine from another, an address in the machine as its
+ * distance from the machine's begin: a log is the same on each. */
+static uint64_t parameter_localize(const wdfdma_machine *machine, uint64_t parameter) {
+    uint64_t distance = parameter - (uint64_t)(uintptr_t)machine->arena.base;
+    if (distance < machine->arena.reserved_bytes) {
+        return distance;
+    }
     bool own = (parameter >> HANDLE_MACHINE_SHIFT) == (machine->id >> HANDLE_MACHINE_SHIFT);
     return own ? parameter & ((1ull << HANDLE_MACHINE_SHIFT) - 1) : parameter;
 }
@@ -37,7 +42,7 @@ void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t par
     if (record != NULL) {
         record->status = (int32_t)code;
         for (int i = 0; i < 4; i++) {
-            record->values[i] = handle_localize(machine, parameters[i]);
+            record->values[i] = parameter_localize(machine, parameters[i]);
         }
         /* A log names our own rules; Windows' codes say theirs. */
         record->values[4] = code == WDFDMA_BUGCHECK_WDFDMA_VIOLATION ? rule : WDFDMA_RULE_NONE;
