@@ -13,7 +13,13 @@ NULL = ffi.NULL
 # Where the built files lie; in an editable install the Python sources are somewhere else.
 PACKAGE_FOLDER = os.path.dirname(_ffi.__file__)
 
-VERSION: str = ffi.string(lib.WDFDMA_PACKAGE_VERSION).decode()
+
+def read_string(chars: Any) -> str:
+    """The text that a pointer of C's leads to."""
+    return str(ffi.string(chars).decode())
+
+
+VERSION = read_string(lib.WDFDMA_PACKAGE_VERSION)
 
 
 def get_include() -> str:

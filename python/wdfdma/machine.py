@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-from wdfdma._native import ffi, lib
+from wdfdma._native import ffi, lib, read_string
 from wdfdma.arguments import require_number
 from wdfdma.device import Device
 from wdfdma.enums import Irql
@@ -193,7 +193,7 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
         """Walks all invariants of the library. Errors: CheckError for the first that is broken."""
         failure = ffi.new("wdfdma_check_failure *")
         if not lib.wdfdma_machine_check(self._core.get_machine(), failure):
-            invariant = ffi.string(failure.invariant).decode()
+            invariant = read_string(failure.invariant)
             raise CheckError(invariant, failure.object, failure.expected, failure.actual)
 
     # Dumps

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from wdfdma._native import NULL, ffi, lib
+from wdfdma._native import NULL, lib, read_string
 from wdfdma.enums import Constant, Op, _read_type
 
 
@@ -37,10 +37,10 @@ class Operation(NamedTuple):
 
 def _read_operation(number: int, operation: Any) -> Operation:
     operands = tuple(
-        Operand(ffi.string(operand.name).decode(), OperandKind(operand.kind), operand.maximum)
+        Operand(read_string(operand.name), OperandKind(operand.kind), operand.maximum)
         for operand in operation.operands[0 : operation.operand_count]
     )
-    return Operation(number, ffi.string(operation.name).decode(), operands, operation.results)
+    return Operation(number, read_string(operation.name), operands, operation.results)
 
 
 def _read_operations() -> dict[str, Operation]:

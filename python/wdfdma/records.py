@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from wdfdma._native import NULL, ffi, lib
+from wdfdma._native import NULL, ffi, lib, read_string
 from wdfdma.enums import (
     BugCheckCode,
     CompletionStatus,
@@ -157,7 +157,7 @@ _EVENT_RENDERERS: dict[int, Callable[[int, int, int], Record]] = {
 def get_rule_name(rule: int) -> str:
     """The name of a rule of ours."""
     name = lib.wdfdma_rule_get_name(rule)
-    return str(rule) if name == NULL else ffi.string(name).decode()
+    return str(rule) if name == NULL else read_string(name)
 
 
 def render_bugcheck(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from wdfdma._native import ffi, lib
+from wdfdma._native import ffi, lib, read_string
 from wdfdma.enums import BugCheckCode, Event, ObjectType, Op, Rule, RuleEnding, RuleMode, Severity
 
 
@@ -44,10 +44,6 @@ class RuleInfo:
         return "/".join([f"0x{int(self.code):X}", *numbers])
 
 
-def _text(chars: Any) -> str:
-    return str(ffi.string(chars).decode())
-
-
 @cache
 def get_rule_info(rule: Rule | int) -> RuleInfo:
     """What there is to say of a rule. Errors: KeyError where there is no such rule.
@@ -61,16 +57,16 @@ def get_rule_info(rule: Rule | int) -> RuleInfo:
     identifying = (found.first, found.second)
     return RuleInfo(
         rule=Rule(found.rule),
-        name=_text(found.name),
+        name=read_string(found.name),
         severity=Severity(found.severity),
         ending=RuleEnding(found.ending),
         code=BugCheckCode(found.code),
         parameters=tuple(number for number in identifying if number >= 0),
-        meanings=_text(found.parameters),
-        cause=_text(found.cause),
-        fix=_text(found.fix),
-        source=_text(found.source),
-        example=_text(found.example),
+        meanings=read_string(found.parameters),
+        cause=read_string(found.cause),
+        fix=read_string(found.fix),
+        source=read_string(found.source),
+        example=read_string(found.example),
     )
 
 

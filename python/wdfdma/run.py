@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from wdfdma._native import NULL, ffi, lib
+from wdfdma._native import NULL, ffi, lib, read_string
 from wdfdma.enums import BugCheckCode
 from wdfdma.errors import CheckError
 from wdfdma.fault_plan import plan_faults
@@ -136,7 +136,7 @@ def _copy_log(machine: Any) -> bytes:
         raise MemoryError("the log found no memory")
     failure = ffi.new("wdfdma_check_failure *")
     if not lib.wdfdma_machine_check(machine, failure):
-        invariant = ffi.string(failure.invariant).decode()
+        invariant = read_string(failure.invariant)
         raise CheckError(invariant, failure.object, failure.expected, failure.actual)
     if view.first == NULL:
         return b""

@@ -1,9 +1,8 @@
 """What there is to say of the statuses that calls of this library return."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from wdfdma._native import NULL, ffi, lib
+from wdfdma._native import NULL, lib, read_string
 from wdfdma.status import Status
 
 
@@ -19,10 +18,6 @@ class StatusInfo:
     source: str
 
 
-def _text(chars: Any) -> str:
-    return str(ffi.string(chars).decode())
-
-
 def get_status_info(status: Status | int) -> StatusInfo:
     """What there is to say of a status. Errors: KeyError where no call of this library returns it.
 
@@ -34,11 +29,11 @@ def get_status_info(status: Status | int) -> StatusInfo:
         raise KeyError(f"no call returns {status!r}")
     return StatusInfo(
         status=Status(found.status),
-        name=_text(found.name),
-        calls=_text(found.calls),
-        cause=_text(found.cause),
-        fix=_text(found.fix),
-        source=_text(found.source),
+        name=read_string(found.name),
+        calls=read_string(found.calls),
+        cause=read_string(found.cause),
+        fix=read_string(found.fix),
+        source=read_string(found.source),
     )
 
 

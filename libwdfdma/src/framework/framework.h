@@ -183,6 +183,9 @@ _Static_assert(offsetof(transaction, hal.packet.list) % OBJECT_UNIT_BYTES != 0 &
                    offsetof(transaction, hal.packet.list) / OBJECT_UNIT_BYTES ==
                        (offsetof(transaction, hal.packet.list) + 39) / OBJECT_UNIT_BYTES,
                "the list of a transaction");
+_Static_assert(offsetof(transaction, hal.packet.request) ==
+                   offsetof(transaction, hal.gather.own.request),
+               "the request of a transaction");
 _Static_assert(sizeof(hindrances) == sizeof(uint64_t), "the hindrances are one word");
 
 /* ddi.c: the way into and out of every call */

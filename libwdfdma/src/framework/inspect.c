@@ -63,23 +63,16 @@ NTSTATUS wdfdma_transaction_get_info(WDFDMATRANSACTION handle, wdfdma_transactio
     return STATUS_SUCCESS;
 }
 
-/* The transaction that lies [offset] bytes into the objects, if one does. */
-static WDFDMATRANSACTION transaction_at(const wdfdma_machine *machine, uintptr_t offset) {
-    if (offset >= machine->regions[REGION_OBJECTS].used_bytes || offset % OBJECT_UNIT_BYTES != 0) {
+/* A transaction's request names it; a WDM driver's names something else. */
+WDFDMATRANSACTION request_get_handle(const wdfdma_machine *machine, const hal_request *waiter) {
+    const region *objects = &machine->regions[REGION_OBJECTS];
+    uintptr_t offset = (uintptr_t)waiter->context - (uintptr_t)objects->base;
+    if (offset >= objects->used_bytes || offset % OBJECT_UNIT_BYTES != 0) {
         return NULL;
     }
     const object *found =
         object_at(machine, (uint32_t)(offset / OBJECT_UNIT_BYTES), WDFDMA_OBJECT_TRANSACTION);
     return found == NULL ? NULL : (WDFDMATRANSACTION)(uintptr_t)found->handle;
-}
-
-/* The transaction whose request [waiter] is, if it is one's: it lies in the transaction, or names
- * it. */
-WDFDMATRANSACTION request_get_handle(const wdfdma_machine *machine, const hal_request *waiter) {
-    uintptr_t objects = (uintptr_t)machine->regions[REGION_OBJECTS].base;
-    WDFDMATRANSACTION around =
-        transaction_at(machine, (uintptr_t)waiter - offsetof(transaction, hal) - objects);
-    return around != NULL ? around : transaction_at(machine, (uintptr_t)waiter->context - objects);
 }
 
 NTSTATUS wdfdma_enabler_get_info(WDFDMAENABLER handle, WDF_DMA_DIRECTION direction,

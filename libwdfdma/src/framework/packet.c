@@ -89,7 +89,6 @@ NTSTATUS packet_allocate(wdfdma_machine *machine, transaction *item, uint32_t re
         return STATUS_UNSUCCESSFUL;
     }
     asked->adapter = item->adapter;
-    asked->context = item;
     asked->count = registers;
     asked->base = NO_REGISTER;
     asked->routine = packet_is_granted;

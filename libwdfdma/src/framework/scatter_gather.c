@@ -207,6 +207,7 @@ NO_INLINE static list_request *extra_add(wdfdma_machine *machine, transaction *i
         link = &(*link)->next;
     }
     *link = extra;
+    extra->request.request.context = item;
     return &extra->request;
 }
 
@@ -299,7 +300,6 @@ static NTSTATUS list_request_make(wdfdma_machine *machine, transaction *item) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     request->request.adapter = item->adapter;
-    request->request.context = item;
     request->mdl = item->mdl;
     request->life = item->life;
     request->offset = item->offset + item->transferred;

@@ -138,7 +138,7 @@ static NTSTATUS transaction_create(wdfdma_machine *machine, enabler *of,
     item->is_system = of->is_system;
     item->is_scatter_gather = of->is_scatter_gather;
     item->is_version_3 = of->version == 3;
-    item->hal.packet.request.context = item; /* where a list's request begins, too */
+    item->hal.packet.request.context = item; /* a list's request begins at the same place */
     item->base_register = NO_REGISTER;
     item->state = WDFDMA_STATE_CREATED;
     item->hindrances.single_transfer = of->single_transfer;
