@@ -41,10 +41,8 @@ NTSTATUS machine_config_validate(const wdfdma_machine_config *config, wdfdma_mac
 /* splitmix64 fills the state of xoshiro256**, as the authors of both advise. */
 void machine_seed(wdfdma_machine *machine, uint64_t seed) {
     for (int i = 0; i < 4; i++) {
+        machine->random[i] = seed_mix(seed);
         seed += 0x9E3779B97F4A7C15u;
-        uint64_t mixed = (seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9u;
-        mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBu;
-        machine->random[i] = mixed ^ (mixed >> 31);
     }
 }
 

@@ -384,6 +384,13 @@ COLD void violation_record(wdfdma_machine *machine, wdfdma_rule rule, uint32_t c
 
 /* machine.c */
 NTSTATUS machine_config_validate(const wdfdma_machine_config *config, wdfdma_machine_config *out);
+/* The number that splitmix64 has after [seed]. */
+static inline uint64_t seed_mix(uint64_t seed) {
+    uint64_t mixed = seed + 0x9E3779B97F4A7C15u;
+    mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9u;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBu;
+    return mixed ^ (mixed >> 31);
+}
 void machine_seed(wdfdma_machine *machine, uint64_t seed);
 /* Reports a broken invariant; returns false, so that a walk can return it. */
 bool check_fail(wdfdma_check_failure *out, const char *invariant, uint64_t item, uint64_t expected,

@@ -78,23 +78,3 @@ void wdfdma_machine_clear_violations(wdfdma_machine *machine) {
         machine->violations.lost = 0;
     }
 }
-
-NTSTATUS wdfdma_machine_set_rule_mode(wdfdma_machine *machine, uint32_t rule, uint32_t mode) {
-    if (machine == NULL || rule >= WDFDMA_RULE_COUNT || mode > WDFDMA_MODE_IGNORE) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    if (machine->state.halted) {
-        return STATUS_UNSUCCESSFUL;
-    }
-    if (rule == WDFDMA_RULE_NONE) {
-        memset(machine->rule_modes, (int)mode, sizeof machine->rule_modes);
-    } else {
-        machine->rule_modes[rule] = (uint8_t)mode;
-    }
-    return STATUS_SUCCESS;
-}
-
-uint32_t wdfdma_machine_get_rule_mode(const wdfdma_machine *machine, uint32_t rule) {
-    return machine == NULL || rule >= WDFDMA_RULE_COUNT ? (uint32_t)WDFDMA_MODE_DEFAULT
-                                                        : machine->rule_modes[rule];
-}

@@ -149,12 +149,9 @@ NTSTATUS wdfdma_machine_clear_faults(wdfdma_machine *machine) {
     return STATUS_SUCCESS;
 }
 
-/* splitmix64 of the n-th number after [seed]: what chance says depends on nothing else. */
+/* The n-th number after [seed]: what chance says depends on nothing else. */
 static uint64_t chance_get(uint64_t seed, uint64_t n) {
-    uint64_t mixed = seed + n * 0x9E3779B97F4A7C15u;
-    mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9u;
-    mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBu;
-    return mixed ^ (mixed >> 31);
+    return seed_mix(seed + (n - 1) * 0x9E3779B97F4A7C15u);
 }
 
 static bool fault_meets(const wdfdma_machine *machine, const wdfdma_fault *fault,

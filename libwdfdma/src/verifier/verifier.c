@@ -1,6 +1,8 @@
 /* What happens where a rule is broken: the machine stops, remembers, or takes no notice. */
 #include "verifier.h"
 
+#include <string.h>
+
 void verifier_break(wdfdma_machine *machine) {
     if (!machine->config.verifier || machine->state.halted) {
         return;
@@ -72,4 +74,24 @@ bool verifier_rule_with(wdfdma_machine *machine, wdfdma_rule rule, uint64_t seco
 
 void verifier_rule(wdfdma_machine *machine, wdfdma_rule rule, const object *concerned) {
     verifier_rule_with(machine, rule, concerned == NULL ? 0 : concerned->handle, 0, 0, concerned);
+}
+
+NTSTATUS wdfdma_machine_set_rule_mode(wdfdma_machine *machine, uint32_t rule, uint32_t mode) {
+    if (machine == NULL || rule >= WDFDMA_RULE_COUNT || mode > WDFDMA_MODE_IGNORE) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if (machine->state.halted) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    if (rule == WDFDMA_RULE_NONE) {
+        memset(machine->rule_modes, (int)mode, sizeof machine->rule_modes);
+    } else {
+        machine->rule_modes[rule] = (uint8_t)mode;
+    }
+    return STATUS_SUCCESS;
+}
+
+uint32_t wdfdma_machine_get_rule_mode(const wdfdma_machine *machine, uint32_t rule) {
+    return machine == NULL || rule >= WDFDMA_RULE_COUNT ? (uint32_t)WDFDMA_MODE_DEFAULT
+                                                        : machine->rule_modes[rule];
 }
