@@ -1,6 +1,6 @@
 """Makes what follows from the tables of the verifier, rules.def and statuses.def in libwdfdma/src/verifier.
 
-python libwdfdma/make_rules.py           writes the enumeration in wdfdma.h, docs/rules.md, docs/statuses.md
+python libwdfdma/make_rules.py           writes the enumeration in wdfdma/rules.h, docs/rules.md, docs/statuses.md
 python libwdfdma/make_rules.py --check   exits 1 where one of them is not what it would write
 """
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "libwdfdma/src/verifier/rules.def"
 STATUSES = ROOT / "libwdfdma/src/verifier/statuses.def"
-HEADER = ROOT / "libwdfdma/include/wdfdma.h"
+HEADER = ROOT / "libwdfdma/include/wdfdma/rules.h"
 VALUES = ROOT / "libwdfdma/include/wdk/ntstatus.h"
 PAGE = ROOT / "docs/rules.md"
 STATUS_PAGE = ROOT / "docs/statuses.md"
@@ -107,7 +107,7 @@ def read_statuses() -> list[Status]:
 
 
 def make_enumeration(rules: list[Rule]) -> str:
-    """The enumerators between the marks in wdfdma.h."""
+    """The enumerators between the marks in wdfdma/rules.h."""
     lines = [f"    WDFDMA_RULE_{rule.id} = {rule.number}," for rule in rules]
     lines.append(f"    WDFDMA_RULE_COUNT = {len(rules) + 1}")
     return "\n".join(["    /* rules: begin */", *lines, "    /* rules: end */"])

@@ -73,7 +73,7 @@ def test_what_is_stale_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[st
         setattr(maker, name, stale)
     assert maker.main(["--check"]) == 1
     assert capsys.readouterr().out.splitlines() == [
-        "wdfdma.h is not what the table says",
+        "rules.h is not what the table says",
         "rules.md is not what the table says",
         "statuses.md is not what the table says",
     ]

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "driverspecs.h"
-#include "wdfdma_api.h"
+#include "wdfdma/api.h"
 
 #if UINTPTR_MAX != 0xFFFFFFFFFFFFFFFFu
 #error "wdfdma simulates 64-bit Windows and needs a 64-bit host"

@@ -1,4 +1,4 @@
-/* The table of rules: rules.def, which the enumeration in wdfdma.h and docs/rules.md come from. */
+/* The table of rules: rules.def, which the enumeration in wdfdma/rules.h and docs/rules.md come from. */
 #include "verifier.h"
 
 #define WDFDMA_RULE_ENTRY(number, id, rule_name, rule_severity, rule_code, rule_first, \
