@@ -232,15 +232,132 @@ TEST(buffer_shared) {
     CHECK_STATUS(WdfDmaTransactionExecute(of.second, NULL), STATUS_SUCCESS);
     CHECK_EQUAL(count_violations(&of), 0); /* side by side */
     finish(of.second);
-    CHECK_STATUS(world_initialize(of.second, READ, of.mdl, 99, 100), STATUS_SUCCESS);
-    CHECK_STATUS(WdfDmaTransactionExecute(of.second, NULL), STATUS_SUCCESS);
-    CHECK_EQUAL(count_violations(&of), 0); /* the one before was the last to be asked */
-    finish(of.second);
     finish(of.first);
     start(&of, of.first, 100);
     CHECK_STATUS(world_initialize(of.second, READ, of.mdl, 99, 100), STATUS_SUCCESS);
     CHECK_STATUS(WdfDmaTransactionExecute(of.second, NULL), STATUS_SUCCESS);
     CHECK(was_broken(&of, WDFDMA_RULE_BUFFER_SHARED, WDFDMA_OP_EXECUTE));
+}
+
+static void start_at(WDFDMATRANSACTION transaction, PMDL mdl, size_t offset, size_t length) {
+    CHECK_STATUS(world_initialize(transaction, READ, mdl, offset, length), STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+}
+
+/* Three transfers live on one MDL, and end in each order there is: a fourth on the bytes of one of
+ * them is told while that one lives, and not after. */
+TEST(many_mappings_end_in_any_order) {
+    static const uint8_t orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                         {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    for (int order = 0; order < 6; order++) {
+        wdfdma_machine_config config = world_config(16);
+        world made = world_open(
+            &config, (world_profile){.profile = WdfDmaProfileScatterGather, .version = 3});
+        rule_world of = {.machine = made.machine,
+                         .first = world_transaction(made.enabler),
+                         .mdl = world_mdl(made.machine, 0, 2 * WORLD_PAGE, NULL)};
+        WDFDMATRANSACTION lanes[3];
+        bool live[3] = {true, true, true};
+        for (size_t lane = 0; lane < 3; lane++) {
+            lanes[lane] = world_transaction(made.enabler);
+            start_at(lanes[lane], of.mdl, lane * 100, 100);
+        }
+        for (int ended = 0; ended < 3; ended++) {
+            finish(lanes[orders[order][ended]]);
+            live[orders[order][ended]] = false;
+            for (size_t lane = 0; lane < 3; lane++) {
+                uint8_t byte = 0;
+                size_t before = count_violations(&of);
+                start_at(of.first, of.mdl, lane * 100 + 50, 1);
+                finish(of.first);
+                CHECK_EQUAL(count_violations(&of), before + live[lane]);
+                wdfdma_mdl_write(of.machine, of.mdl, lane * 100 + 99, &byte, 1);
+                CHECK_EQUAL(count_violations(&of), before + 2u * live[lane]);
+                CHECK_MACHINE(of.machine);
+            }
+        }
+    }
+}
+
+/* A transfer over three MDLs owns all of them. */
+static rule_world open_chain(PMDL chain[3]) {
+    wdfdma_machine_config config = world_config(16);
+    world made =
+        world_open(&config, (world_profile){.profile = WdfDmaProfileScatterGather, .version = 3});
+    for (int i = 0; i < 3; i++) {
+        chain[i] = world_mdl(made.machine, 0, 200, NULL);
+    }
+    chain[0]->Next = chain[1];
+    chain[1]->Next = chain[2];
+    rule_world of = {.machine = made.machine,
+                     .first = world_transaction(made.enabler),
+                     .second = world_transaction(made.enabler),
+                     .mdl = chain[0]};
+    start_at(of.first, of.mdl, 100, 400); /* up to the middle of the last */
+    return of;
+}
+
+TEST(a_chain_is_owned_whole) {
+    PMDL chain[3];
+    rule_world of = open_chain(chain);
+    uint8_t byte = 0;
+    CHECK_STATUS(wdfdma_mdl_write(of.machine, chain[0], 99, &byte, 1), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_mdl_write(of.machine, chain[2], 100, &byte, 1), STATUS_SUCCESS);
+    start_at(of.second, chain[2], 100, 100);
+    finish(of.second);
+    CHECK_EQUAL(count_violations(&of), 0);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK_STATUS(wdfdma_mdl_read(of.machine, chain[i], i == 0 ? 199 : 99, &byte, 1),
+                     STATUS_SUCCESS);
+        CHECK_EQUAL(count_violations(&of), 2 * i + 1);
+        start_at(of.second, chain[i], i == 0 ? 199 : 99, 1);
+        finish(of.second);
+        CHECK_EQUAL(count_violations(&of), 2 * i + 2);
+        CHECK_MACHINE(of.machine);
+    }
+    finish(of.first);
+    start_at(of.second, chain[0], 0, 600);
+    start_at(of.first, chain[1], 0, 400); /* shares two parts, which is told once */
+    CHECK_EQUAL(count_violations(&of), 7);
+    finish(of.second);
+    finish(of.first);
+    for (int i = 0; i < 3; i++) {
+        CHECK_STATUS(wdfdma_mdl_destroy(of.machine, chain[i]), STATUS_SUCCESS);
+    }
+    CHECK_EQUAL(count_violations(&of), 7);
+}
+
+/* Each MDL of a chain is in use; the transfer's end finds those that are left. */
+TEST(a_chain_is_freed_while_mapped) {
+    for (int gone = 0; gone < 3; gone++) {
+        PMDL chain[3];
+        rule_world of = open_chain(chain);
+        CHECK_STATUS(wdfdma_mdl_destroy(of.machine, chain[gone]), STATUS_SUCCESS);
+        CHECK(was_broken(&of, WDFDMA_RULE_BUFFER_FREED_WHILE_MAPPED, WDFDMA_OP_NONE));
+        /* The next one takes its slot, and is nobody's. */
+        PMDL next = world_mdl(of.machine, 0, 200, NULL);
+        start_at(of.second, next, 0, 200);
+        CHECK_EQUAL(count_violations(&of), 1);
+        CHECK_MACHINE(of.machine);
+        finish(of.first);
+        finish(of.second);
+        CHECK_EQUAL(count_violations(&of), 1);
+        CHECK_MACHINE(of.machine);
+    }
+}
+
+/* The parts of a chain are the machine's own notes: no injected failure meets them. */
+TEST(a_chains_notes_meet_no_failure) {
+    PMDL chain[3];
+    rule_world of = open_chain(chain);
+    finish(of.first);
+    CHECK_STATUS(world_initialize(of.first, READ, of.mdl, 0, 600), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_machine_fail_allocation(of.machine, 1), STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionExecute(of.first, NULL), STATUS_SUCCESS);
+    CHECK_EQUAL(wdfdma_machine_get_fail_allocation(of.machine), 1);
+    CHECK_STATUS(wdfdma_machine_fail_allocation(of.machine, 0), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_mdl_destroy(of.machine, chain[2]), STATUS_SUCCESS);
+    CHECK(was_broken(&of, WDFDMA_RULE_BUFFER_FREED_WHILE_MAPPED, WDFDMA_OP_NONE));
 }
 
 TEST(two_devices_may_read_one_buffer) {
@@ -462,8 +579,10 @@ HARNESS_MAIN(ENTRY(status_ignored), ENTRY(a_failure_that_is_released_is_heeded),
              ENTRY(zero_length_livelock), ENTRY(cancelled_reservation_kept),
              ENTRY(request_completed_in_transfer),
              ENTRY(a_request_that_is_not_the_drivers_any_more), ENTRY(released_in_transfer),
-             ENTRY(buffer_shared), ENTRY(two_devices_may_read_one_buffer), ENTRY(buffer_touched),
-             ENTRY(buffer_freed_while_mapped), ENTRY(a_device_goes_astray), ENTRY(the_modes),
-             ENTRY(an_advice_may_stop), ENTRY(modes_and_tables_refuse),
+             ENTRY(buffer_shared), ENTRY(many_mappings_end_in_any_order),
+             ENTRY(a_chain_is_owned_whole), ENTRY(a_chain_is_freed_while_mapped),
+             ENTRY(a_chains_notes_meet_no_failure), ENTRY(two_devices_may_read_one_buffer),
+             ENTRY(buffer_touched), ENTRY(buffer_freed_while_mapped), ENTRY(a_device_goes_astray),
+             ENTRY(the_modes), ENTRY(an_advice_may_stop), ENTRY(modes_and_tables_refuse),
              ENTRY(violations_without_end), ENTRY(a_violation_meets_no_injected_failure),
              ENTRY(a_violation_knows_where_it_was))

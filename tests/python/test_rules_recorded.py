@@ -23,7 +23,7 @@ ON_PURPOSE = {
 # How often each rule is broken in random.jsonl.
 IN_RANDOM = {
     Rule.WDF_DMA_FATAL_ERROR: 388,
-    Rule.BUFFER_SHARED: 56,
+    Rule.BUFFER_SHARED: 76,
     Rule.CANCELLED_RESERVATION_KEPT: 46,
     Rule.IMMEDIATE_LOST: 41,
     Rule.STATUS_IGNORED: 9,

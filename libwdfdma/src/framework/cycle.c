@@ -144,7 +144,7 @@ HOT_PATH NTSTATUS WdfDmaTransactionInitializeUsingOffset(WDFDMATRANSACTION DmaTr
 HOT_INLINE uint64_t plain_measure(const transaction *item, uint64_t *address) {
     const adapter *by = item->adapter;
     const mdl_object *at = item->cursor;
-    if (UNLIKELY(by == NULL || !cursor_is_good(item)) || UNLIKELY(at->mappings != 0)) {
+    if (UNLIKELY(by == NULL || !cursor_is_good(item)) || UNLIKELY(at->live != NULL)) {
         return 0;
     }
     const MDL *mdl = at->mdl;
@@ -180,9 +180,9 @@ HOT_INLINE bool reservation_carries(const wdfdma_machine *machine, const transac
     return held && owns && registers <= item->reserved;
 }
 
-/* The one mapping of a range, and the element that names it. */
+/* The one mapping of a range, and the element that names it. One that is not live has no register. */
 HOT_INLINE void plain_map(wdfdma_machine *machine, transaction *item, uint64_t address,
-                          PSCATTER_GATHER_LIST list, uint32_t registers) {
+                          PSCATTER_GATHER_LIST list) {
     mapping *map = &item->map;
     uint64_t length = item->remaining;
     bool to_device = item->direction == WdfDmaDirectionWriteToDevice;
@@ -191,15 +191,13 @@ HOT_INLINE void plain_map(wdfdma_machine *machine, transaction *item, uint64_t a
     list->Elements[0].Address.QuadPart = (LONGLONG)address;
     list->Elements[0].Length = (ULONG)length;
     list->Elements[0].Reserved = 0;
-    map->mdl = item->mdl;
+    const mapping reads = {.live = true, .device_reads = true};
+    const mapping writes = {.live = true, .device_writes = true};
     map->of = (mdl_object *)(uintptr_t)item->cursor;
     map->offset = item->offset;
     map->length = length;
-    map->register_count = registers;
-    map->first_register = NO_REGISTER;
-    map->device_reads = to_device;
-    map->device_writes = !to_device;
-    mapping_begin(machine, map);
+    map->marks = to_device ? reads.marks : writes.marks;
+    mapping_begin_alone(machine, map);
     item->fragment = length;
     item->remaining = 0;
 }
@@ -216,7 +214,7 @@ HOT_INLINE PSCATTER_GATHER_LIST gather_stage_plainly(wdfdma_machine *machine, tr
                                     false, &base))) {
         return NULL;
     }
-    plain_map(machine, item, address, list, (uint32_t)registers);
+    plain_map(machine, item, address, list);
     by->lists_held++;
     item->hal.gather.list_base = base;
     item->hal.gather.list_count = (uint32_t)registers;
@@ -251,7 +249,7 @@ HOT_INLINE PSCATTER_GATHER_LIST packet_stage_plainly(wdfdma_machine *machine, tr
     if (UNLIKELY(!item->is_version_3)) {
         item->enabler->device->dma_busy = true;
     }
-    plain_map(machine, item, address, packet_get_list(item), count);
+    plain_map(machine, item, address, packet_get_list(item));
     if (is_system) {
         system_transfer_start(item, item->fragment);
     }
@@ -408,11 +406,11 @@ HOT_PATH BOOLEAN WdfDmaTransactionDmaCompleted(WDFDMATRANSACTION DmaTransaction,
     uint32_t outer_op;
     transaction *item = plain_enter(DmaTransaction, &machine, &outer_op);
     if (LIKELY(item != NULL && Status != NULL) && LIKELY(item->state == WDFDMA_STATE_TRANSFER) &&
-        LIKELY(item->remaining == 0) && LIKELY(item->adapter != NULL) && LIKELY(item->map.live) &&
-        LIKELY(!item->map.indexed) && LIKELY(item->map.first_register == NO_REGISTER)) {
+        LIKELY(item->remaining == 0) && LIKELY(item->adapter != NULL) &&
+        mapping_is_here(&item->map) && LIKELY(item->map.first_register == NO_REGISTER)) {
         uint64_t transferred = item->transferred + item->fragment;
         if (LIKELY(transferred <= item->length) && LIKELY(plain_give_back(machine, item))) {
-            mapping_end(machine, &item->map);
+            mapping_end_here(machine, &item->map);
             item->transferred = transferred;
             item->fragment = 0;
             item->state = WDFDMA_STATE_TRANSFER_COMPLETED;

@@ -140,6 +140,7 @@ static NTSTATUS transaction_create(wdfdma_machine *machine, enabler *of,
     item->is_version_3 = of->version == 3;
     item->hal.packet.request.context = item; /* a list's request begins at the same place */
     item->base_register = NO_REGISTER;
+    item->map.first_register = NO_REGISTER;
     item->state = WDFDMA_STATE_CREATED;
     item->hindrances.single_transfer = of->single_transfer;
     *out = (WDFDMATRANSACTION)(uintptr_t)made->head.handle;
@@ -180,6 +181,7 @@ void transaction_end(wdfdma_machine *machine, transaction *gone) {
         return;
     }
     gone->state = WDFDMA_STATE_DELETED;
+    mapping_end(machine, &gone->map);
     data_free(machine, gone->wdm_context);
     gone->wdm_context = NULL;
     gone->request = 0;

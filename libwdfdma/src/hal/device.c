@@ -1,9 +1,8 @@
 /* The device's side: which logical addresses it may use now, and its accesses, as through an
  * IOMMU.
  *
- * A mapping is linked in O(1) when it begins, and entered in an index by page only when a device
- * first looks: a cycle that no device watches pays for two links. The elements of a mapping say
- * what it covers. */
+ * A mapping is listed when it begins (mapping.c), and entered in an index by page only when a
+ * device first looks. The MDLs of a mapping say what it covers. */
 #include "hal.h"
 
 #include <string.h>
@@ -31,37 +30,6 @@ uint8_t *register_get_page(wdfdma_machine *machine, uint32_t index) {
     return part->base + (size_t)index * PAGE_BYTES;
 }
 
-void mapping_begin(wdfdma_machine *machine, mapping *made) {
-    hal *of = hal_of(machine);
-    made->live = true;
-    made->previous = NULL;
-    made->next = of->unindexed;
-    if (made->next != NULL) {
-        made->next->previous = made;
-    }
-    of->unindexed = made;
-    machine->state.mappings++;
-    if (made->of != NULL) {
-        if (UNLIKELY(made->of->mappings != 0)) {
-            mdl_tell_shared(machine, made->of, made);
-        }
-        made->of->mappings++;
-        made->of->last = made;
-        made->of_tag = (uint32_t)made->of->head.handle;
-    }
-}
-
-static void mapping_unlink(hal *of, mapping *gone) {
-    if (gone->previous == NULL) {
-        of->unindexed = gone->next;
-    } else {
-        gone->previous->next = gone->next;
-    }
-    if (gone->next != NULL) {
-        gone->next->previous = gone->previous;
-    }
-}
-
 static void mapped_page_remove(wdfdma_machine *machine, mapped_page *gone) {
     hal *of = hal_of(machine);
     of->ended[of->ended_count++ % ENDED_PAGES] = (ended_page){gone->key, gone->start, gone->end};
@@ -78,30 +46,13 @@ static void mapped_page_remove(wdfdma_machine *machine, mapped_page *gone) {
     data_free(machine, gone);
 }
 
-NO_INLINE static void mapping_unindex(wdfdma_machine *machine, mapping *gone) {
+void mapping_unindex(wdfdma_machine *machine, mapping *gone) {
     while (gone->pages != NULL) {
         mapped_page *first = gone->pages;
         gone->pages = first->next_of;
         mapped_page_remove(machine, first);
     }
-}
-
-void mapping_end(wdfdma_machine *machine, mapping *gone) {
-    if (!gone->live) {
-        return;
-    }
-    gone->live = false;
-    machine->state.mappings--;
-    if (gone->of != NULL && LIKELY((uint32_t)gone->of->head.handle == gone->of_tag)) {
-        gone->of->mappings--;
-        gone->of->last = gone->of->last == gone ? NULL : gone->of->last;
-    }
-    if (LIKELY(!gone->indexed)) {
-        mapping_unlink(hal_of(machine), gone);
-    } else {
-        gone->indexed = false;
-        mapping_unindex(machine, gone);
-    }
+    gone->indexed = false;
 }
 
 static bool mapped_page_add(wdfdma_machine *machine, mapping *to, uint64_t address,
@@ -173,7 +124,7 @@ static bool chain_index(wdfdma_machine *machine, mapping *made) {
     mdl_walk part;
     uint64_t index = made->first_register;
     uint64_t end = made->first_register + (uint64_t)made->register_count;
-    bool more = mdl_walk_begin(machine, &part, made->mdl, made->offset, made->length);
+    bool more = mdl_walk_begin(machine, &part, mapping_get_mdl(made), made->offset, made->length);
     while (more) {
         uint64_t pages = pages_spanned(mdl_page_offset(part.at->mdl, part.offset), part.length);
         if (made->first_register != NO_REGISTER && index + pages > end) {
@@ -189,27 +140,26 @@ static bool chain_index(wdfdma_machine *machine, mapping *made) {
 }
 
 static bool mapping_index(wdfdma_machine *machine, mapping *made) {
-    bool done = made->mdl == NULL ? addresses_index(machine, made, made->offset, made->length)
-                                  : chain_index(machine, made);
+    made->pages = NULL;
+    made->indexed = true;
+    bool done = made->of == NULL ? addresses_index(machine, made, made->offset, made->length)
+                                 : chain_index(machine, made);
     if (!done) {
         mapping_unindex(machine, made);
     }
-    made->indexed = done;
     return done;
 }
 
+/* The list is left empty: what has ended is forgotten, what lives is entered. */
 static bool mappings_index(wdfdma_machine *machine) {
     hal *of = hal_of(machine);
-    while (of->unindexed != NULL) {
-        mapping *made = of->unindexed;
-        if (!mapping_index(machine, made)) {
+    while (of->listed != NULL) {
+        mapping *made = of->listed;
+        mapping_unlist(machine, made);
+        if (made->live && !mapping_index(machine, made)) {
+            mapping_list(machine, made);
             return false;
         }
-        of->unindexed = made->next;
-        if (made->next != NULL) {
-            made->next->previous = NULL;
-        }
-        made->next = NULL;
     }
     return true;
 }
@@ -351,21 +301,4 @@ NTSTATUS wdfdma_device_write(wdfdma_machine *machine, uint64_t address, const vo
         return STATUS_INVALID_PARAMETER;
     }
     return bytes == 0 ? STATUS_SUCCESS : device_access(machine, address, NULL, data, bytes);
-}
-
-bool mapping_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
-    uint64_t count = 0;
-    for (const mapping *at = hal_of(machine)->unindexed; at != NULL; at = at->next) {
-        if (!at->live || at->indexed) {
-            return check_fail(out, "a mapping in the list is live and not indexed", count, 1,
-                              at->live);
-        }
-        if (at->next != NULL && at->next->previous != at) {
-            return check_fail(out, "the list of mappings is linked both ways", count, 1, 0);
-        }
-        count++;
-    }
-    return count <= machine->state.mappings ||
-           check_fail(out, "no more mappings are listed than are live", 0, machine->state.mappings,
-                      count);
 }

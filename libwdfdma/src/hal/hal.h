@@ -49,22 +49,35 @@ typedef struct transfer_context {
     const void *given; /* the address that a driver knows it by, or NULL */
 } transfer_context;
 
-/* A part of memory that a device may use now. Indexed by page only when a device first looks. */
+/* A part of memory that a device may use now. Entered in the index by page only when a device looks,
+ * and known to the MDLs that hold it: mapping.c. */
 typedef struct mapping {
-    struct mapping *next;
+    union {
+        struct mapping *next;      /* of the listed; of a range's parts */
+        struct mapped_page *pages; /* in the index */
+    };
     struct mapping *previous;
-    struct mapped_page *pages; /* in the index */
-    PMDL mdl;                  /* the chain that the range is of, or NULL: consecutive pages */
-    struct mdl_object *of;     /* its first MDL, where the range begins in that one, or NULL */
-    uint64_t offset;           /* of the range in [mdl]; without one, its logical address */
-    uint64_t length;
-    uint32_t first_register; /* NO_REGISTER where the range does not bounce */
-    uint32_t register_count; /* of the run that it may use */
-    uint32_t of_tag;         /* tells whether [of] is still what it was */
-    bool live;
-    bool indexed;
-    bool device_reads;
-    bool device_writes;
+    struct mdl_object *of; /* where the range begins; NULL: consecutive pages, which are no MDL's */
+    uint64_t offset;       /* of the range in that MDL; without one, its logical address */
+    uint64_t length;       /* may run on through the MDLs that follow */
+    union {
+        struct mapping *next_on; /* of those on the same MDL */
+        struct mapping *parts;   /* of a range in several MDLs */
+    };
+    struct mapping *previous_on; /* means nothing for the first */
+    uint32_t first_register;     /* NO_REGISTER where the range does not bounce, or has ended */
+    uint32_t register_count;     /* of the run that it may use */
+    union {
+        struct {
+            bool live;
+            bool indexed;
+            bool device_reads;
+            bool device_writes;
+        };
+        uint32_t marks;
+    };
+    bool listed;   /* until a device looks, or it is taken out: a mapping may end and begin again */
+    bool in_parts; /* lies in several MDLs */
 } mapping;
 
 struct adapter {
@@ -142,7 +155,7 @@ typedef struct hal {
     table hosts;  /* page of REGION_PAGES -> the same */
     struct page_block *blocks_free[PAGE_CLASS_COUNT];
     uint64_t next_frame;
-    mapping *unindexed;            /* live mappings that no device has looked for */
+    mapping *listed;               /* not in the index: live, or ended by the plain way */
     table index;                   /* logical page -> struct mapped_page */
     ended_page ended[ENDED_PAGES]; /* the last ones, a ring */
     uint64_t ended_count;
@@ -248,9 +261,8 @@ typedef struct mdl_object {
     size_t capacity_pages;
     size_t pages;         /* that hold references; 0 until built */
     uint64_t highest_pfn; /* of its frames */
-    uint32_t mappings;    /* live ones whose range begins in it */
     bool consecutive;     /* its frames follow one another */
-    mapping *last;        /* of these the last one made, if it lives */
+    mapping *live;        /* the mappings that cover some of it, or parts of them; newest first */
 } mdl_object;
 
 /* The live MDL that [mdl] is; also one that is not built yet, or whose counts a driver has changed. */
@@ -331,18 +343,49 @@ void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length);
 NO_INLINE void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t length,
                            bool to_registers);
 
+/* mapping.c: which mappings live, and which MDLs hold them */
+void mapping_begin(wdfdma_machine *machine, mapping *made);
+/* Ends [gone], if it lives, and takes it out of everything: its memory may go. */
+void mapping_end(wdfdma_machine *machine, mapping *gone);
+NO_INLINE void mapping_list(wdfdma_machine *machine, mapping *made);
+void mapping_unlist(wdfdma_machine *machine, mapping *gone);
+/* The same for a mapping that lies in one MDL, which has no other. It stays listed when it ends, so
+ * that whoever maps again and again is listed once. */
+HOT_INLINE void mapping_begin_alone(wdfdma_machine *machine, mapping *made) {
+    if (UNLIKELY(!made->listed)) {
+        mapping_list(machine, made);
+    }
+    machine->state.mappings++;
+    made->of->live = made;
+}
+/* True where mapping_end_here may be called. */
+HOT_INLINE bool mapping_is_here(const mapping *gone) {
+    const mapping watched = {.live = true, .indexed = true};
+    const mapping here = {.live = true};
+    return LIKELY((gone->marks & watched.marks) == here.marks) && LIKELY(gone->of->live == gone);
+}
+HOT_INLINE void mapping_end_here(wdfdma_machine *machine, mapping *gone) {
+    gone->live = false;
+    machine->state.mappings--;
+    gone->of->live = gone->next_on;
+    gone->next_on = NULL;
+}
+/* The MDL in which [of] begins; NULL where it is no MDL's, or that one is gone. */
+static inline PMDL mapping_get_mdl(const mapping *of) {
+    return of->of == NULL ? NULL : of->of->mdl;
+}
 /* A rule of ours where the processor touches, or the driver frees, what a device owns. True where
  * the machine goes on. */
 bool mdl_may_touch(wdfdma_machine *machine, const mdl_object *of, uint64_t offset, uint64_t bytes,
                    bool write);
 bool mdl_may_go(wdfdma_machine *machine, const mdl_object *of);
-/* Called before a mapping begins on an MDL that has some already. */
-NO_INLINE void mdl_tell_shared(wdfdma_machine *machine, const mdl_object *of, const mapping *made);
-
-/* device.c: live mappings, and the device's accesses */
-void mapping_begin(wdfdma_machine *machine, mapping *made);
-void mapping_end(wdfdma_machine *machine, mapping *gone);
+/* Lets the mappings of an MDL that goes all the same know that it is gone. */
+void mdl_leave_mappings(mdl_object *gone);
 bool mapping_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
+
+/* device.c: the device's accesses */
+/* Takes what the index has of [gone] out of it. */
+NO_INLINE void mapping_unindex(wdfdma_machine *machine, mapping *gone);
 uint8_t *register_get_page(wdfdma_machine *machine, uint32_t index);
 
 /* list.c: scatter/gather lists */

@@ -12,9 +12,8 @@ void list_fill(wdfdma_machine *machine, const list_request *request, const mdl_w
         range_fill(machine, part, first_register, list->Elements, request->capacity);
     list->NumberOfElements = (ULONG)elements;
     list->Reserved = 0;
-    map->mdl = request->mdl;
-    map->of = part->at->mdl == request->mdl ? (mdl_object *)(uintptr_t)part->at : NULL;
-    map->offset = request->offset;
+    map->of = (mdl_object *)(uintptr_t)part->at;
+    map->offset = part->offset;
     map->length = request->length;
     map->register_count = request->request.count;
     map->first_register = first_register;

@@ -171,8 +171,8 @@ void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t lengt
                  bool to_registers) {
     mdl_walk part;
     uint64_t index = through->first_register;
-    bool more =
-        length != 0 && mdl_walk_begin(machine, &part, through->mdl, through->offset, length);
+    bool more = length != 0 &&
+                mdl_walk_begin(machine, &part, mapping_get_mdl(through), through->offset, length);
     while (more) {
         uint64_t pages = part_get_pages(&part);
         if (UNLIKELY(index + pages > through->first_register + (uint64_t)through->register_count)) {
@@ -240,7 +240,6 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
     element->Address.QuadPart = (LONGLONG)address;
     element->Length = (ULONG)length;
     element->Reserved = 0;
-    out->mdl = part->of->mdl;
     out->of = (mdl_object *)(uintptr_t)part->of;
     out->offset = part->offset;
     out->length = length;

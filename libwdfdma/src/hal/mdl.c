@@ -197,43 +197,9 @@ NTSTATUS wdfdma_mdl_destroy(wdfdma_machine *machine, PMDL mdl) {
     if (machine->state.halted || !mdl_may_go(machine, gone)) {
         return STATUS_UNSUCCESSFUL;
     }
+    mdl_leave_mappings(gone);
     mdl_object_free(machine, gone);
     return STATUS_SUCCESS;
-}
-
-static bool ranges_overlap(uint64_t first, uint64_t length, uint64_t second, uint64_t others) {
-    return first < second + others && second < first + length;
-}
-
-void mdl_tell_shared(wdfdma_machine *machine, const mdl_object *of, const mapping *made) {
-    const mapping *other = of->last;
-    bool writes = made->device_writes || (other != NULL && other->device_writes);
-    if (writes && other != NULL && other->mdl == made->mdl &&
-        ranges_overlap(made->offset, made->length, other->offset, other->length)) {
-        verifier_rule_with(machine, WDFDMA_RULE_BUFFER_SHARED, of->head.handle, made->offset,
-                           made->length, &of->head);
-    }
-}
-
-bool mdl_may_touch(wdfdma_machine *machine, const mdl_object *of, uint64_t offset, uint64_t bytes,
-                   bool write) {
-    const mapping *owner = of->last;
-    if (LIKELY(of->mappings == 0) || owner == NULL || owner->mdl != of->mdl ||
-        !(write || owner->device_writes) ||
-        !ranges_overlap(offset, bytes, owner->offset, owner->length)) {
-        return true;
-    }
-    verifier_rule_with(machine, WDFDMA_RULE_BUFFER_TOUCHED, of->head.handle, offset, bytes,
-                       &of->head);
-    return !machine->state.halted;
-}
-
-bool mdl_may_go(wdfdma_machine *machine, const mdl_object *of) {
-    if (UNLIKELY(of->mappings != 0)) {
-        verifier_rule_with(machine, WDFDMA_RULE_BUFFER_FREED_WHILE_MAPPED, of->head.handle,
-                           of->mappings, 0, &of->head);
-    }
-    return !machine->state.halted;
 }
 
 void *wdfdma_mdl_get_bytes(wdfdma_machine *machine, PMDL mdl) {

@@ -8,7 +8,7 @@ static void mapping_flush(wdfdma_machine *machine, wdm_mapping *used, uint64_t b
     uint64_t skipped = begin > part.offset ? begin - part.offset : 0;
     uint64_t last = end < part.offset + part.length ? end : part.offset + part.length;
     if (part.device_writes && part.first_register != NO_REGISTER && part.offset + skipped < last) {
-        uint32_t in_page = mdl_page_offset(part.mdl, part.offset);
+        uint32_t in_page = mdl_page_offset(mapping_get_mdl(&part), part.offset);
         uint32_t passed = (uint32_t)((in_page + skipped) / PAGE_BYTES);
         part.first_register += passed;
         part.register_count -= passed;
@@ -19,7 +19,7 @@ static void mapping_flush(wdfdma_machine *machine, wdm_mapping *used, uint64_t b
 }
 
 static bool mapping_meets(const wdm_mapping *at, uint32_t base, const mdl_walk *part) {
-    return at->base == base && at->map.mdl == part->at->mdl &&
+    return at->base == base && at->map.of == part->at &&
            at->map.offset < part->offset + part->left &&
            at->map.offset + at->map.length > part->offset;
 }
