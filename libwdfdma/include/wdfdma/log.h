@@ -67,6 +67,8 @@ typedef struct wdfdma_log_view {
     uint64_t first_count;
     uint64_t second_count;
     uint64_t lost; /* records that a ring has overwritten, or that found no memory */
+    /* records ever appended: that many less first_count and second_count come before [first] */
+    uint64_t written;
 } wdfdma_log_view;
 
 /* Empties the log of [machine] and sets its length: 0 off, n a ring, WDFDMA_LOG_GROWS without

@@ -188,6 +188,44 @@ typedef struct wdfdma_status_info {
     const char *source;
 } wdfdma_status_info;
 
+#define WDFDMA_VIOLATION_FRAMES 8
+
+/* A callback of the driver that was in progress. */
+typedef struct wdfdma_violation_frame {
+    uint64_t handle;      /* of the object that it concerned; 0 where that was gone by then */
+    uint32_t event;       /* wdfdma_event; WDFDMA_EVENT_COUNT: one that is not a transaction's */
+    uint32_t object_type; /* wdfdma_object_type */
+    uint32_t object;      /* its label */
+} wdfdma_violation_frame;
+
+/* How an object stood when a rule was broken. What its type has not is 0. */
+typedef struct wdfdma_object_state {
+    /* TRANSACTION: wdfdma_transaction_state; REQUEST: 1 once completed; ADAPTER: 1 while its channel
+     * is owned; DEVICE: 1 while a version 2 packet transaction is under way */
+    uint32_t state;
+    uint32_t waiting; /* TRANSACTION: wdfdma_waiting, where its request for registers was */
+    uint32_t waiters; /* ADAPTER, ENABLER: requests in the queues of its channels */
+    /* TRANSACTION: of the run held; 0xFFFFFFFF: none, as for every other type */
+    uint32_t first_register;
+    uint32_t registers; /* TRANSACTION: held or waited for; ADAPTER, ENABLER: held */
+    uint32_t reserved;  /* TRANSACTION: registers, by AllocateResources */
+    /* the framework's own; MDL: live mappings; a REQUEST has those of its transactions too */
+    uint32_t references;
+    uint32_t deleted;           /* 1: it lived on for its references alone */
+    uint64_t length;            /* bytes: TRANSACTION, COMMON_BUFFER, MDL (it alone), REQUEST */
+    uint64_t bytes_transferred; /* TRANSACTION; REQUEST: its information */
+    uint64_t transfer_length;   /* TRANSACTION: bytes of the current transfer */
+} wdfdma_object_state;
+
+/* How the machine stood when a rule was broken. */
+typedef struct wdfdma_moment {
+    uint64_t log_records;     /* given to the log so far, a bug check's own included */
+    uint32_t free_registers;  /* of the pool */
+    uint32_t waiting_pool;    /* requests waiting for map registers */
+    uint32_t waiting_channel; /* requests waiting for an adapter's channel */
+    uint32_t irql;
+} wdfdma_moment;
+
 /* Why a machine halted. [parameters] are Windows' own; handles are given as numbers. */
 typedef struct wdfdma_bugcheck {
     uint32_t code; /* wdfdma_bugcheck_code */
@@ -195,34 +233,33 @@ typedef struct wdfdma_bugcheck {
     uint64_t parameters[4];
     uint64_t time_ns;
     uint64_t step;
-    uint32_t op;          /* wdfdma_op: the innermost call in progress */
-    uint32_t depth;       /* callbacks of the driver in progress */
-    uint32_t object_type; /* wdfdma_object_type of the object concerned; NONE if there is none */
-    uint32_t object;      /* its label */
+    uint64_t handle;       /* of the object concerned, or 0 */
+    uint64_t created_step; /* in which that object was made */
+    uint32_t op;           /* wdfdma_op: the innermost call in progress */
+    uint32_t depth;        /* callbacks of the driver in progress, the innermost in [frames] */
+    uint32_t object_type;  /* wdfdma_object_type of the object concerned; NONE if there is none */
+    uint32_t object;       /* its label */
+    wdfdma_object_state state;
+    wdfdma_moment moment;
+    wdfdma_violation_frame frames[8]; /* the innermost first */
 } wdfdma_bugcheck;
-
-#define WDFDMA_VIOLATION_FRAMES 8
-
-/* A callback of the driver that was in progress. */
-typedef struct wdfdma_violation_frame {
-    uint32_t event;  /* wdfdma_event; WDFDMA_EVENT_COUNT: one that is not a transaction's */
-    uint32_t object; /* the label of the transaction or object that it concerned */
-} wdfdma_violation_frame;
 
 /* A rule that was broken. */
 typedef struct wdfdma_violation {
     uint64_t parameters[4]; /* as the bug check's would be; handles are given as numbers */
     uint64_t time_ns;
     uint64_t step;
-    uint64_t handle;                  /* of the object concerned, or 0 */
-    uint64_t created_step;            /* in which that object was made */
-    uint32_t rule;                    /* wdfdma_rule */
-    uint32_t code;                    /* wdfdma_bugcheck_code */
-    uint32_t op;                      /* wdfdma_op: the innermost call in progress */
-    uint32_t object_type;             /* wdfdma_object_type; NONE: no object is concerned */
-    uint32_t object;                  /* its label */
-    uint32_t depth;                   /* callbacks in progress, the innermost of them in [frames] */
-    bool stopped;                     /* the machine halted for it */
+    uint64_t handle;       /* of the object concerned, or 0 */
+    uint64_t created_step; /* in which that object was made */
+    uint32_t rule;         /* wdfdma_rule */
+    uint32_t code;         /* wdfdma_bugcheck_code */
+    uint32_t op;           /* wdfdma_op: the innermost call in progress */
+    uint32_t object_type;  /* wdfdma_object_type; NONE: no object is concerned */
+    uint32_t object;       /* its label */
+    uint32_t depth;        /* callbacks in progress, the innermost of them in [frames] */
+    bool stopped;          /* the machine halted for it */
+    wdfdma_object_state state;
+    wdfdma_moment moment;
     wdfdma_violation_frame frames[8]; /* the innermost first */
 } wdfdma_violation;
 
@@ -265,6 +302,11 @@ WDFDMA_API uint64_t wdfdma_machine_get_violations_lost(const wdfdma_machine *mac
  * STATUS_UNSUCCESSFUL on a halted machine, and where a rule that stops has halted it now. */
 WDFDMA_API NTSTATUS wdfdma_machine_check_leaks(wdfdma_machine *machine, WDFOBJECT below,
                                                size_t *count);
+
+/* [number], a parameter or a handle of a record, as logs have it: a handle without the bits that
+ * tell one machine from another, an address in [machine] as its distance from the machine's begin,
+ * anything else as it is. The same calls give the same numbers on every machine. */
+WDFDMA_API uint64_t wdfdma_machine_localize(const wdfdma_machine *machine, uint64_t number);
 
 /* Forgets all recorded violations. */
 WDFDMA_API void wdfdma_machine_clear_violations(wdfdma_machine *machine);

@@ -296,7 +296,7 @@ HOT_INLINE NTSTATUS plain_program(wdfdma_machine *machine, transaction *item,
         item->hindrances.any = staged;
     }
     item->state = WDFDMA_STATE_TRANSFER;
-    callback_note(machine, label, WDFDMA_EVENT_PROGRAM_DMA);
+    callback_note(machine, handle, WDFDMA_EVENT_PROGRAM_DMA);
     machine->state.op = WDFDMA_OP_EXECUTE;
     machine->state.depth++;
     machine->state.irql = irql < DISPATCH_LEVEL ? DISPATCH_LEVEL : irql;

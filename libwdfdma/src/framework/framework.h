@@ -358,7 +358,11 @@ NO_INLINE NTSTATUS release_in_full(WDFDMATRANSACTION handle);
 /* complete.c */
 void transaction_give_back(wdfdma_machine *machine, transaction *item, bool force);
 
+/* describe.c */
+void object_describe(const wdfdma_machine *machine, const object *of, wdfdma_object_state *out);
+
 /* inspect.c */
+void transaction_fill_info(const transaction *item, wdfdma_transaction_info *out);
 /* The transaction whose request [waiter] is, or NULL where it is none's. */
 WDFDMATRANSACTION request_get_handle(const wdfdma_machine *machine, const hal_request *waiter);
 

@@ -34,11 +34,7 @@ static void info_add_packet(const transaction *item, wdfdma_transaction_info *ou
     out->bounces = map->live && map->first_register != NO_REGISTER;
 }
 
-NTSTATUS wdfdma_transaction_get_info(WDFDMATRANSACTION handle, wdfdma_transaction_info *out) {
-    const transaction *item = (const transaction *)object_of(handle, WDFDMA_OBJECT_TRANSACTION);
-    if (item == NULL || out == NULL) {
-        return out == NULL ? STATUS_INVALID_PARAMETER : STATUS_INVALID_HANDLE;
-    }
+void transaction_fill_info(const transaction *item, wdfdma_transaction_info *out) {
     *out = (wdfdma_transaction_info){
         .enabler = (WDFDMAENABLER)fx_get_handle(&item->enabler->base),
         .label = item->base.head.label,
@@ -60,6 +56,14 @@ NTSTATUS wdfdma_transaction_get_info(WDFDMATRANSACTION handle, wdfdma_transactio
     } else {
         info_add_packet(item, out);
     }
+}
+
+NTSTATUS wdfdma_transaction_get_info(WDFDMATRANSACTION handle, wdfdma_transaction_info *out) {
+    const transaction *item = (const transaction *)object_of(handle, WDFDMA_OBJECT_TRANSACTION);
+    if (item == NULL || out == NULL) {
+        return out == NULL ? STATUS_INVALID_PARAMETER : STATUS_INVALID_HANDLE;
+    }
+    transaction_fill_info(item, out);
     return STATUS_SUCCESS;
 }
 

@@ -35,7 +35,7 @@ NO_INLINE static void reserve_dma_call(wdfdma_machine *machine, transaction *ite
     callback_frame frame;
     item->reserve_dma = NULL;
     item->context = NULL;
-    if (reserve_dma == NULL || !callback_enter(machine, &frame, item->base.head.label,
+    if (reserve_dma == NULL || !callback_enter(machine, &frame, &item->base.head,
                                                WDFDMA_EVENT_RESERVE_DMA, DISPATCH_LEVEL)) {
         return;
     }
@@ -293,7 +293,7 @@ static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t 
 bool program_dma_call(wdfdma_machine *machine, transaction *item, PSCATTER_GATHER_LIST list) {
     uint64_t handle = item->base.head.handle;
     callback_frame frame;
-    if (!callback_enter(machine, &frame, item->base.head.label, WDFDMA_EVENT_PROGRAM_DMA,
+    if (!callback_enter(machine, &frame, &item->base.head, WDFDMA_EVENT_PROGRAM_DMA,
                         DISPATCH_LEVEL)) {
         return false;
     }

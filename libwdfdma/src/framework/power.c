@@ -24,7 +24,7 @@ static NTSTATUS power_call(wdfdma_machine *machine, const enabler *of, enabler_c
     if (callback == NULL) {
         return STATUS_SUCCESS;
     }
-    if (!callback_enter(machine, &frame, of->base.head.label, WDFDMA_EVENT_COUNT, irql)) {
+    if (!callback_enter(machine, &frame, &of->base.head, WDFDMA_EVENT_COUNT, irql)) {
         return STATUS_UNSUCCESSFUL;
     }
     NTSTATUS status = callback((WDFDMAENABLER)fx_get_handle(&of->base));

@@ -16,7 +16,7 @@ bool system_configure(wdfdma_machine *machine, transaction *item, uint64_t offse
                       uint64_t length) {
     const system_part *part = &item->hal.packet.system;
     callback_frame frame;
-    if (!callback_enter(machine, &frame, item->base.head.label, WDFDMA_EVENT_CONFIGURE_DMA_CHANNEL,
+    if (!callback_enter(machine, &frame, &item->base.head, WDFDMA_EVENT_CONFIGURE_DMA_CHANNEL,
                         DISPATCH_LEVEL)) {
         return false;
     }
@@ -40,7 +40,7 @@ void system_transfer_complete(wdfdma_machine *machine, transaction *item,
     const system_part *part = &item->hal.packet.system;
     callback_frame frame;
     if (part->complete == NULL ||
-        !callback_enter(machine, &frame, item->base.head.label, WDFDMA_EVENT_DMA_TRANSFER_COMPLETE,
+        !callback_enter(machine, &frame, &item->base.head, WDFDMA_EVENT_DMA_TRANSFER_COMPLETE,
                         DISPATCH_LEVEL)) {
         return;
     }

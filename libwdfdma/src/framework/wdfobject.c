@@ -145,8 +145,7 @@ void fx_discard(wdfdma_machine *machine, fx_object *unseen) {
 static void context_callback(wdfdma_machine *machine, fx_object *of,
                              void (*callback)(WDFOBJECT object)) {
     callback_frame frame;
-    if (callback != NULL &&
-        callback_enter(machine, &frame, of->head.label, WDFDMA_EVENT_COUNT, 0)) {
+    if (callback != NULL && callback_enter(machine, &frame, &of->head, WDFDMA_EVENT_COUNT, 0)) {
         callback(fx_get_handle(of));
         callback_leave(&frame);
     }

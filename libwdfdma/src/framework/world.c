@@ -20,6 +20,7 @@ NTSTATUS wdfdma_machine_create(const wdfdma_machine_config *config, wdfdma_machi
     made->config = settings;
     made->counts_steps = 1;
     made->fail_countdown = settings.fail_allocation;
+    made->describe = object_describe;
     machine_seed(made, settings.seed);
     hal_open(made);
     status = wdfdma_log_configure(made, settings.log_records);

@@ -378,6 +378,7 @@ static inline PMDL mapping_get_mdl(const mapping *of) {
  * the machine goes on. */
 bool mdl_may_touch(wdfdma_machine *machine, const mdl_object *of, uint64_t offset, uint64_t bytes,
                    bool write);
+uint32_t mdl_count_mappings(const mdl_object *of);
 bool mdl_may_go(wdfdma_machine *machine, const mdl_object *of);
 /* Lets the mappings of an MDL that goes all the same know that it is gone. */
 void mdl_leave_mappings(mdl_object *gone);

@@ -188,11 +188,16 @@ bool mdl_may_touch(wdfdma_machine *machine, const mdl_object *of, uint64_t offse
     return !machine->state.halted;
 }
 
-bool mdl_may_go(wdfdma_machine *machine, const mdl_object *of) {
-    uint64_t count = 0;
+uint32_t mdl_count_mappings(const mdl_object *of) {
+    uint32_t count = 0;
     for (const mapping *at = of->live; at != NULL; at = at->next_on) {
         count++;
     }
+    return count;
+}
+
+bool mdl_may_go(wdfdma_machine *machine, const mdl_object *of) {
+    uint32_t count = mdl_count_mappings(of);
     if (UNLIKELY(count != 0)) {
         verifier_rule_with(machine, WDFDMA_RULE_BUFFER_FREED_WHILE_MAPPED, of->head.handle, count,
                            0, &of->head);

@@ -32,7 +32,7 @@ static void transfer_is_complete(wdfdma_machine *machine, transfer_context *tran
     const wdm_context *context = (const wdm_context *)(const void *)transfer;
     callback_frame frame;
     if (context->routine != NULL &&
-        callback_enter(machine, &frame, 0, WDFDMA_EVENT_COUNT, DISPATCH_LEVEL)) {
+        callback_enter(machine, &frame, &context->by->head, WDFDMA_EVENT_COUNT, DISPATCH_LEVEL)) {
         context->routine(&context->by->wdm, context->device, context->routine_context, status);
         callback_leave(&frame);
     }
@@ -94,7 +94,8 @@ NTSTATUS wdm_initialize_dma_transfer_context(PDMA_ADAPTER DmaAdapter, PVOID DmaT
 static IO_ALLOCATION_ACTION control_call(wdfdma_machine *machine, wdm_request *asked) {
     callback_frame frame;
     if (asked->control == NULL ||
-        !callback_enter(machine, &frame, 0, WDFDMA_EVENT_COUNT, DISPATCH_LEVEL)) {
+        !callback_enter(machine, &frame, &asked->list.request.adapter->head, WDFDMA_EVENT_COUNT,
+                        DISPATCH_LEVEL)) {
         return KeepObject;
     }
     IO_ALLOCATION_ACTION action =

@@ -26,7 +26,8 @@ static void list_control_call(wdfdma_machine *machine, const wdm_request *asked,
                               PSCATTER_GATHER_LIST given) {
     callback_frame frame;
     if (asked->list_control != NULL &&
-        callback_enter(machine, &frame, 0, WDFDMA_EVENT_COUNT, DISPATCH_LEVEL)) {
+        callback_enter(machine, &frame, &asked->list.request.adapter->head, WDFDMA_EVENT_COUNT,
+                       DISPATCH_LEVEL)) {
         asked->list_control(asked->device, NULL, given, asked->context);
         callback_leave(&frame);
     }

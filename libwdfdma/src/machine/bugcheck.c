@@ -4,15 +4,52 @@
 
 #include <string.h>
 
-/* A handle without the bits that tell one machine from another, an address in the machine as its
- * distance from the machine's begin: a log is the same on each. */
-static uint64_t parameter_localize(const wdfdma_machine *machine, uint64_t parameter) {
-    uint64_t distance = parameter - (uint64_t)(uintptr_t)machine->arena.base;
+uint64_t wdfdma_machine_localize(const wdfdma_machine *machine, uint64_t number) {
+    if (machine == NULL) {
+        return number;
+    }
+    uint64_t distance = number - (uint64_t)(uintptr_t)machine->arena.base;
     if (distance < machine->arena.reserved_bytes) {
         return distance;
     }
-    bool own = (parameter >> HANDLE_MACHINE_SHIFT) == (machine->id >> HANDLE_MACHINE_SHIFT);
-    return own ? parameter & ((1ull << HANDLE_MACHINE_SHIFT) - 1) : parameter;
+    bool own = (number >> HANDLE_MACHINE_SHIFT) == (machine->id >> HANDLE_MACHINE_SHIFT);
+    return own ? number & ((1ull << HANDLE_MACHINE_SHIFT) - 1) : number;
+}
+
+static void bugcheck_log(wdfdma_machine *machine, const wdfdma_violation *now) {
+    wdfdma_log_record *record =
+        log_append(machine, WDFDMA_RECORD_BUGCHECK, now->object_type, now->object);
+    if (record == NULL) {
+        return;
+    }
+    record->status = (int32_t)now->code;
+    for (int i = 0; i < 4; i++) {
+        record->values[i] = wdfdma_machine_localize(machine, now->parameters[i]);
+    }
+    /* A log names our own rules; Windows' codes say theirs. */
+    record->values[4] =
+        now->code == WDFDMA_BUGCHECK_WDFDMA_VIOLATION ? now->rule : (uint32_t)WDFDMA_RULE_NONE;
+}
+
+static void bugcheck_keep(wdfdma_machine *machine, const wdfdma_violation *now) {
+    wdfdma_bugcheck *kept = &machine->bugcheck;
+    *kept = (wdfdma_bugcheck){.code = now->code,
+                              .rule = now->rule,
+                              .time_ns = now->time_ns,
+                              .step = now->step,
+                              .handle = now->handle,
+                              .created_step = now->created_step,
+                              .op = now->op,
+                              .depth = now->depth,
+                              .object_type = now->object_type,
+                              .object = now->object,
+                              .state = now->state,
+                              .moment = now->moment};
+    memcpy(kept->parameters, now->parameters, sizeof kept->parameters);
+    memcpy(kept->frames, now->frames, sizeof kept->frames);
+    if (now->rule != WDFDMA_RULE_NONE) {
+        violation_keep(machine, now);
+    }
 }
 
 void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t parameters[4],
@@ -20,38 +57,18 @@ void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t par
     if (machine->state.halted) {
         return;
     }
-    wdfdma_bugcheck *kept = &machine->bugcheck;
-    *kept = (wdfdma_bugcheck){.code = code,
-                              .rule = rule,
-                              .time_ns = machine->state.time_ns,
-                              .step = machine->state.step,
-                              .op = machine->state.op,
-                              .depth = machine->state.depth};
-    memcpy(kept->parameters, parameters, sizeof kept->parameters);
-    if (concerned != NULL) {
-        kept->object_type = concerned->type;
-        kept->object = concerned->label;
-    }
-    if (rule != WDFDMA_RULE_NONE) {
-        violation_record(machine, rule, code, parameters, concerned, true);
-    }
+    wdfdma_violation now = violation_make(machine, rule, code, parameters, concerned);
+    now.stopped = true;
     machine->state.halted = 1;
     machine->attention |= ATTENTION_HALTED;
-    wdfdma_log_record *record =
-        log_append(machine, WDFDMA_RECORD_BUGCHECK, kept->object_type, kept->object);
-    if (record != NULL) {
-        record->status = (int32_t)code;
-        for (int i = 0; i < 4; i++) {
-            record->values[i] = parameter_localize(machine, parameters[i]);
-        }
-        /* A log names our own rules; Windows' codes say theirs. */
-        record->values[4] = code == WDFDMA_BUGCHECK_WDFDMA_VIOLATION ? rule : WDFDMA_RULE_NONE;
-    }
+    bugcheck_log(machine, &now);
+    now.moment.log_records = machine->log.written;
+    bugcheck_keep(machine, &now);
     if (machine->config.handler != NULL) {
         /* Inside a call, whatever it was called from: the handler cannot end or restore. */
         uint32_t op = machine->state.op;
         machine->state.op = op == WDFDMA_OP_NONE ? (uint32_t)WDFDMA_OP_CONTROL : op;
-        machine->config.handler(machine, kept, machine->config.handler_context);
+        machine->config.handler(machine, &machine->bugcheck, machine->config.handler_context);
         machine->state.op = op;
     }
 }

@@ -55,6 +55,7 @@ NTSTATUS wdfdma_log_configure(wdfdma_machine *machine, uint64_t records) {
         part->used_bytes = 0;
     }
     machine->log = (log_state){.capacity = records};
+    violations_forget_log(machine);
     machine->attention &= ~(uint32_t)ATTENTION_LOG;
     machine->attention |= records != 0 ? ATTENTION_LOG : 0;
     return STATUS_SUCCESS;
@@ -67,7 +68,8 @@ NTSTATUS wdfdma_log_get_view(const wdfdma_machine *machine, wdfdma_log_view *out
     const log_state *log = &machine->log;
     const wdfdma_log_record *records =
         (const wdfdma_log_record *)(const void *)machine->regions[REGION_LOG].base;
-    *out = (wdfdma_log_view){.first = records, .second = records, .lost = log->lost};
+    *out = (wdfdma_log_view){
+        .first = records, .second = records, .lost = log->lost, .written = log->written};
     if (log->written <= log->capacity) {
         out->first_count = log->written;
         return STATUS_SUCCESS;

@@ -134,6 +134,21 @@ typedef struct fault_plan {
     uint32_t capacity;
 } fault_plan;
 
+/* A callback of the driver in progress. Small, for every cycle writes one. */
+typedef struct callback_entry {
+    uint32_t event;  /* wdfdma_event; of an object that is gone: CALLBACK_GONE and its type */
+    uint32_t object; /* the low bits of its handle; of one that is gone: its label */
+} callback_entry;
+
+enum {
+    CALLBACK_EVENT_BITS = 8,
+    CALLBACK_GONE = 1 << 16
+};
+
+/* How [of], which lives, stands. */
+typedef void (*object_describer)(const wdfdma_machine *machine, const object *of,
+                                 wdfdma_object_state *out);
+
 enum {
     ATTENTION_HALTED = 1,
     ATTENTION_LOG = 2,
@@ -159,7 +174,8 @@ struct wdfdma_machine {
     violation_list violations;
     fault_plan faults;
     /* the callbacks in progress, each at its depth modulo the length */
-    wdfdma_violation_frame callbacks[2 * WDFDMA_VIOLATION_FRAMES];
+    callback_entry callbacks[2 * WDFDMA_VIOLATION_FRAMES];
+    object_describer describe; /* of the floor that knows what objects are */
     wdfdma_bugcheck bugcheck;
     struct interpreter *interpreter;
     arena arena; /* last: everything before it is part of a snapshot */
@@ -342,23 +358,27 @@ COLD bool callback_refuse(wdfdma_machine *machine);
 COLD void callback_record_leave(const callback_frame *frame);
 
 /* Who is called back next, for whoever asks what was in progress. */
-HOT_INLINE void callback_note(wdfdma_machine *machine, uint32_t label, uint32_t event) {
+HOT_INLINE void callback_note(wdfdma_machine *machine, uint64_t handle, uint32_t event) {
     machine->callbacks[machine->state.depth % (2 * WDFDMA_VIOLATION_FRAMES)] =
-        (wdfdma_violation_frame){event, label};
+        (callback_entry){event, (uint32_t)handle};
 }
+/* [dead] goes while callbacks are in progress: those that concern it keep its type and its label. */
+COLD void callback_forget(wdfdma_machine *machine, const object *dead);
+/* The callback that is in progress at [depth]. */
+wdfdma_violation_frame callback_read(const wdfdma_machine *machine, uint32_t depth);
 
 /* False, with the machine halted, when the stack is used up. An event below WDFDMA_EVENT_COUNT
  * is logged by its caller before the driver runs, and its end by callback_leave. */
-HOT_INLINE bool callback_enter(wdfdma_machine *machine, callback_frame *frame, uint32_t label,
+HOT_INLINE bool callback_enter(wdfdma_machine *machine, callback_frame *frame, const object *of,
                                uint32_t event, uint32_t irql) {
     frame->machine = machine;
     frame->irql = machine->state.irql;
-    frame->label = label;
+    frame->label = of->label;
     frame->event = event;
     if (UNLIKELY(machine->state.depth >= machine->config.maximum_depth)) {
         return callback_refuse(machine);
     }
-    callback_note(machine, label, event);
+    callback_note(machine, of->handle, event);
     machine->state.depth++;
     machine->state.irql = frame->irql < irql ? irql : frame->irql;
     return true;
@@ -378,9 +398,12 @@ COLD void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_
                            wdfdma_rule rule, const object *concerned);
 
 /* violations.c */
-/* Keeps that [rule] was broken. [concerned] may be NULL. */
-COLD void violation_record(wdfdma_machine *machine, wdfdma_rule rule, uint32_t code,
-                           const uint64_t parameters[4], const object *concerned, bool stopped);
+/* That [rule] is broken now, with all that the record says. [concerned] may be NULL. */
+COLD wdfdma_violation violation_make(const wdfdma_machine *machine, wdfdma_rule rule, uint32_t code,
+                                     const uint64_t parameters[4], const object *concerned);
+COLD void violation_keep(wdfdma_machine *machine, const wdfdma_violation *made);
+/* The log is emptied: what the records say of its length is so no more. */
+void violations_forget_log(wdfdma_machine *machine);
 
 /* machine.c */
 NTSTATUS machine_config_validate(const wdfdma_machine_config *config, wdfdma_machine_config *out);

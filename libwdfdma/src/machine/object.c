@@ -45,6 +45,9 @@ object *object_create(wdfdma_machine *machine, wdfdma_object_type type, size_t b
 
 void object_free(wdfdma_machine *machine, object *dead) {
     object_slots *slots = &machine->slots[dead->type];
+    if (UNLIKELY(machine->state.depth != 0)) {
+        callback_forget(machine, dead);
+    }
     machine->state.objects[dead->type]--;
     dead->handle = 0;
 #if WDFDMA_HOSTILE

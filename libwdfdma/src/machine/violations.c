@@ -23,40 +23,58 @@ static bool list_grow(wdfdma_machine *machine) {
     return true;
 }
 
-/* The callbacks in progress, the innermost first. */
-static void frames_copy(const wdfdma_machine *machine, wdfdma_violation *into) {
-    uint32_t length = sizeof machine->callbacks / sizeof *machine->callbacks;
+/* What the object and the machine are like, and who is called back, the innermost first. */
+static void circumstances_add(const wdfdma_machine *machine, const object *concerned,
+                              wdfdma_violation *into) {
+    if (concerned != NULL) {
+        into->handle = concerned->handle;
+        into->created_step = concerned->created_step;
+        into->object_type = concerned->type;
+        into->object = concerned->label;
+    }
+    if (into->handle != 0) {
+        machine->describe(machine, concerned, &into->state);
+    }
+    into->moment = (wdfdma_moment){.log_records = machine->log.written,
+                                   .free_registers = machine->state.free_registers,
+                                   .waiting_pool = machine->state.waiting_pool,
+                                   .waiting_channel = machine->state.waiting_channel,
+                                   .irql = machine->state.irql};
     for (uint32_t i = 0; i < WDFDMA_VIOLATION_FRAMES && i < into->depth; i++) {
-        into->frames[i] = machine->callbacks[(into->depth - 1 - i) % length];
+        into->frames[i] = callback_read(machine, into->depth - 1 - i);
     }
 }
 
-void violation_record(wdfdma_machine *machine, wdfdma_rule rule, uint32_t code,
-                      const uint64_t parameters[4], const object *concerned, bool stopped) {
+wdfdma_violation violation_make(const wdfdma_machine *machine, wdfdma_rule rule, uint32_t code,
+                                const uint64_t parameters[4], const object *concerned) {
+    wdfdma_violation made = {.time_ns = machine->state.time_ns,
+                             .step = machine->state.step,
+                             .rule = rule,
+                             .code = code,
+                             .op = machine->state.op,
+                             .depth = machine->state.depth,
+                             .state = {.first_register = UINT32_MAX}};
+    memcpy(made.parameters, parameters, sizeof made.parameters);
+    circumstances_add(machine, concerned, &made);
+    return made;
+}
+
+void violation_keep(wdfdma_machine *machine, const wdfdma_violation *made) {
     violation_list *list = &machine->violations;
     uint64_t countdown = failures_suspend(machine);
     bool has_room = list->count < list->capacity || list_grow(machine);
     failures_resume(machine, countdown);
-    if (!has_room) {
+    if (has_room) {
+        list->records[list->count++] = *made;
+    } else {
         list->lost++;
-        return;
     }
-    wdfdma_violation *kept = &list->records[list->count++];
-    *kept = (wdfdma_violation){.time_ns = machine->state.time_ns,
-                               .step = machine->state.step,
-                               .rule = rule,
-                               .code = code,
-                               .op = machine->state.op,
-                               .depth = machine->state.depth,
-                               .stopped = stopped};
-    memcpy(kept->parameters, parameters, sizeof kept->parameters);
-    if (concerned != NULL) {
-        kept->handle = concerned->handle;
-        kept->created_step = concerned->created_step;
-        kept->object_type = concerned->type;
-        kept->object = concerned->label;
+}
+
+void violations_forget_log(wdfdma_machine *machine) {
+    for (uint32_t i = 0; i < machine->violations.count; i++) {
+        machine->violations.records[i].moment.log_records = 0;
     }
-    frames_copy(machine, kept);
 }
 
 const wdfdma_violation *wdfdma_machine_get_violations(const wdfdma_machine *machine,

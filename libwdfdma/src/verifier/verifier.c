@@ -29,7 +29,9 @@ static bool rule_break(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t
     if (rule_stops(machine, info)) {
         machine_bugcheck(machine, info->code, parameters, rule, concerned);
     } else if (machine->rule_modes[rule] != WDFDMA_MODE_IGNORE) {
-        violation_record(machine, rule, info->code, parameters, concerned, false);
+        const wdfdma_violation made =
+            violation_make(machine, rule, info->code, parameters, concerned);
+        violation_keep(machine, &made);
     } else {
         return false;
     }
