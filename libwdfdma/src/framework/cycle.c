@@ -11,6 +11,18 @@
  * The plain way of all but Execute calls nothing, so that the compiler has nothing to save. */
 #include "framework.h"
 
+#include <string.h>
+
+enum {
+    PLACE = offsetof(wdfdma_machine_state, depth)
+};
+
+_Static_assert(offsetof(wdfdma_machine_state, op) == PLACE + sizeof(uint32_t),
+               "the depth and the call are one word");
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the first half of a word is its low one on every machine that Windows runs on"
+#endif
+
 /* A transaction that nothing hinders, of a machine that nothing asks attention of and that is the
  * thread's current one; NULL otherwise. A deleted one is told by its state, which each call asks. */
 HOT_INLINE transaction *plain_enter(WDFDMATRANSACTION handle, wdfdma_machine **out,
@@ -256,6 +268,17 @@ HOT_INLINE PSCATTER_GATHER_LIST packet_stage_plainly(wdfdma_machine *machine, tr
     return packet_get_list(item);
 }
 
+/* The depth and the innermost call, which stand side by side, as one word: the depth in its low
+ * half. */
+HOT_INLINE uint64_t place_get(const wdfdma_machine *machine) {
+    uint64_t place;
+    memcpy(&place, (const char *)machine + PLACE, sizeof place);
+    return place;
+}
+HOT_INLINE void place_set(wdfdma_machine *machine, uint64_t place) {
+    memcpy((char *)machine + PLACE, &place, sizeof place);
+}
+
 /* What EvtProgramDma found, in the call that it was called from. */
 typedef struct program_frame {
     ddi_call call;
@@ -297,8 +320,8 @@ HOT_INLINE NTSTATUS plain_program(wdfdma_machine *machine, transaction *item,
     }
     item->state = WDFDMA_STATE_TRANSFER;
     callback_note(machine, handle, WDFDMA_EVENT_PROGRAM_DMA);
-    machine->state.op = WDFDMA_OP_EXECUTE;
-    machine->state.depth++;
+    uint64_t outer_place = place_get(machine);
+    place_set(machine, (outer_place & UINT32_MAX) + 1 + ((uint64_t)WDFDMA_OP_EXECUTE << 32));
     machine->state.irql = irql < DISPATCH_LEVEL ? DISPATCH_LEVEL : irql;
     item->program_dma((WDFDMATRANSACTION)(uintptr_t)handle,
                       (WDFDEVICE)(uintptr_t)item->enabler->device->base.head.handle, context,
@@ -315,9 +338,8 @@ HOT_INLINE NTSTATUS plain_program(wdfdma_machine *machine, transaction *item,
     if (!is_gather) {
         item->hindrances.any = 0;
     }
-    machine->state.depth--;
+    place_set(machine, outer_place);
     machine->state.irql = irql;
-    machine->state.op = outer_op;
     if (by != NULL) {
         channel_disown(by);
     }

@@ -11,27 +11,29 @@ bool callback_refuse(wdfdma_machine *machine) {
 void callback_forget(wdfdma_machine *machine, const object *dead) {
     for (uint32_t i = 0; i < 2 * WDFDMA_VIOLATION_FRAMES; i++) {
         callback_entry *entry = &machine->callbacks[i];
-        if (entry->event < CALLBACK_GONE && entry->object == (uint32_t)dead->handle) {
-            *entry = (callback_entry){
-                CALLBACK_GONE | dead->type << CALLBACK_EVENT_BITS | entry->event, dead->label};
+        uint32_t event = (uint32_t)(*entry >> 32);
+        if (event < CALLBACK_GONE && (uint32_t)*entry == (uint32_t)dead->handle) {
+            *entry = callback_entry_make(dead->label,
+                                         CALLBACK_GONE | dead->type << CALLBACK_EVENT_BITS | event);
         }
     }
 }
 
 wdfdma_violation_frame callback_read(const wdfdma_machine *machine, uint32_t depth) {
     callback_entry entry = machine->callbacks[depth % (2 * WDFDMA_VIOLATION_FRAMES)];
-    if (entry.event >= CALLBACK_GONE) {
+    uint32_t event = (uint32_t)(entry >> 32);
+    if (event >= CALLBACK_GONE) {
         const uint32_t mask = (1u << CALLBACK_EVENT_BITS) - 1;
-        return (wdfdma_violation_frame){.event = entry.event & mask,
-                                        .object_type = entry.event >> CALLBACK_EVENT_BITS & mask,
-                                        .object = entry.object};
+        return (wdfdma_violation_frame){.event = event & mask,
+                                        .object_type = event >> CALLBACK_EVENT_BITS & mask,
+                                        .object = (uint32_t)entry};
     }
     const region *objects = &machine->regions[REGION_OBJECTS];
-    size_t unit = entry.object & ((1u << HANDLE_UNIT_BITS) - 1);
+    size_t unit = entry & ((1u << HANDLE_UNIT_BITS) - 1);
     const object *of = (const object *)(const void *)(objects->base + unit * OBJECT_UNIT_BYTES);
     WDFDMA_ASSERT(unit * OBJECT_UNIT_BYTES < objects->used_bytes);
     return (wdfdma_violation_frame){
-        .handle = of->handle, .event = entry.event, .object_type = of->type, .object = of->label};
+        .handle = of->handle, .event = event, .object_type = of->type, .object = of->label};
 }
 
 void callback_record_leave(const callback_frame *frame) {

@@ -134,11 +134,10 @@ typedef struct fault_plan {
     uint32_t capacity;
 } fault_plan;
 
-/* A callback of the driver in progress. Small, for every cycle writes one. */
-typedef struct callback_entry {
-    uint32_t event;  /* wdfdma_event; of an object that is gone: CALLBACK_GONE and its type */
-    uint32_t object; /* the low bits of its handle; of one that is gone: its label */
-} callback_entry;
+/* A callback of the driver in progress, in one word, for every cycle writes one. Low half: the low
+ * bits of its object's handle; of one that is gone: its label. High half: wdfdma_event; of one that
+ * is gone: CALLBACK_GONE and its type too. */
+typedef uint64_t callback_entry;
 
 enum {
     CALLBACK_EVENT_BITS = 8,
@@ -358,9 +357,12 @@ COLD bool callback_refuse(wdfdma_machine *machine);
 COLD void callback_record_leave(const callback_frame *frame);
 
 /* Who is called back next, for whoever asks what was in progress. */
+HOT_INLINE callback_entry callback_entry_make(uint32_t of, uint32_t event) {
+    return (uint64_t)event << 32 | of;
+}
 HOT_INLINE void callback_note(wdfdma_machine *machine, uint64_t handle, uint32_t event) {
     machine->callbacks[machine->state.depth % (2 * WDFDMA_VIOLATION_FRAMES)] =
-        (callback_entry){event, (uint32_t)handle};
+        callback_entry_make((uint32_t)handle, event);
 }
 /* [dead] goes while callbacks are in progress: those that concern it keep its type and its label. */
 COLD void callback_forget(wdfdma_machine *machine, const object *dead);
