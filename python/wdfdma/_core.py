@@ -9,6 +9,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from wdfdma._native import ffi, lib
+from wdfdma.circumstances import read_circumstances
 from wdfdma.enums import BugCheckCode
 from wdfdma.errors import BugCheck, ClosedError
 
@@ -83,12 +84,7 @@ class Core:
             record.code,
             tuple(record.parameters),
             rule=record.rule,
-            op=record.op,
-            step=record.step,
-            time_ns=record.time_ns,
-            depth=record.depth,
-            object_type=record.object_type,
-            label=record.object,
+            **read_circumstances(record),
         )
         error._core = weakref.ref(self)
         return error

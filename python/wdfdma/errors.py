@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from wdfdma.circumstances import Frame, Moment, ObjectState
 from wdfdma.enums import BugCheckCode, ObjectType, Op, Rule, TransactionState, WdfViolation
 
 
@@ -33,8 +34,9 @@ class BugCheck(Exception):
     """The machine has halted.
 
     `code` and `parameters` are Windows' own, or ours where the `rule` is; handles are given as numbers. `op` is the
-    innermost call in progress, `depth` the number of callbacks around it, `object_type` and `label` name the
-    object concerned. `report` is the whole page.
+    innermost call in progress, `frames` the callbacks around it, the innermost first (of `depth`, the innermost 8).
+    `object_type`, `label` and `handle` name the object concerned, made in step `created_step`; `state` is how it stood
+    (None: no object), `moment` how the machine did. `report` is the whole page.
     """
 
     # A weak reference to what the machine's objects share; not pickled.
@@ -52,6 +54,11 @@ class BugCheck(Exception):
         depth: int = 0,
         object_type: int = 0,
         label: int = 0,
+        handle: int = 0,
+        created_step: int = 0,
+        state: ObjectState | None = None,
+        moment: Moment | None = None,
+        frames: tuple[Frame, ...] = (),
     ) -> None:
         self.code = BugCheckCode(code)
         self.parameters = parameters
@@ -62,6 +69,11 @@ class BugCheck(Exception):
         self.depth = depth
         self.object_type = ObjectType(object_type)
         self.label = label
+        self.handle = handle
+        self.created_step = created_step
+        self.state = state
+        self.moment = moment or Moment()
+        self.frames = frames
         super().__init__(self._describe())
 
     def _describe(self) -> str:
@@ -99,10 +111,16 @@ class BugCheck(Exception):
         return describe_bugcheck(self, scenario)
 
     def __reduce__(self) -> Any:
-        fields = {"rule", "op", "step", "time_ns", "depth", "object_type", "label"}
-        values = {name: int(getattr(self, name)) for name in fields}
+        values = {name: int(getattr(self, name)) for name in _NUMBERS}
+        values |= {name: getattr(self, name) for name in ("state", "moment", "frames")}
         return _make_bugcheck, (int(self.code), self.parameters, values)
 
 
-def _make_bugcheck(code: int, parameters: tuple[int, ...], values: dict[str, int]) -> BugCheck:
+_NUMBERS = (
+    *("rule", "op", "step", "time_ns", "depth"),
+    *("object_type", "label", "handle", "created_step"),
+)
+
+
+def _make_bugcheck(code: int, parameters: tuple[int, ...], values: dict[str, Any]) -> BugCheck:
     return BugCheck(code, parameters, **values)

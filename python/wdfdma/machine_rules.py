@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wdfdma._core import Core
 from wdfdma._native import lib
 from wdfdma.enums import Rule, RuleMode
-from wdfdma.rules import Violation, read_violations, set_mode
+from wdfdma.rules import Violation, read_violations, require_rule, set_mode
 from wdfdma.status import Status
 
 if TYPE_CHECKING:
@@ -37,8 +37,10 @@ class MachineRules:
     def report(self, violation: Violation | None = None, *, scenario: str | None = None) -> str:
         """A page on [violation]: what happened, the log, the pool, the cause and the fix, and how to see it again.
 
-        None stands for the bug check that halted the machine, or the last violation. The pool is as it is now.
-        [scenario] is the file that led there, if there is one.
+        None stands for the bug check that halted the machine, or the last violation. The log ends where it stood
+        when the rule was broken; of a pool that has moved on since, the page has the numbers of then and who holds what
+        now. A violation that the machine does not know any more (clear_violations, a restore) has neither. [scenario]
+        is the file that led there, or FILE:NUMBER, if there is one.
         """
         from wdfdma.page import describe_machine, describe_violation
 
@@ -51,7 +53,7 @@ class MachineRules:
     def set_rule(self, rule: Rule | int, mode: RuleMode) -> None:
         """Sets what the machine does where [rule] is broken; Rule.NONE stands for all rules.
 
-        A rule whose ending is ALWAYS stops the machine in every mode. Errors: StatusError for no such rule or mode.
+        A rule whose ending is ALWAYS stops the machine in every mode. Errors: ValueError for no such rule or mode.
         """
         core = self._core
         if core.halted:
@@ -60,20 +62,23 @@ class MachineRules:
         status.check("wdfdma_machine_set_rule_mode")
 
     def get_rule(self, rule: Rule | int) -> RuleMode:
-        """What `set_rule` said last of [rule]."""
-        mode = lib.wdfdma_machine_get_rule_mode(self._core.get_machine(), int(rule))
-        return RuleMode(mode)
+        """What `set_rule` said last of [rule], or of all rules for Rule.NONE. Errors: ValueError for no such rule."""
+        number = require_rule(rule, or_all=True)
+        return RuleMode(lib.wdfdma_machine_get_rule_mode(self._core.get_machine(), number))
 
     @contextmanager
     def rules(self, mode: RuleMode, *rules: Rule | int) -> Iterator[None]:
-        """Runs a block with other modes for [rules] (none given: all), and goes back to the ones before.
+        """Runs a block with other modes for [rules] (none given, or Rule.NONE: all), and goes back to the ones before.
+
+        Errors: ValueError for no such rule or mode; then nothing is set.
 
         >>> from wdfdma import Machine
         >>> with Machine() as machine, machine.rules(RuleMode.STOP, Rule.IMMEDIATE_LOST):
         ...     machine.get_rule(Rule.IMMEDIATE_LOST)
         <RuleMode.STOP: 1>
         """
-        chosen = rules or tuple(range(1, lib.WDFDMA_RULE_COUNT))
+        everything = not rules or Rule.NONE in rules
+        chosen = tuple(range(1, lib.WDFDMA_RULE_COUNT)) if everything else rules
         before = [self.get_rule(rule) for rule in chosen]
         for rule in chosen:
             self.set_rule(rule, mode)

@@ -1,7 +1,7 @@
 """The page of a violation: what happened, what the log and the pool say, why, and how to see it again.
 
-It is built when it is asked for, from the machine as it is then; where the machine is closed or went back to a
-snapshot, from the record alone.
+It is built when it is asked for: from the record, which says how things stood, and from the machine, if that still
+knows of it, as it is by then. A machine that is closed, or went back to a snapshot, does not.
 """
 
 import re
@@ -9,29 +9,33 @@ from dataclasses import dataclass
 
 from wdfdma._core import Core
 from wdfdma._native import ffi, lib
-from wdfdma.enums import RecordKind, TransactionState
+from wdfdma.circumstances import count
+from wdfdma.enums import ObjectType, TransactionState
 from wdfdma.errors import BugCheck
-from wdfdma.explain import SEVERITIES, WIDTH, wrap
-from wdfdma.page_pool import describe_pool, name_object
+from wdfdma.explain import SEVERITIES, wrap
+from wdfdma.page_log import describe_last, describe_log
+from wdfdma.page_pool import describe_pool
+from wdfdma.replay import find_command, find_scenario_command, shorten_path
 from wdfdma.rules import RuleInfo, Violation, get_rule_info, read_violations
 
-_RECORDS = 20
 _MEANING = re.compile(r"(\d): (.*?)(?=; \d: |$)")
-# Records that belong to the one before them.
-_PARTS = (int(RecordKind.ELEMENT), int(RecordKind.STATE))
 # The settings of a machine that are named where they are not the usual ones.
 _SETTINGS = ("registers_per_adapter", "physical_address_bits", "maximum_depth")
 
 
 @dataclass(frozen=True)
 class _Subject:
-    """What the page is about: a record, the machine it is from if that still knows of it, and the rule in words."""
+    """What the page is about: a record, the machine it is from if that still knows of it, and the rule in words.
+
+    [is_here]: this process ran into it. [is_then]: the machine stands where it stood.
+    """
 
     record: BugCheck | Violation
-    violation: Violation | None
     core: Core | None
     info: RuleInfo | None
     scenario: str | None
+    is_here: bool
+    is_then: bool
 
 
 def describe_bugcheck(error: BugCheck, scenario: str | None = None) -> str:
@@ -39,14 +43,22 @@ def describe_bugcheck(error: BugCheck, scenario: str | None = None) -> str:
     core: Core | None = None if error._core is None else error._core()
     if core is not None and not _halted_by(core, error):
         core = None
-    violation = _find_halting(core) if core is not None else None
     info = get_rule_info(error.rule) if error.rule else None
-    return _make_page(_Subject(error, violation, core, info, scenario))
+    return _make_page(_Subject(error, core, info, scenario, error._core is not None, True))
 
 
 def describe_violation(core: Core, violation: Violation, scenario: str | None = None) -> str:
     """The page of a violation of the machine behind [core]."""
-    return _make_page(_Subject(violation, violation, core, violation.info, scenario))
+    known = violation in read_violations(core.get_machine())
+    is_then = violation.stopped and core.halted
+    info = violation.info
+    page = _Subject(violation, core if known else None, info, scenario, True, is_then)
+    return _make_page(page)
+
+
+def describe_moment(core: Core, violation: Violation, scenario: str) -> str:
+    """The page of a violation for which a machine was stopped, so that it stands where it stood."""
+    return _make_page(_Subject(violation, core, violation.info, scenario, True, True))
 
 
 def describe_machine(core: Core, scenario: str | None = None) -> str:
@@ -58,7 +70,7 @@ def describe_machine(core: Core, scenario: str | None = None) -> str:
         return describe_violation(core, violations[-1], scenario)
     state = lib.wdfdma_machine_get_state(core.get_machine())
     head = f"No rule is broken; step {state.step}, {state.time_ns} ns"
-    return "\n".join([head, "", *_describe_log(core, None), "", *describe_pool(core)])
+    return "\n".join([head, "", *describe_last(core), "", *describe_pool(core)])
 
 
 def _halted_by(core: Core, error: BugCheck) -> bool:
@@ -70,17 +82,29 @@ def _halted_by(core: Core, error: BugCheck) -> bool:
     return own == (now.code, now.parameters, now.step, now.time_ns)
 
 
-def _find_halting(core: Core) -> Violation | None:
-    violations = read_violations(core.get_machine())
-    return violations[-1] if violations and violations[-1].stopped else None
-
-
 def _make_page(subject: _Subject) -> str:
     parts = [[str(subject.record)], _describe_event(subject)]
     if subject.core is not None:
-        parts += [_describe_log(subject.core, subject.record.step), describe_pool(subject.core)]
-    parts.append([*_describe_cause(subject), *wrap(_describe_replay(subject), "replay")])
+        parts.append(describe_log(subject.core, subject.record.moment.log_records))
+    parts += _describe_pools(subject)
+    parts.append([*_describe_cause(subject), *_describe_replay(subject)])
     return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _describe_pools(subject: _Subject) -> list[list[str]]:
+    """The pool as it was; where the machine has moved on, in numbers, and then who holds what now."""
+    moment, core = subject.record.moment, subject.core
+    if core is not None and subject.is_then:
+        return [describe_pool(core)]
+    then = f"The pool then, in step {subject.record.step}: {count(moment.free_registers, 'register')} free"
+    waited = [
+        *wrap(f"{count(moment.waiting_pool, 'request')} for registers", "waiting"),
+        *wrap(f"{count(moment.waiting_channel, 'request')} for a channel", " "),
+    ]
+    if core is None:
+        return [[then, *waited]]
+    now = lib.wdfdma_machine_get_state(core.get_machine()).step
+    return [[then, *waited], describe_pool(core, f"The pool now, in step {now}")]
 
 
 # What happened
@@ -96,6 +120,7 @@ def _describe_event(subject: _Subject) -> list[str]:
     for line, label in _list_parameters(subject):
         lines += wrap(line, label)
     lines += wrap(_describe_object(subject), "object")
+    lines += wrap(_describe_making(subject), "made at")
     lines += wrap(record.op.label if record.op else "none of a driver", "in call")
     lines += wrap(_describe_callbacks(subject), "callbacks")
     lines += wrap(f"step {record.step}, {record.time_ns} ns of virtual time", "when")
@@ -123,65 +148,51 @@ def _name_value(core: Core | None, value: int, meaning: str) -> str:
     """What a parameter's number stands for, beyond its meaning."""
     if meaning.endswith("its state"):
         return TransactionState(value).label
-    item = core.objects.get(ffi.cast("void *", value)) if core is not None and value else None
-    return name_object(item) if item is not None and item.is_live else ""
+    return _name_handle(core, value)
+
+
+def _name_handle(core: Core | None, value: int) -> str:
+    """The live object of the machine that has this handle; empty for any other number."""
+    handle = ffi.cast("void *", value)
+    if core is None or lib.wdfdma_object_get_machine(handle) != core.get_machine():
+        return ""
+    kind = ObjectType(lib.wdfdma_object_get_type(handle))
+    return f"{kind.label} {lib.wdfdma_object_get_label(handle)}"
 
 
 def _describe_object(subject: _Subject) -> str:
-    record, violation, core = subject.record, subject.violation, subject.core
+    """The object with the state that it had; nothing of what it is now, but whether it is gone."""
+    record, core = subject.record, subject.core
     if not record.object_type:
         return "none"
     parts = [f"{record.object_type.label} {record.label}"]
-    if violation is None or not violation.handle:
-        return parts[0]
-    parts.append(f"made in step {violation.created_step}")
-    item = core.objects.get(ffi.cast("void *", violation.handle)) if core is not None else None
-    if item is not None:
-        parts.append(f"now {item._describe()}" if item.is_live else "deleted since")
-    return ", ".join(parts)
+    if record.handle:
+        parts.append(f"made in step {record.created_step}")
+    if record.state is not None:
+        parts.append(record.state.describe(record.object_type))
+    if record.handle and core is not None and not _name_handle(core, record.handle):
+        parts.append("deleted since")
+    return ", ".join(part for part in parts if part)
+
+
+def _describe_making(subject: _Subject) -> str:
+    """The line that made the object, of a machine that keeps traces; empty where it is not known."""
+    record, core = subject.record, subject.core
+    traces = None if core is None else core.traces
+    stack = traces.find(record.handle, *record.parameters[1:]) if traces is not None else None
+    if not stack:
+        return ""
+    return f"{shorten_path(stack[-1].filename)}:{stack[-1].lineno}, in {stack[-1].name}"
 
 
 def _describe_callbacks(subject: _Subject) -> str:
     """The driver's callbacks around the call, the innermost first."""
-    depth, violation = subject.record.depth, subject.violation
-    if not depth:
+    record = subject.record
+    if not record.depth:
         return "none"
-    if violation is None:
-        return f"{depth} in one another"
-    names = [
-        f"{event.label if event.name[:2] != '0x' else 'a callback'} of {label}"
-        for event, label in violation.frames
-    ]
-    more = [f"and {depth - len(names)} more"] if depth > len(names) else []
+    names = [str(frame) for frame in record.frames]
+    more = [f"and {record.depth - len(names)} more"] if record.depth > len(names) else []
     return ", in ".join([*names, *more])
-
-
-# The log
-
-
-def _describe_log(core: Core, step: int | None) -> list[str]:
-    """The last records of the log, up to the end of [step]."""
-    from wdfdma.log import make_log_array
-    from wdfdma.records import format_record, render_log
-
-    if not lib.wdfdma_machine_get_config(core.get_machine()).log_records:
-        return ['The log is off: Machine(log="grow"), or log=1000 for a ring, keeps one']
-    array = make_log_array(core)
-    end = len(array) if step is None else int(array["step"].searchsorted(step, side="right"))
-    begin, found = end, 0
-    while begin > 0 and found < _RECORDS:
-        begin -= 1
-        found += int(array["kind"][begin]) not in _PARTS
-    records = render_log(array[begin:end].tobytes())
-    return [
-        f"The last {len(records)} records of the log",
-        *(_shorten(f"  {format_record(record)}") for record in records),
-    ]
-
-
-def _shorten(line: str) -> str:
-    """A line of a page; a long list is cut."""
-    return line if len(line) <= WIDTH else f"{line[: WIDTH - 4]} ..."
 
 
 # Why, and again
@@ -197,13 +208,20 @@ def _describe_cause(subject: _Subject) -> list[str]:
     return ["Why", *wrap(info.cause, "cause"), *wrap(info.fix, "fix"), *wrap(info.source, "source")]
 
 
-def _describe_replay(subject: _Subject) -> str:
+def _describe_replay(subject: _Subject) -> list[str]:
+    """A line to run, which is not broken into several; then, for who changes it, the machine and the step."""
     if subject.scenario is not None:
-        return f"wdfdma run {subject.scenario}"
+        return [_make_row("replay", find_scenario_command(subject.scenario))]
     step = f"the same calls up to step {subject.record.step}"
-    if subject.core is None:
-        return f"{step}, on a machine with the same settings and seed"
-    return f"{_describe_settings(subject.core)}, then {step}"
+    if not subject.is_here:
+        return wrap(f"{step}, on a machine with the same settings and seed", "replay")
+    settings = [] if subject.core is None else [_describe_settings(subject.core)]
+    rows = wrap(", then ".join([*settings, step]), "machine")
+    return [_make_row("replay", find_command()), *rows]
+
+
+def _make_row(label: str, text: str) -> str:
+    return f"{wrap('x', label)[0][:-1]}{text}"
 
 
 def _describe_settings(core: Core) -> str:

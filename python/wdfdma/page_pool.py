@@ -1,50 +1,35 @@
 """The pool on the page of a violation: what is free, who holds which run, who waits for what, in order."""
 
 from collections.abc import Iterable
-from typing import Any, cast
 
 from wdfdma._core import Core
-from wdfdma._native import NULL, ffi, lib
-from wdfdma.enabler import DmaEnabler
-from wdfdma.enums import Direction, ObjectType, Waiting
+from wdfdma.circumstances import count
 from wdfdma.explain import wrap
-from wdfdma.objects import WdfObject
-from wdfdma.pool import Pool, Run
-from wdfdma.transaction import DmaTransaction
+from wdfdma.views import AdapterView, EnablerView, RequestView, RunView, World, read_world
 
 _MOST = 32
 
 
-def name_object(item: WdfObject) -> str:
-    """A live object as logs name it.
+def describe_pool(core: Core, title: str = "The pool") -> list[str]:
+    """The lines about the pool as it is, of any machine of C's; the first has the [title] and no indent.
 
     >>> from wdfdma import Machine
-    >>> with Machine() as machine:
-    ...     name_object(machine.device().enabler())
-    'enabler 0'
+    >>> with Machine(map_registers=8) as machine:
+    ...     print(describe_pool(machine._core)[0])
+    The pool: 8 of 8 registers free
     """
-    return f"{ObjectType(lib.wdfdma_object_get_type(item._handle)).label} {item.label}"
-
-
-def describe_pool(core: Core) -> list[str]:
-    """The lines about the pool, the first without an indent."""
-    machine = core.get_machine()
-    state = lib.wdfdma_machine_get_state(machine)
-    runs = Pool(core).runs()
-    lines = [f"The pool: {state.free_registers} of {state.map_registers} registers free"]
-    lines += wrap(_join(_list_free(runs, state.map_registers)) or "none", "free")
-    lines += _label(_list_holders(core, runs) or ["none"], "held")
-    copy = lib.wdfdma_pool_copy_requests
-    waiters = _list_waiters(core, copy, machine, "has its channel meanwhile")
+    world = read_world(core.get_machine())
+    registers = world.state["map_registers"]
+    lines = [f"{title}: {world.state['free_registers']} of {registers} registers free"]
+    lines += wrap(_join(_list_free(world.runs, registers)) or "none", "free")
+    held = [
+        f"{_name_run(run.first, run.length)}: {_describe_holder(world, run)}" for run in world.runs
+    ]
+    lines += _label(held or ["none"], "held")
+    waiters = _list_waiters(world, world.queue, "has its channel meanwhile")
     lines += _label(waiters or ["nobody"], "waiting")
-    queues = [row for item in _live(core, DmaEnabler) for row in _list_queues(core, item)]
+    queues = [row for item in world.enablers.values() for row in _list_queues(world, item)]
     return [*lines, *_label(queues or ["nobody waits for one"], "channels")]
-
-
-def _live(core: Core, kind: Any) -> list[Any]:
-    """The live objects of a class, by their labels."""
-    found = [item for item in core.objects.values() if isinstance(item, kind) and item.is_live]
-    return sorted(found, key=lambda item: item.label)
 
 
 def _label(rows: list[str], label: str) -> list[str]:
@@ -53,89 +38,56 @@ def _label(rows: list[str], label: str) -> list[str]:
     return [line for at, row in enumerate(shown) for line in wrap(row, " " if at else label)]
 
 
-def _join(runs: Iterable[Run]) -> str:
+def _join(runs: list[tuple[int, int]]) -> str:
     """Runs as one writes them."""
-    names = [_name_run(run) for run in runs]
+    names = [_name_run(*run) for run in runs]
     more = [f"... and {len(names) - _MOST} more runs"] if len(names) > _MOST else []
     return ", ".join([*names[:_MOST], *more])
 
 
-def _name_run(run: Run) -> str:
-    return f"{run.first}" if run.length == 1 else f"{run.first}..{run.first + run.length - 1}"
+def _name_run(first: int, length: int) -> str:
+    return f"{first}" if length == 1 else f"{first}..{first + length - 1}"
 
 
-def _list_free(held: list[Run], registers: int) -> list[Run]:
-    """What lies between the runs that are held, which come lowest first."""
-    free: list[Run] = []
-    after = 0
-    for run in [*held, Run(registers, 0)]:
-        if run.first > after:
-            free.append(Run(after, run.first - after))
-        after = run.first + run.length
+def _list_free(held: Iterable[RunView], registers: int) -> list[tuple[int, int]]:
+    """What lies between the runs that are held, which come lowest first: first register and length."""
+    free, after = [], 0
+    for first, length in [*((run.first, run.length) for run in held), (registers, 0)]:
+        if first > after:
+            free.append((after, first - after))
+        after = first + length
     return free
 
 
-def _list_holders(core: Core, runs: list[Run]) -> list[str]:
-    """Each run with the transaction that holds it."""
-    holders: dict[int, DmaTransaction] = {}
-    for item in _live(core, DmaTransaction):
-        info = item.get_info()
-        if info.waiting == Waiting.NOT and info.first_register is not None and info.registers:
-            holders[info.first_register] = item
-    return [
-        f"{_name_run(run)}: {_describe_holder(core, run, holders.get(run.first))}" for run in runs
-    ]
-
-
-def _describe_holder(core: Core, run: Run, item: DmaTransaction | None) -> str:
+def _describe_holder(world: World, run: RunView) -> str:
+    item = world.transactions.get(run.handle)
     if item is None:
-        owner = lib.wdfdma_pool_get_owner(core.get_machine(), run.first)
-        who = "nobody" if owner == NULL else _name_handle(owner)
-        return f"{who}, for no transaction"
-    info = item.get_info()
-    reserved = f", {info.reserved} reserved" if info.reserved else ""
-    return f"{name_object(item)} of {name_object(item.enabler)}, {info.state.label}{reserved}"
+        return f"{run.holder}, for no transaction"
+    reserved = f", {item.info['reserved']} reserved" if item.info["reserved"] else ""
+    return f"{item.name} of {item.owner}, {item.info['state'].label}{reserved}"
 
 
-def _name_handle(handle: Any) -> str:
-    kind = ObjectType(lib.wdfdma_object_get_type(handle))
-    return f"{kind.label} {lib.wdfdma_object_get_label(handle)}"
-
-
-def _list_waiters(core: Core, copy: Any, of: Any, more: str = "") -> list[str]:
-    """The requests of a queue of [of], in their order; [copy] is the library's call that copies it."""
-    count = copy(of, NULL, 0)
-    requests = ffi.new("wdfdma_waiter_info[]", count)
-    copy(of, requests, count)
+def _list_waiters(world: World, queue: Iterable[RequestView], more: str = "") -> list[str]:
+    """The requests of a queue, in their order."""
     rows = []
-    for place, request in enumerate(requests, 1):
-        item = cast("DmaTransaction | None", core.objects.get(request.transaction))
-        who = f"a driver's call to {_name_handle(request.adapter)}"
-        if item is not None:
-            who = f"{name_object(item)} of {name_object(item.enabler)}"
-        registers = "1 register" if request.registers == 1 else f"{request.registers} registers"
-        rows.append(", ".join(part for part in (f"{place}. {who}", registers, more) if part))
+    for place, request in enumerate(queue, 1):
+        item = world.transactions.get(request.handle)
+        who = request.name if item is None else f"{item.name} of {item.owner}"
+        parts = (f"{place}. {who}", count(request.registers, "register"), more)
+        rows.append(", ".join(part for part in parts if part))
     return rows
 
 
-def _list_queues(core: Core, item: DmaEnabler) -> list[str]:
+def _list_queues(world: World, item: EnablerView) -> list[str]:
     """Who waits for the channel of an enabler and who has it; a duplex one has a channel for each direction."""
+    by_name = {adapter.name: adapter for adapter in world.adapters.values()}
     rows: list[str] = []
-    before = NULL
-    for direction in (Direction.READ, Direction.WRITE):
-        adapter = lib.wdfdma_enabler_get_adapter(item._handle, direction)
-        queue = _list_waiters(core, lib.wdfdma_adapter_copy_waiters, adapter)
-        if queue and adapter != before:
-            rows.append(
-                f"{name_object(item)}, {direction.label}: {_describe_owner(item, direction)}"
-            )
-            rows += queue
+    before: AdapterView | None = None
+    for direction, name in item.adapters.items():
+        adapter = by_name.get(name)
+        if adapter is not None and adapter.waiters and adapter is not before:
+            owner = "nobody" if adapter.channel_owner == "none" else adapter.channel_owner
+            rows.append(f"{item.name}, {direction}: {owner} has the channel")
+            rows += _list_waiters(world, adapter.waiters)
         before = adapter
     return rows
-
-
-def _describe_owner(item: DmaEnabler, direction: Direction) -> str:
-    info = item.get_info(direction)
-    if info.channel_owner is not None:
-        return f"{name_object(info.channel_owner)} has the channel"
-    return f"{'a driver' if info.channel_owned else 'nobody'} has the channel"

@@ -5,7 +5,9 @@ from functools import cache
 from typing import Any
 
 from wdfdma._native import ffi, lib, read_string
-from wdfdma.enums import BugCheckCode, Event, ObjectType, Op, Rule, RuleEnding, RuleMode, Severity
+from wdfdma.arguments import require_number
+from wdfdma.circumstances import Frame, Moment, ObjectState, read_circumstances
+from wdfdma.enums import BugCheckCode, ObjectType, Op, Rule, RuleEnding, RuleMode, Severity
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,12 @@ class RuleInfo:
 
 @cache
 def get_rule_info(rule: Rule | int) -> RuleInfo:
-    """What there is to say of a rule. Errors: KeyError where there is no such rule.
+    """What there is to say of a rule. Errors: ValueError where there is no such rule.
 
     >>> get_rule_info(Rule.NO_ADAPTER).severity
     <Severity.VIOLATION: 2>
     """
-    found = lib.wdfdma_rule_get_info(int(rule)) if 0 < int(rule) < 2**32 else ffi.NULL
-    if not found:
-        raise KeyError(f"{rule!r} is no rule")
+    found = lib.wdfdma_rule_get_info(require_rule(rule))
     identifying = (found.first, found.second)
     return RuleInfo(
         rule=Rule(found.rule),
@@ -70,6 +70,17 @@ def get_rule_info(rule: Rule | int) -> RuleInfo:
     )
 
 
+def require_rule(rule: Rule | int, *, or_all: bool = False) -> int:
+    """[rule] as the number of a rule, or with [or_all] of Rule.NONE too. Errors: TypeError, ValueError.
+
+    >>> require_rule(-1)
+    Traceback (most recent call last):
+    ...
+    ValueError: rule: -1 is below 1
+    """
+    return require_number("rule", rule, 0 if or_all else 1, lib.WDFDMA_RULE_COUNT - 1)
+
+
 def list_rules() -> list[RuleInfo]:
     """All rules, in the order of the table."""
     return [get_rule_info(rule) for rule in range(1, lib.WDFDMA_RULE_COUNT)]
@@ -80,8 +91,9 @@ class Violation:
     """A rule that was broken; `str` of it is one line.
 
     `parameters` are as the bug check's would be. `op` is the innermost call in progress, `frames` the driver's
-    callbacks around it, the innermost first, each with the label of the object that it was for. The object concerned
-    is `object_type` and `label`, made in step `created_step`. `stopped` is True where the machine halted for it.
+    callbacks around it, the innermost first, each with the object that it was for; of `depth` that are in progress,
+    the innermost 8. The object concerned is `object_type` and `label`, made in step `created_step`; `state` is how it
+    stood (None: no object), `moment` how the machine did. `stopped` is True where the machine halted for it.
     """
 
     rule: Rule
@@ -95,8 +107,10 @@ class Violation:
     handle: int
     created_step: int
     depth: int
-    frames: tuple[tuple[Event, int], ...]
+    frames: tuple[Frame, ...]
     stopped: bool
+    state: ObjectState | None
+    moment: Moment
 
     @property
     def info(self) -> RuleInfo:
@@ -126,25 +140,17 @@ def read_violations(machine: Any, first: int = 0) -> list[Violation]:
 
 
 def _read_violation(record: Any) -> Violation:
-    shown = min(record.depth, lib.WDFDMA_VIOLATION_FRAMES)
-    frames = [record.frames[place] for place in range(shown)]
     return Violation(
         rule=Rule(record.rule),
         code=BugCheckCode(record.code),
         parameters=tuple(record.parameters),
-        op=Op(record.op),
-        step=record.step,
-        time_ns=record.time_ns,
-        object_type=ObjectType(record.object_type),
-        label=record.object,
-        handle=record.handle,
-        created_step=record.created_step,
-        depth=record.depth,
-        frames=tuple((Event(frame.event), frame.object) for frame in frames),
         stopped=record.stopped,
+        **read_circumstances(record),
     )
 
 
-def set_mode(machine: Any, rule: Rule | int, mode: RuleMode) -> int:
-    """Sets how a machine of C's takes a rule (Rule.NONE: all), and returns the status."""
-    return int(lib.wdfdma_machine_set_rule_mode(machine, int(rule), int(mode)))
+def set_mode(machine: Any, rule: Rule | int, mode: RuleMode | int) -> int:
+    """Sets how a machine of C's takes a rule (Rule.NONE: all), and returns the status. Errors: ValueError."""
+    number = require_rule(rule, or_all=True)
+    kind = require_number("mode", mode, 0, int(RuleMode.IGNORE))
+    return int(lib.wdfdma_machine_set_rule_mode(machine, number, kind))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,8 @@ from wdfdma import (
     get_rule_info,
     list_rules,
 )
+from wdfdma._native import ffi
+from wdfdma.circumstances import Frame
 
 
 def make_transaction(machine: Machine) -> DmaTransaction:
@@ -122,15 +125,56 @@ def test_frames_are_the_callbacks_in_progress() -> None:
         transaction.initialize(machine.mdl(4096), program_dma=program_dma).check()
         with pytest.raises(BugCheck):
             transaction.execute()
-        assert {violation.frames for violation in machine.violations} == {((Event.PROGRAM_DMA, 0),)}
+        frame = Frame(
+            Event.PROGRAM_DMA,
+            ObjectType.TRANSACTION,
+            0,
+            int(ffi.cast("uintptr_t", transaction._handle)),
+        )
+        assert {violation.frames for violation in machine.violations} == {(frame,)}
 
 
-@pytest.mark.parametrize("rule", [-1, 10**6, 2**40])
+@pytest.mark.parametrize("rule", [-1, 99999, 10**6, 2**40, 2**70, -(2**70)])
 def test_rules_that_are_none(rule: int) -> None:
-    with pytest.raises(KeyError):
-        get_rule_info(rule)
-    with Machine() as machine, pytest.raises((StatusError, OverflowError)):
-        machine.set_rule(rule, RuleMode.STOP)
+    """One error, which names the number, whoever is asked."""
+    with Machine() as machine:
+        before = [machine.get_rule(info.rule) for info in list_rules()]
+        for call in (
+            lambda: get_rule_info(rule),
+            lambda: machine.get_rule(rule),
+            lambda: machine.set_rule(rule, RuleMode.STOP),
+            lambda: machine.rules(RuleMode.STOP, Rule.NO_ADAPTER, rule).__enter__(),
+        ):
+            with pytest.raises(ValueError, match=rf"^rule: {rule} is (above \d+|below [01])$"):
+                call()
+        assert [machine.get_rule(info.rule) for info in list_rules()] == before
+
+
+@pytest.mark.parametrize("mode", [-1, 4, 2**40])
+def test_modes_that_are_none(mode: int) -> None:
+    with Machine() as machine:
+        with pytest.raises(ValueError, match=rf"^mode: {mode} is (above 3|below 0)$"):
+            machine.set_rule(Rule.NO_ADAPTER, mode)
+        with pytest.raises(ValueError, match=f"^mode: {mode} is "), machine.rules(mode):
+            pass
+        assert {machine.get_rule(info.rule) for info in list_rules()} == {RuleMode.DEFAULT}
+
+
+@pytest.mark.parametrize("rule", ["DMA_05", None, 1.5, True])
+def test_what_is_no_number_of_a_rule(rule: Any) -> None:
+    with Machine() as machine:
+        for call in (get_rule_info, machine.get_rule):
+            with pytest.raises(TypeError, match=r"^rule: .* is not a "):
+                call(rule)
+
+
+def test_a_block_for_all_rules_puts_each_mode_back() -> None:
+    with Machine() as machine:
+        machine.set_rule(Rule.RESERVATION_KEPT, RuleMode.STOP)
+        with machine.rules(RuleMode.IGNORE, Rule.NONE):
+            assert machine.get_rule(Rule.DMA_05) == RuleMode.IGNORE
+        assert machine.get_rule(Rule.RESERVATION_KEPT) == RuleMode.STOP
+        assert machine.get_rule(Rule.DMA_05) == RuleMode.DEFAULT
 
 
 def test_every_rule_says_what_it_is() -> None:

@@ -279,7 +279,8 @@ WDFDMA_API const wdfdma_status_info *wdfdma_status_get_info(NTSTATUS status);
 WDFDMA_API NTSTATUS wdfdma_machine_set_rule_mode(wdfdma_machine *machine, uint32_t rule,
                                                  uint32_t mode);
 
-/* What was set last, WDFDMA_MODE_DEFAULT if nothing was. */
+/* What was set last of [rule], of all rules for WDFDMA_RULE_NONE; WDFDMA_MODE_DEFAULT if nothing
+ * was, and where there is no such rule or machine. O(1). */
 WDFDMA_API uint32_t wdfdma_machine_get_rule_mode(const wdfdma_machine *machine, uint32_t rule);
 
 /* The violations that [machine] has recorded, oldest first, those that halted it included. [count]
