@@ -9,9 +9,8 @@ import weakref
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from wdfdma._native import ffi, lib
-from wdfdma.circumstances import read_circumstances
 from wdfdma.enums import BugCheckCode
-from wdfdma.errors import BugCheck, ClosedError
+from wdfdma.errors import BugCheck, ClosedError, read_bugcheck
 
 if TYPE_CHECKING:
     from wdfdma.mdl import Mdl
@@ -79,13 +78,7 @@ class Core:
 
     def make_bugcheck(self) -> BugCheck:
         """The record of the bug check that halted the machine."""
-        record = lib.wdfdma_machine_get_bugcheck(self.machine)
-        error = BugCheck(
-            record.code,
-            tuple(record.parameters),
-            rule=record.rule,
-            **read_circumstances(record),
-        )
+        error = read_bugcheck(self.machine)
         error._core = weakref.ref(self)
         return error
 

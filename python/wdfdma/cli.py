@@ -4,7 +4,6 @@ It ends with 0 (all well, all match), 1 (a difference), 2 (bad input), 3 (an err
 """
 
 import gc
-import os
 import sys
 import traceback
 from collections.abc import Iterable
@@ -14,14 +13,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wdfdma._native import VERSION
-from wdfdma.explain import UnknownNameError, explain
+from wdfdma.cli_ends import (
+    BAD_INPUT,
+    DIFFERENCE,
+    INTERRUPTED,
+    MATCH,
+    OUR_ERROR,
+    report_errors,
+)
+from wdfdma.explain import explain
 from wdfdma.explain import make_document as make_explanation
-from wdfdma.files import STDIN, dump_json, list_files
+from wdfdma.files import SeenFiles, dump_json, list_files, read_line, split_number
 from wdfdma.problems import Problem, ScenarioError
 from wdfdma.report import (
     Outcome,
     make_document,
     make_summary,
+    require_whole_files,
     show_scenario,
     show_violations,
     write_outcomes,
@@ -31,8 +39,6 @@ from wdfdma.scenario import Scenario
 
 if TYPE_CHECKING:
     from wdfdma.faults import FaultSweep
-
-MATCH, DIFFERENCE, BAD_INPUT, OUR_ERROR, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,38 +58,30 @@ def cli() -> None:
 @click.option("--check", is_flag=True, help="Compare with the logs that the scenarios carry.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("-x", "--stop", is_flag=True, help="Stop at the first difference.")
+@report_errors
 def run(files: tuple[str, ...], output: str | None, check: bool, as_json: bool, stop: bool) -> int:
     """Run the scenarios in each FILE: .json holds one, .jsonl one in each line.
 
-    A folder stands for the files in it, - for the standard input.
+    FILE:NUMBER is one line of a .jsonl file. A folder stands for the files in it, - for the standard input.
     """
-    try:
-        outcomes = _run_files(files, output, check, stop)
-        if as_json:
-            click.echo(dump_json(make_document(outcomes, check), indent=1))
-        else:
-            _print_outcomes(outcomes, check, to_stderr=output == "-")
-    except ScenarioError as error:
-        return _refuse(error.lines, as_json)
-    except BrokenPipeError:
-        return _give_up_output()
-    except OSError as error:
-        return _refuse_file(error, as_json)
+    outcomes = _run_files(files, output, check, stop)
+    if as_json:
+        click.echo(dump_json(make_document(outcomes, check), indent=1))
+    else:
+        _print_outcomes(outcomes, check, to_stderr=output == "-")
     return DIFFERENCE if any(outcome.difference for outcome in outcomes) else MATCH
 
 
 @cli.command("explain")
 @click.argument("what", metavar="[WHAT]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@report_errors
 def explain_command(what: str | None, as_json: bool) -> int:
     """Explain WHAT: a rule (NoAdapter), a bug check (0xE6/05, 0x10D) or a status.
 
     A bug check without its parameters lists its rules; without WHAT, all rules are listed.
     """
-    try:
-        click.echo(dump_json(make_explanation(what), indent=1) if as_json else explain(what))
-    except UnknownNameError as error:
-        return _refuse([str(error)], as_json)
+    click.echo(dump_json(make_explanation(what), indent=1) if as_json else explain(what))
     return MATCH
 
 
@@ -92,6 +90,7 @@ def explain_command(what: str | None, as_json: bool) -> int:
 @click.option("--at", type=int, metavar="STEP", help="The last step to run; the end if not given.")
 @click.option("--html", is_flag=True, help="Print a page of HTML.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@report_errors
 def dump(scenario: str, at: int | None, html: bool, as_json: bool) -> int:
     """Show a scenario's machine after a STEP, which counts from 0: who holds what, and who waits for whom.
 
@@ -99,16 +98,9 @@ def dump(scenario: str, at: int | None, html: bool, as_json: bool) -> int:
     """
     from wdfdma.dump_command import dump_scenario, load_one
 
-    try:
-        if html and as_json:
-            raise ScenarioError([Problem("--html", "not together with --json")])
-        click.echo(dump_scenario(load_one(scenario), at, html, as_json), nl=False)
-    except ScenarioError as error:
-        return _refuse(error.lines, as_json)
-    except BrokenPipeError:
-        return _give_up_output()
-    except OSError as error:
-        return _refuse_file(error, as_json)
+    if html and as_json:
+        raise ScenarioError([Problem("--html", "not together with --json")])
+    click.echo(dump_scenario(load_one(scenario), at, html, as_json), nl=False)
     return MATCH
 
 
@@ -119,6 +111,8 @@ def _run_files(
     loaded = _load(files)
     if check:
         _require_logs(loaded)
+    if output is not None:
+        require_whole_files(files, output)
     outcomes = _run_all(loaded, check, stop)
     if output is not None:
         write_outcomes(outcomes, output)
@@ -128,18 +122,18 @@ def _run_files(
 def _load(names: Iterable[str]) -> list[tuple[Path, Scenario]]:
     """All scenarios of all files; everything that is wrong with the first file that is not well."""
     loaded: list[tuple[Path, Scenario]] = []
-    seen: dict[Path, Path] = {}  # the file, and its name as given
+    seen = SeenFiles()
     for name in names:
-        for path in list_files(Path(name)) if name != "-" else [STDIN]:
-            identity = path if path == STDIN else path.resolve()
-            if identity in seen:
-                raise ScenarioError([Problem("", "given twice")], str(path))
-            seen[identity] = path
-            loaded.extend((path, scenario) for scenario in Scenario.load_all(path))
+        file, number = split_number(name)
+        for path in list_files(file) if number is None else [file]:
+            seen.add(path, number)
+            if number is None:
+                loaded.extend((path, scenario) for scenario in Scenario.load_all(path))
+            else:
+                where, value = read_line(path, number)
+                loaded.append((path, Scenario.parse(value, where)))
     if not loaded:
-        raise ScenarioError(
-            [Problem("", "no scenarios")], ", ".join(str(path) for path in seen.values())
-        )
+        raise ScenarioError([Problem("", "no scenarios")], ", ".join(seen.names))
     return loaded
 
 
@@ -187,26 +181,19 @@ def _print_outcomes(outcomes: list[Outcome], check: bool, *, to_stderr: bool) ->
 @cli.command()
 @click.argument("files", metavar="SCENARIO...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@report_errors
 def faults(files: tuple[str, ...], as_json: bool) -> int:
     """Run each SCENARIO once for every fault that it could meet, and table what each led to.
 
     A fault is a call that fails as its documentation says it may, or registers, an adapter or memory that are not to be
-    had. Ends with 1 if any run ended in an error of wdfdma's own.
+    had. SCENARIO is a file or a folder, or FILE:NUMBER for one line of a .jsonl file. Ends with 3 if any run ended in
+    an error of wdfdma's own.
     """
     from wdfdma.faults import sweep_faults
 
-    try:
-        sweeps = [sweep_faults(scenario, _show_progress) for _, scenario in _load(files)]
-        _print_sweeps(sweeps, as_json)
-    except ScenarioError as error:
-        return _refuse(error.lines, as_json)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return MATCH
-    except OSError as error:
-        name = error.filename or type(error).__name__
-        return _refuse([f"{name}: {error.strerror or error}"], as_json)
-    return DIFFERENCE if any(sweep.has_error for sweep in sweeps) else MATCH
+    sweeps = [sweep_faults(scenario, _show_progress) for _, scenario in _load(files)]
+    _print_sweeps(sweeps, as_json)
+    return OUR_ERROR if any(sweep.has_error for sweep in sweeps) else MATCH
 
 
 def _print_sweeps(sweeps: "list[FaultSweep]", as_json: bool) -> None:
@@ -222,25 +209,6 @@ def _print_sweeps(sweeps: "list[FaultSweep]", as_json: bool) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     for sweep in sweeps:
         console.print(make_table(sweep))
-
-
-def _refuse(lines: list[str], as_json: bool) -> int:
-    if as_json:
-        click.echo(dump_json({"version": VERSION, "errors": lines}, indent=1))
-    for line in lines:
-        click.echo(line, err=True)
-    return BAD_INPUT
-
-
-def _refuse_file(error: OSError, as_json: bool) -> int:
-    name = error.filename or type(error).__name__
-    return _refuse([f"{name}: {error.strerror or error}"], as_json)
-
-
-def _give_up_output() -> int:
-    """Who read our output has gone; Python must not fail once more when it closes it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return MATCH
 
 
 def main(arguments: list[str] | None = None) -> None:

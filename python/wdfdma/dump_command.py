@@ -1,13 +1,12 @@
 """Dumps of scenarios: `wdfdma dump SCENARIO --at STEP`."""
 
-from pathlib import Path
 from typing import Any
 
 from wdfdma._core import Core
 from wdfdma._native import VERSION
 from wdfdma.dump import make_core, make_document, read_scene, render_text
 from wdfdma.dump_parts import Section, show_all
-from wdfdma.files import STDIN, dump_json, read_values
+from wdfdma.files import STDIN, dump_json, read_line, read_values, split_number
 from wdfdma.problems import Problem, ScenarioError
 from wdfdma.run import check_scenario, run_program
 from wdfdma.scenario import Scenario
@@ -19,19 +18,10 @@ def load_one(name: str) -> Scenario:
     The number is that of a line in a .jsonl file, counted from 1. A file of that very name goes first.
     Errors: ScenarioError, OSError.
     """
-    path, number = Path(name), ""
-    if name != "-" and not path.exists():
-        before, _, after = name.rpartition(":")
-        if before and after.isascii() and after.isdigit():
-            path, number = Path(before), after
+    path, number = split_number(name)
     if path.is_dir():
         raise ScenarioError([Problem("", "a folder, not a scenario")], str(path))
-    values = list(read_values(STDIN if name == "-" else path))
-    if number:
-        wanted = f"{path}:{int(number)}"
-        values = [(where, value) for where, value in values if where == wanted]
-        if not values:
-            raise ScenarioError([Problem("", "there is no scenario in this line")], wanted)
+    values = list(read_values(path)) if number is None else [read_line(path, number)]
     if len(values) != 1:
         how = "" if not values else "; name one as FILE:NUMBER"
         message = f"{len(values) or 'no'} scenarios, not one{how}"

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from wdfdma.circumstances import Frame, Moment, ObjectState
+from wdfdma._native import lib
+from wdfdma.circumstances import Frame, Moment, ObjectState, read_circumstances
 from wdfdma.enums import BugCheckCode, ObjectType, Op, Rule, TransactionState, WdfViolation
 
 
@@ -114,6 +115,14 @@ class BugCheck(Exception):
         values = {name: int(getattr(self, name)) for name in _NUMBERS}
         values |= {name: getattr(self, name) for name in ("state", "moment", "frames")}
         return _make_bugcheck, (int(self.code), self.parameters, values)
+
+
+def read_bugcheck(machine: Any) -> BugCheck:
+    """Copies why a machine of C's halted, which it has."""
+    record = lib.wdfdma_machine_get_bugcheck(machine)
+    return BugCheck(
+        record.code, tuple(record.parameters), rule=record.rule, **read_circumstances(record)
+    )
 
 
 _NUMBERS = (

@@ -13,19 +13,51 @@ from wdfdma.problems import Problem, ScenarioError, show
 STDIN = Path("-")
 
 
-def read_values(path: Path) -> Iterator[tuple[str, Any]]:
-    """The JSON values in a file, each with where it stands. Errors: ScenarioError, OSError."""
+def split_number(name: str) -> tuple[Path, int | None]:
+    """The file that [name] names and, where it is FILE:NUMBER, the line; a file of that very name goes first.
+
+    >>> split_number("driver.jsonl:3")[1]
+    3
+    """
+    path = Path(name)
+    before, _, after = name.rpartition(":")
+    is_number = after.isascii() and after.isdigit() and len(after) < 20
+    if before and is_number and not path.exists():
+        return Path(before), int(after)
+    return path, None
+
+
+def read_line(path: Path, number: int) -> tuple[str, Any]:
+    """The JSON value in line [number], counted from 1, of a .jsonl file, and where it stands.
+
+    The other lines are not looked at. Errors: ScenarioError, OSError.
+    """
+    if path.is_dir():
+        raise ScenarioError([Problem("", "a folder, not a scenario")], str(path))
+    found = next(read_values(path, number), None)
+    if found is None:
+        where = f"{'<stdin>' if path == STDIN else path}:{number}"
+        raise ScenarioError([Problem("", "there is no scenario in this line")], where)
+    return found
+
+
+def read_values(path: Path, number: int | None = None) -> Iterator[tuple[str, Any]]:
+    """The JSON values in a file, each with where it stands. Errors: ScenarioError, OSError.
+
+    With [number], only the one in this line, if there is one.
+    """
     if path == STDIN:
         where, data = "<stdin>", sys.stdin.buffer.read()
     else:
         where, data = str(path), path.read_bytes()
     text = _decode(data, where)
-    if path.suffix == ".json" or (path == STDIN and _is_one_value(text)):
-        yield where, parse_json(text, where)
+    if path.suffix == ".json" or (path == STDIN and number is None and _is_one_value(text)):
+        if number is None:
+            yield where, parse_json(text, where)
     elif path.suffix == ".jsonl" or path == STDIN:
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                yield f"{where}:{number}", parse_json(line, f"{where}:{number}")
+        for place, line in enumerate(text.split("\n"), 1):
+            if line.strip() and number in (None, place):
+                yield f"{where}:{place}", parse_json(line, f"{where}:{place}")
     else:
         raise ScenarioError([Problem("", "neither .json nor .jsonl")], where)
 
@@ -90,6 +122,25 @@ def list_files(path: Path) -> list[Path]:
     if not found:
         raise ScenarioError([Problem("", "no .json and no .jsonl in this folder")], str(path))
     return found
+
+
+class SeenFiles:
+    """The files, and the lines of files, that were named so far; [names] as they were given."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._numbers: dict[Path, set[int | None]] = {}
+
+    def add(self, path: Path, number: int | None = None) -> None:
+        """Notes a file, or one line of it. Errors: ScenarioError for what was named before, in part or as a whole."""
+        identity = path if path == STDIN else path.resolve()
+        numbers = self._numbers.setdefault(identity, set())
+        whole = number is None or path == STDIN or None in numbers
+        name = str(path) if number is None else f"{path}:{number}"
+        if number in numbers or (numbers and whole):
+            raise ScenarioError([Problem("", "given twice")], name)
+        numbers.add(number)
+        self.names.append(name)
 
 
 def dump_json(value: Any, indent: int | None = None) -> str:

@@ -38,6 +38,7 @@ def _make_layout() -> struct.Struct:
 
 
 _LAYOUT = _make_layout()
+RECORD_BYTES = _LAYOUT.size
 
 _OP = int(RecordKind.OP)
 _EVENT = int(RecordKind.EVENT)

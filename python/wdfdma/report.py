@@ -1,7 +1,7 @@
 """What running scenarios came to, for readers and for files."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,12 @@ from typing import Any
 import click
 
 from wdfdma._native import VERSION
-from wdfdma.files import dump_json, write_file
+from wdfdma.errors import BugCheck
+from wdfdma.files import dump_json, split_number, write_file
 from wdfdma.problems import Problem, ScenarioError
-from wdfdma.records import format_record
+from wdfdma.record_json import make_record_entry
+from wdfdma.records import RECORD_BYTES, format_record, render_log
+from wdfdma.rules import Violation
 from wdfdma.run import Difference, Run
 from wdfdma.scenario import Scenario
 
@@ -68,13 +71,23 @@ def make_document(outcomes: list[Outcome], check: bool) -> dict[str, Any]:
 
 
 def _make_entry(outcome: Outcome, check: bool) -> dict[str, Any]:
+    run = outcome.run
     entry: dict[str, Any] = {"where": outcome.scenario.where, "name": outcome.scenario.name}
+    entry["violations"] = [_make_record(run, violation) for violation in run.violations]
+    entry["bug_check"] = None if run.bugcheck is None else _make_record(run, run.bugcheck)
     if not check:
-        return entry | {"log": outcome.run.log}
+        return entry | {"log": run.log}
     entry["match"] = outcome.difference is None
     if outcome.difference is not None:
         entry["difference"] = asdict(outcome.difference)
     return entry
+
+
+def _make_record(run: Run, record: Violation | BugCheck) -> dict[str, Any]:
+    """What halted the machine has a record in the log itself, which is not before it."""
+    before = len(render_log(run.data[: record.moment.log_records * RECORD_BYTES]))
+    halts = isinstance(record, BugCheck) or record.stopped
+    return make_record_entry(record, before - halts)
 
 
 def show_scenario(outcome: Outcome) -> str:
@@ -108,6 +121,16 @@ def write_outcomes(outcomes: list[Outcome], output: str) -> None:
         write_file(path, _list_lines(outcomes))
     else:
         raise ScenarioError([Problem("", "neither .json nor .jsonl, nor a folder")], output)
+
+
+def require_whole_files(names: Iterable[str], output: str) -> None:
+    """Refuses to write over a file of which only some lines were named. Errors: ScenarioError."""
+    for name in names:
+        path, number = split_number(name)
+        target = Path(output) / path.name if Path(output).is_dir() else Path(output)
+        if number is not None and target.exists() and target.resolve() == path.resolve():
+            message = f"has other lines than {name}, which would be lost"
+            raise ScenarioError([Problem("", message)], str(target))
 
 
 def _group_by_file(outcomes: list[Outcome], folder: Path) -> dict[str, list[Outcome]]:

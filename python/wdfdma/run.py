@@ -8,13 +8,14 @@ from typing import Any
 
 from wdfdma._native import NULL, ffi, lib, read_string
 from wdfdma.enums import BugCheckCode
-from wdfdma.errors import CheckError
+from wdfdma.errors import BugCheck, CheckError
 from wdfdma.fault_plan import plan_faults
 from wdfdma.operations import ProgramRule
 from wdfdma.problems import Problem, ScenarioError, show
 from wdfdma.program import compile_scenario, find_place
+from wdfdma.record_json import copy_bugcheck, copy_violations
 from wdfdma.records import Record, render_log
-from wdfdma.rules import Violation, read_violations
+from wdfdma.rules import Violation
 from wdfdma.scenario import Scenario
 from wdfdma.status import Status
 
@@ -26,13 +27,15 @@ _NEVER = 2**64 - 1  # an allocation that does not come
 class Run:
     """What a scenario did: its log, as records and as bytes, and how many steps ran, nested ones included.
 
-    [violations] are the rules that it broke, oldest first.
+    [violations] are the rules that it broke, oldest first, [bugcheck] is why it halted, if it did. Their handles are as
+    the log has them: the same in each run.
     """
 
     log: list[Record]
     data: bytes
     steps: int
     violations: list[Violation]
+    bugcheck: BugCheck | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,9 @@ def execute_scenario(scenario: Scenario | dict[str, Any]) -> Run:
         scenario = Scenario.parse(scenario)
     program, result = check_scenario(scenario)
     with run_program(scenario, program, result) as machine:
-        data, violations = _copy_log(machine), read_violations(machine)
-    return Run(render_log(data), data, result.steps + result.nested, violations)
+        data = _copy_log(machine)
+        violations, bugcheck = copy_violations(machine), copy_bugcheck(machine)
+    return Run(render_log(data), data, result.steps + result.nested, violations, bugcheck)
 
 
 def check_scenario(scenario: Scenario) -> tuple[bytes, Any]:
