@@ -34,6 +34,15 @@ class Operation(NamedTuple):
     operands: tuple[Operand, ...]
     results: int
 
+    @property
+    def object_key(self) -> str:
+        """The key under which its record names its object; empty where it has none."""
+        first = self.operands[0] if self.operands else None
+        return first.name if first is not None and first.kind in _OBJECTS else ""
+
+
+_OBJECTS = (OperandKind.TRANSACTION, OperandKind.ENABLER, OperandKind.NAMED)
+
 
 def _read_operation(number: int, operation: Any) -> Operation:
     operands = tuple(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wdfdma.enums import Direction, Event, Profile
+from wdfdma.enums import Direction, Event, Irql, Profile
 from wdfdma.operations import OPERATIONS, OperandKind
 
 if TYPE_CHECKING:
@@ -16,9 +16,14 @@ _MAGIC = b"WDP\x01"
 _PROFILES = {profile.label: int(profile) for profile in Profile}
 _DIRECTIONS = {direction.label: int(direction) for direction in Direction}
 _EVENTS = {event.label: int(event) for event in Event}
+_IRQLS = {irql.label: int(irql) for irql in Irql}
 
 _STEPS = int(OperandKind.STEPS)
-_TRANSLATIONS = {int(OperandKind.DIRECTION): _DIRECTIONS, int(OperandKind.EVENT): _EVENTS}
+_TRANSLATIONS = {
+    int(OperandKind.DIRECTION): _DIRECTIONS,
+    int(OperandKind.EVENT): _EVENTS,
+    int(OperandKind.IRQL): _IRQLS,
+}
 
 # For each operation: its byte, and for each operand the key, the kind, and what stands for a name.
 _LAYOUTS = {

@@ -61,7 +61,9 @@ _STATES = {int(state): state.label for state in TransactionState}
 _DIRECTIONS = {int(direction): direction.label for direction in Direction}
 _COMPLETIONS = {int(status): status.label for status in CompletionStatus}
 _STATUSES = {int(status): status.name for status in Status}
-_RESULTS = {operation.number: operation.results for operation in OPERATIONS.values()}
+_RESULTS = {
+    operation.number: (operation.results, operation.object_key) for operation in OPERATIONS.values()
+}
 
 
 def render_log(data: bytes) -> list[Record]:
@@ -98,13 +100,13 @@ def render_log(data: bytes) -> list[Record]:
 
 def _render_op(code: int, label: int, status: int, v0: int, v1: int) -> Record:
     name = _OPS.get(code, "none")
-    results = _RESULTS.get(code)
-    if results is None:
+    known = _RESULTS.get(code)
+    if known is None:
         return {"op": name, "object": label, "status": _name_status(status), "returns": v0}
+    results, object_key = known
+    record: Record = {"op": name, object_key: label} if object_key else {"op": name}
     if results & _DIRECTION:
-        record: Record = {"op": name, "enabler": label, "direction": _DIRECTIONS[v1]}
-    else:
-        record = {"op": name, "transaction": label}
+        record["direction"] = _DIRECTIONS[v1]
     if results & _TWO_NUMBERS:
         record["map_registers"] = v0
         record["elements"] = v1

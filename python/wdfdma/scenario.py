@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model
 
-from wdfdma.enums import Direction, Event, Profile
+from wdfdma.enums import Direction, Event, Irql, Profile
 from wdfdma.fault_plan import FAULT_STATUSES
 from wdfdma.operations import OPERATIONS, Operand, OperandKind
 from wdfdma.problems import Problem, ScenarioError, list_problems, show
@@ -84,6 +84,8 @@ def _make_field(operand: Operand) -> Any:
         return (Literal[tuple(direction.label for direction in Direction)], ...)
     if operand.kind == OperandKind.EVENT:
         return (Literal[tuple(event.label for event in Event)], ...)
+    if operand.kind == OperandKind.IRQL:
+        return (Literal[tuple(irql.label for irql in Irql)], ...)
     if operand.kind == OperandKind.STEPS:
         return (list["Step"], ...)
     return (Annotated[int, Field(ge=0, le=operand.maximum)], ...)

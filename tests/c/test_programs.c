@@ -385,6 +385,34 @@ TEST(errors_tell_their_place) {
     runner_close();
 }
 
+/* Operations beyond the first group, read and run as those in it. */
+TEST(a_family_has_its_own_steps) {
+    static program made;
+    runner_open();
+    put_world(&made);
+    size_t at = made.size;
+    PUT(&made, WDFDMA_OP_RAISE_IRQL, DISPATCH_LEVEL, WDFDMA_OP_RAISE_IRQL, HIGH_LEVEL);
+    PUT(&made, WDFDMA_OP_LOWER_IRQL, APC_LEVEL);
+    wdfdma_program_result result = run(made.bytes, made.size, UINT64_MAX);
+    CHECK_EQUAL(result.rule, WDFDMA_PROGRAM_OK);
+    CHECK_EQUAL(result.steps, 3);
+    CHECK_EQUAL(wdfdma_machine_get_state(runner)->irql, APC_LEVEL);
+    PUT(&made, WDFDMA_OP_LOWER_IRQL, DISPATCH_LEVEL);
+    run(made.bytes, made.size, UINT64_MAX);
+    CHECK_BUGCHECK(runner, WDFDMA_BUGCHECK_IRQL_NOT_LESS_OR_EQUAL);
+    made.size = at;
+    PUT(&made, WDFDMA_OP_RAISE_IRQL, HIGH_LEVEL + 1);
+    check_error(&made, WDFDMA_PROGRAM_OUT_OF_RANGE, at + 1, HIGH_LEVEL + 1);
+    for (int op = WDFDMA_OP_PROGRAM_COUNT; op < 128; op++) {
+        if (wdfdma_program_get_operation((uint32_t)op) == NULL) {
+            made.size = at;
+            PUT(&made, (uint64_t)op);
+            check_error(&made, WDFDMA_PROGRAM_UNKNOWN_OPERATION, at, op);
+        }
+    }
+    runner_close();
+}
+
 TEST(bad_heads_tell_their_place) {
     static program made;
     runner_open();
@@ -453,13 +481,23 @@ TEST(a_machine_is_used_once) {
 }
 
 TEST(operations_describe_themselves) {
+    uint32_t known = 0;
     for (uint32_t op = 0; op < 300; op++) {
         const wdfdma_operation *operation = wdfdma_program_get_operation(op);
-        CHECK_EQUAL(operation != NULL, op >= 1 && op < WDFDMA_OP_PROGRAM_COUNT);
+        known += operation != NULL;
+        CHECK(op >= WDFDMA_OP_PROGRAM_COUNT || (operation != NULL) == (op >= 1));
         for (uint32_t i = 0; operation != NULL && i < operation->operand_count; i++) {
-            CHECK(operation->operands[i].name != NULL && operation->operands[i].maximum > 0);
+            const wdfdma_operand *operand = &operation->operands[i];
+            CHECK(operand->name != NULL && operand->maximum > 0);
+            CHECK(operand->kind != WDFDMA_OPERAND_STEPS || i + 1 == operation->operand_count);
         }
     }
+    /* Between the groups there are gaps. */
+    CHECK(wdfdma_program_get_operation(WDFDMA_OP_RAISE_IRQL) != NULL);
+    CHECK(wdfdma_program_get_operation(WDFDMA_OP_CONTROL) == NULL);
+    CHECK(wdfdma_program_get_operation(WDFDMA_OP_RAISE_IRQL - 1) == NULL);
+    CHECK(wdfdma_program_get_operation(UINT32_MAX) == NULL);
+    CHECK(known > WDFDMA_OP_PROGRAM_COUNT && known < 256);
     CHECK(wdfdma_rule_get_name(WDFDMA_RULE_COUNT) == NULL);
     CHECK(wdfdma_rule_get_name(UINT32_MAX) == NULL);
     for (uint32_t rule = 0; rule < WDFDMA_RULE_COUNT; rule++) {
@@ -470,5 +508,6 @@ TEST(operations_describe_themselves) {
 HARNESS_MAIN(ENTRY(a_valid_program_runs), ENTRY(the_same_program_gives_the_same_log),
              ENTRY(steps_are_limited), ENTRY(every_prefix), ENTRY(every_mutation_of_one_byte),
              ENTRY(random_bytes), ENTRY(random_steps), ENTRY(errors_tell_their_place),
-             ENTRY(bad_heads_tell_their_place), ENTRY(nesting_ends_at_64),
-             ENTRY(a_machine_is_used_once), ENTRY(operations_describe_themselves))
+             ENTRY(a_family_has_its_own_steps), ENTRY(bad_heads_tell_their_place),
+             ENTRY(nesting_ends_at_64), ENTRY(a_machine_is_used_once),
+             ENTRY(operations_describe_themselves))

@@ -91,3 +91,12 @@ def test_what_was_wrong_once_stays_right(path: Path) -> None:
     if "log" in scenario:
         assert first_difference(scenario["log"], log[: len(scenario["log"])]) is None
         assert undefined or len(log) == len(scenario["log"])
+
+
+def test_the_model_refuses_what_it_does_not_know() -> None:
+    """Steps beyond transactions and enablers are the library's alone."""
+    steps = [{"op": "raise_irql", "irql": "dispatch_level"}]
+    scenario = {**FORMAT, "enablers": [], "buffers": [], "steps": steps}
+    assert run_scenario(scenario)[0] == {"op": "raise_irql"}
+    with pytest.raises(NotImplementedError, match="raise_irql"):
+        run_in_model(scenario)

@@ -15,8 +15,9 @@ extern "C" {
 
 /* cffi: begin */
 
-/* What a driver or the control plane may call. The first group is the operations of a program
- * and of a scenario, by their names there; their values are the operation bytes of a program. */
+/* What a driver or the control plane may call. The values of those that wdfdma_program_get_operation
+ * knows are the operation bytes of a program, and their names are those in a scenario: all of the
+ * first group, and some above. */
 typedef enum wdfdma_op {
     WDFDMA_OP_NONE = 0,
     WDFDMA_OP_CREATE = 1,
@@ -42,7 +43,7 @@ typedef enum wdfdma_op {
     WDFDMA_OP_SET_CALLBACK = 21,
     WDFDMA_OP_ON = 22,
     WDFDMA_OP_COMPLETE_TRANSFER = 23,
-    WDFDMA_OP_PROGRAM_COUNT = 24, /* one past the operations of a program */
+    WDFDMA_OP_PROGRAM_COUNT = 24, /* one past the first group */
 
     WDFDMA_OP_ENABLER_CREATE = 32,
     WDFDMA_OP_ENABLER_CONFIGURE_SYSTEM_PROFILE = 33,
@@ -59,7 +60,11 @@ typedef enum wdfdma_op {
     WDFDMA_OP_DEVICE_READ = 44,
     WDFDMA_OP_DEVICE_WRITE = 45,
     WDFDMA_OP_ADAPTER_CALL = 46, /* through DMA_OPERATIONS */
-    WDFDMA_OP_CONTROL = 47       /* the control plane itself */
+    WDFDMA_OP_CONTROL = 47,      /* the control plane itself */
+
+    /* Steps of a program that call the kernel. */
+    WDFDMA_OP_RAISE_IRQL = 64,
+    WDFDMA_OP_LOWER_IRQL = 65
 } wdfdma_op;
 
 /* The callbacks of a transaction, as a scenario names them. */

@@ -25,7 +25,9 @@ typedef enum wdfdma_operand_kind {
     WDFDMA_OPERAND_TRANSACTION = 4, /* a number of the program's choice */
     WDFDMA_OPERAND_ENABLER = 5,     /* an index */
     WDFDMA_OPERAND_BUFFER = 6,      /* an index */
-    WDFDMA_OPERAND_STEPS = 7        /* the length in bytes of nested steps, then these */
+    WDFDMA_OPERAND_STEPS = 7,       /* the length in bytes of nested steps, then these; the last */
+    WDFDMA_OPERAND_NAMED = 8,       /* a number of the program's choice, for what the key says */
+    WDFDMA_OPERAND_IRQL = 9         /* a byte, KIRQL */
 } wdfdma_operand_kind;
 
 typedef struct wdfdma_operand {
@@ -40,16 +42,17 @@ typedef enum wdfdma_result_kind {
     WDFDMA_RESULT_NUMBER = 2,      /* values[0] */
     WDFDMA_RESULT_BOOLEAN = 4,     /* values[0] */
     WDFDMA_RESULT_TWO_NUMBERS = 8, /* map_registers and elements: values[0] and values[1] */
-    WDFDMA_RESULT_DIRECTION = 16,  /* values[1]; the record names an enabler, not a transaction */
+    WDFDMA_RESULT_DIRECTION = 16,  /* values[1] */
     WDFDMA_RESULT_NO_RECORD = 32
 } wdfdma_result_kind;
 
-/* One operation of a program: its name in a scenario, its operands in their order, its results. */
+/* One operation of a program: its name in a scenario, its operands in their order, its results.
+ * The object of its record is the one that the first operand names, where that names one. */
 typedef struct wdfdma_operation {
     const char *name;
     uint32_t operand_count;
     uint32_t results; /* wdfdma_result_kind, or-ed */
-    wdfdma_operand operands[5];
+    wdfdma_operand operands[10];
 } wdfdma_operation;
 
 /* The operation with the number [op], or NULL. Static. */

@@ -81,9 +81,32 @@ static const wdfdma_operation operations[WDFDMA_OP_PROGRAM_COUNT] = {
                                      {ENABLER, DIRECTION}},
 };
 
+static const step_family *const families[] = {&kernel_steps};
+
+/* The family of an operation beyond the first group, or NULL. */
+static const step_family *family_find(uint32_t op) {
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        if (op - families[i]->first < families[i]->count) {
+            return families[i];
+        }
+    }
+    return NULL;
+}
+
+static const wdfdma_operation *operation_find(uint32_t op, const step_family **family) {
+    *family = op < WDFDMA_OP_PROGRAM_COUNT ? NULL : family_find(op);
+    const wdfdma_operation *found = NULL;
+    if (op < WDFDMA_OP_PROGRAM_COUNT) {
+        found = &operations[op];
+    } else if (*family != NULL) {
+        found = &(*family)->operations[op - (*family)->first];
+    }
+    return found == NULL || found->name == NULL ? NULL : found;
+}
+
 const wdfdma_operation *wdfdma_program_get_operation(uint32_t op) {
-    bool known = op < WDFDMA_OP_PROGRAM_COUNT && operations[op].name != NULL;
-    return known ? &operations[op] : NULL;
+    const step_family *family;
+    return operation_find(op, &family);
 }
 
 bool reader_fail(program_reader *reader, wdfdma_program_rule rule, uint64_t offset,
@@ -163,9 +186,20 @@ bool reader_enabler(program_reader *reader, program_enabler *out) {
     return reader_is_good(reader);
 }
 
+static void body_read(program_reader *reader, uint64_t maximum, program_step *step) {
+    uint64_t begin = reader->at;
+    uint64_t bytes = reader_number(reader, maximum);
+    if (bytes > reader->size - reader->at) {
+        reader_fail(reader, WDFDMA_PROGRAM_TRUNCATED, begin, bytes);
+        return;
+    }
+    step->body_begin = reader->at;
+    step->body_end = reader->at + bytes;
+    reader->at = step->body_end;
+}
+
 static void operand_read(program_reader *reader, const program_limits *limits, program_step *step,
-                         uint32_t index) {
-    const wdfdma_operand *operand = &operations[step->op].operands[index];
+                         const wdfdma_operand *operand, uint32_t index) {
     uint64_t begin = reader->at;
     uint64_t value = 0;
     step->offsets[index] = begin;
@@ -173,19 +207,12 @@ static void operand_read(program_reader *reader, const program_limits *limits, p
     case WDFDMA_OPERAND_BOOLEAN:
     case WDFDMA_OPERAND_DIRECTION:
     case WDFDMA_OPERAND_EVENT:
+    case WDFDMA_OPERAND_IRQL:
         value = reader_byte(reader, (uint8_t)operand->maximum);
         break;
-    case WDFDMA_OPERAND_STEPS: {
-        uint64_t bytes = reader_number(reader, operand->maximum);
-        if (bytes > reader->size - reader->at) {
-            reader_fail(reader, WDFDMA_PROGRAM_TRUNCATED, begin, bytes);
-            break;
-        }
-        value = reader->at;
-        step->body_end = reader->at + bytes;
-        reader->at = step->body_end;
+    case WDFDMA_OPERAND_STEPS:
+        body_read(reader, operand->maximum, step);
         break;
-    }
     default:
         value = reader_number(reader, operand->maximum);
         break;
@@ -208,12 +235,13 @@ static bool event_fits(const program_step *step) {
 bool reader_step(program_reader *reader, const program_limits *limits, program_step *step) {
     step->offset = reader->at;
     step->op = reader_byte(reader, UINT8_MAX);
-    const wdfdma_operation *operation = wdfdma_program_get_operation(step->op);
+    step->body_end = 0;
+    const wdfdma_operation *operation = operation_find(step->op, &step->family);
     if (operation == NULL) {
         return reader_fail(reader, WDFDMA_PROGRAM_UNKNOWN_OPERATION, step->offset, step->op);
     }
     for (uint32_t i = 0; i < operation->operand_count && reader_is_good(reader); i++) {
-        operand_read(reader, limits, step, i);
+        operand_read(reader, limits, step, &operation->operands[i], i);
     }
     if (reader_is_good(reader) && !event_fits(step)) {
         reader_fail(reader, WDFDMA_PROGRAM_OUT_OF_RANGE, step->offsets[1], step->values[1]);
@@ -270,12 +298,12 @@ static bool steps_check(program_reader *reader, const program_limits *limits) {
         if (!reader_step(reader, limits, &step)) {
             return false;
         }
-        if (step.op == WDFDMA_OP_ON) {
+        if (step_has_body(&step)) {
             if (depth + 1 == NESTING_LIMIT) {
                 return reader_fail(reader, WDFDMA_PROGRAM_NESTED_TOO_DEEP, step.offset,
                                    NESTING_LIMIT);
             }
-            reader->at = step.values[3];
+            reader->at = step.body_begin;
             ends[++depth] = step.body_end;
             reader->size = step.body_end;
         }

@@ -14,8 +14,6 @@ static interpreter *run_of(WDFDMATRANSACTION handle, actor **who) {
     return run;
 }
 
-static void steps_run(wdfdma_machine *machine, interpreter *run, uint64_t begin, uint64_t end);
-
 /* Takes the oldest reaction to [event] and runs it; what the callback is to return. */
 static BOOLEAN react(WDFDMATRANSACTION handle, wdfdma_event event) {
     actor *who;
@@ -30,7 +28,7 @@ static BOOLEAN react(WDFDMATRANSACTION handle, wdfdma_event event) {
     if (taken.next == NULL) {
         who->last[event] = NULL;
     }
-    steps_run(machine, run, taken.begin, taken.end);
+    program_steps_run(machine, run, taken.begin, taken.end);
     return taken.returns;
 }
 
@@ -70,7 +68,7 @@ static void on_dma_transfer_complete(WDFDMATRANSACTION transaction_handle, WDFDE
     react(transaction_handle, WDFDMA_EVENT_DMA_TRANSFER_COMPLETE);
 }
 
-static void run_fail(interpreter *run, wdfdma_program_rule rule, uint64_t offset, uint64_t value) {
+void program_fail(interpreter *run, wdfdma_program_rule rule, uint64_t offset, uint64_t value) {
     if (run->result.rule == WDFDMA_PROGRAM_OK) {
         run->result.rule = rule;
         run->result.offset = offset;
@@ -78,16 +76,20 @@ static void run_fail(interpreter *run, wdfdma_program_rule rule, uint64_t offset
     }
 }
 
+wdfdma_log_record *step_record(wdfdma_machine *machine, const program_step *step, uint32_t label) {
+    return machine->state.halted ? NULL : log_append(machine, WDFDMA_RECORD_OP, step->op, label);
+}
+
 static void actor_add(wdfdma_machine *machine, interpreter *run, const program_step *step) {
     uint32_t number = (uint32_t)step->values[0];
     if (table_find(&run->actors, number) != NULL) {
-        run_fail(run, WDFDMA_PROGRAM_CREATED_TWICE, step->offsets[0], number);
+        program_fail(run, WDFDMA_PROGRAM_CREATED_TWICE, step->offsets[0], number);
         return;
     }
     actor *made = data_allocate(machine, sizeof *made, NULL);
     if (made == NULL || !table_put(machine, &run->actors, number, (uint64_t)(uintptr_t)made)) {
         data_free(machine, made);
-        run_fail(run, WDFDMA_PROGRAM_NO_MEMORY, step->offset, 0);
+        program_fail(run, WDFDMA_PROGRAM_NO_MEMORY, step->offset, 0);
         return;
     }
     made->number = number;
@@ -137,11 +139,11 @@ static void reaction_add(wdfdma_machine *machine, interpreter *run, actor *who,
     uint64_t event = step->values[1];
     reaction *made = data_allocate(machine, sizeof *made, NULL);
     if (made == NULL) {
-        run_fail(run, WDFDMA_PROGRAM_NO_MEMORY, step->offset, 0);
+        program_fail(run, WDFDMA_PROGRAM_NO_MEMORY, step->offset, 0);
         return;
     }
     made->returns = step->values[2] != 0;
-    made->begin = step->values[3];
+    made->begin = step->body_begin;
     made->end = step->body_end;
     if (who->last[event] == NULL) {
         who->first[event] = made;
@@ -260,9 +262,13 @@ static void step_run(wdfdma_machine *machine, interpreter *run, const program_st
     default:
         break;
     }
+    if (step->family != NULL) {
+        step->family->run(machine, run, step);
+        return;
+    }
     const uint64_t *found = table_find(&run->actors, step->values[0]);
     if (found == NULL) {
-        run_fail(run, WDFDMA_PROGRAM_NOT_CREATED, step->offsets[0], step->values[0]);
+        program_fail(run, WDFDMA_PROGRAM_NOT_CREATED, step->offsets[0], step->values[0]);
         return;
     }
     actor_do(machine, run, (actor *)(uintptr_t)*found, step);
@@ -272,8 +278,7 @@ static bool run_goes_on(const wdfdma_machine *machine, const interpreter *run) {
     return !machine->state.halted && run->result.rule == WDFDMA_PROGRAM_OK;
 }
 
-/* Nested steps, inside a callback. */
-static void steps_run(wdfdma_machine *machine, interpreter *run, uint64_t begin, uint64_t end) {
+void program_steps_run(wdfdma_machine *machine, interpreter *run, uint64_t begin, uint64_t end) {
     program_reader reader = {.bytes = run->bytes, .size = end, .at = begin, .result = &run->result};
     program_step step;
     while (reader.at < end && run_goes_on(machine, run) &&

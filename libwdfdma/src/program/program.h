@@ -43,12 +43,20 @@ enum {
     PROGRAM_SINGLE_TRANSFER = 1
 };
 
+enum {
+    OPERANDS_MOST = sizeof(((wdfdma_operation *)0)->operands) / sizeof(wdfdma_operand)
+};
+
+typedef struct step_family step_family;
+
 /* One step, its operands by their place in its wdfdma_operation. */
 typedef struct program_step {
     uint64_t offset; /* of its operation */
-    uint64_t values[5];
-    uint64_t offsets[5]; /* of its operands */
-    uint64_t body_end;   /* where the steps of an operand STEPS end; they begin at its value */
+    uint64_t values[OPERANDS_MOST];
+    uint64_t offsets[OPERANDS_MOST]; /* of its operands */
+    uint64_t body_begin;             /* the steps of an operand STEPS */
+    uint64_t body_end;               /* 0: it has no such operand */
+    const step_family *family;       /* NULL: of the first group */
     uint8_t op;
 } program_step;
 
@@ -67,6 +75,10 @@ static inline bool reader_is_good(const program_reader *reader) {
 bool reader_head(program_reader *reader, program_head *head);
 bool reader_enabler(program_reader *reader, program_enabler *out);
 bool reader_step(program_reader *reader, const program_limits *limits, program_step *step);
+/* True for an operation that has steps of its own. */
+static inline bool step_has_body(const program_step *step) {
+    return step->body_end != 0;
+}
 
 /* Makes the enablers and buffers of a program. setup.c */
 typedef struct interpreter interpreter;
@@ -101,5 +113,24 @@ struct interpreter {
     actor *last_actor;
     wdfdma_program_result result;
 };
+
+/* Operations beyond the first group, in a file of their own: [operations] has the one with the byte
+ * [first] at its begin; one without a name is none. A family is listed in format.c. */
+struct step_family {
+    uint32_t first;
+    uint32_t count;
+    const wdfdma_operation *operations;
+    void (*run)(wdfdma_machine *machine, interpreter *run, const program_step *step);
+};
+extern const step_family kernel_steps;
+
+/* What a family's steps need of the interpreter. */
+/* Runs the steps of a body, inside a callback. */
+void program_steps_run(wdfdma_machine *machine, interpreter *run, uint64_t begin, uint64_t end);
+/* Ends the program with an error, unless it has one. */
+void program_fail(interpreter *run, wdfdma_program_rule rule, uint64_t offset, uint64_t value);
+/* The record of a step that returned, with the label of its object; NULL without a log, or where the
+ * machine has halted. */
+wdfdma_log_record *step_record(wdfdma_machine *machine, const program_step *step, uint32_t label);
 
 #endif

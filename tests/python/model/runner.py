@@ -45,6 +45,7 @@ ANSWERS = {
     "dma_completed_with_length": "returns status",
     "dma_completed_final": "returns status",
 }
+OF_ENABLERS = ("get_fragment_length", "complete_transfer")
 
 
 class Model:
@@ -155,6 +156,8 @@ class Model:
         if "transaction" in step:
             record["transaction"] = step["transaction"]
             record |= self._call(op, step)
+        elif op not in OF_ENABLERS:
+            raise NotImplementedError(f"{op}: the model knows transactions and enablers alone")
         else:
             record |= {"enabler": step["enabler"], "direction": step["direction"]}
             record["returns"] = self._call_enabler(op, step)
