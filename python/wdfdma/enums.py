@@ -96,6 +96,10 @@ class Op(Constant, members=_read_type("wdfdma_op", "WDFDMA_OP_")):
     """What a driver or the control plane may call."""
 
 
+class Argument(Constant, members=_read_type("wdfdma_argument", "WDFDMA_ARGUMENT_")):
+    """What a scripted driver may hand over instead of the right argument."""
+
+
 class Event(Constant, members=_read_type("wdfdma_event", "WDFDMA_EVENT_")):
     """The callbacks of a transaction."""
 

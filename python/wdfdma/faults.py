@@ -21,6 +21,7 @@ from wdfdma.run import (
     _copy_log,
     _count_set_up,
     _explain,
+    check_leaks,
     first_difference,
     make_machine,
 )
@@ -151,6 +152,8 @@ def _observe(scenario: Scenario, *, count: bool = False) -> _Observation:
         lib.wdfdma_program_run(machine, program, len(program), _ALL_STEPS, result)
         if count and result.rule:
             raise _explain(scenario, result)
+        if scenario.check_leaks and not result.rule:
+            check_leaks(machine)
         left = lib.wdfdma_machine_get_fail_allocation(machine)
         before = _count_set_up(scenario, program) if counts_memory else 0
         state = lib.wdfdma_machine_get_state(machine)
@@ -204,7 +207,7 @@ def _judge(base: _Observation, seen: _Observation) -> tuple[Outcome, str]:
     stopped = _find_bugcheck(seen)
     if stopped and stopped != _find_bugcheck(base):
         return Outcome.BUGCHECK, stopped
-    if seen.rule == ProgramRule.NOT_CREATED:
+    if seen.rule in (ProgramRule.NOT_CREATED, ProgramRule.NO_SUCH_ELEMENT):
         return Outcome.UNMADE, seen.place
     if seen.rule:
         return Outcome.ERROR, seen.place

@@ -41,7 +41,12 @@ class Operation(NamedTuple):
         return first.name if first is not None and first.kind in _OBJECTS else ""
 
 
-_OBJECTS = (OperandKind.TRANSACTION, OperandKind.ENABLER, OperandKind.NAMED)
+_OBJECTS = (
+    OperandKind.TRANSACTION,
+    OperandKind.ENABLER,
+    OperandKind.BUFFER,
+    OperandKind.NAMED,
+)
 
 
 def _read_operation(number: int, operation: Any) -> Operation:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wdfdma.enums import Direction, Event, Irql, Profile
+from wdfdma.enums import Argument, Direction, Event, Irql, Profile
 from wdfdma.operations import OPERATIONS, OperandKind
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ _MAGIC = b"WDP\x01"
 _PROFILES = {profile.label: int(profile) for profile in Profile}
 _DIRECTIONS = {direction.label: int(direction) for direction in Direction}
 _EVENTS = {event.label: int(event) for event in Event}
+_ARGUMENTS = {argument.label: int(argument) for argument in Argument}
 _IRQLS = {irql.label: int(irql) for irql in Irql}
 
 _STEPS = int(OperandKind.STEPS)
@@ -23,6 +24,7 @@ _TRANSLATIONS = {
     int(OperandKind.DIRECTION): _DIRECTIONS,
     int(OperandKind.EVENT): _EVENTS,
     int(OperandKind.IRQL): _IRQLS,
+    int(OperandKind.ARGUMENT): _ARGUMENTS,
 }
 
 # For each operation: its byte, and for each operand the key, the kind, and what stands for a name.
@@ -89,7 +91,7 @@ def _write_enabler(out: bytearray, enabler: "Enabler") -> None:
     out.append(enabler.address_width)
     elements = enabler.maximum_elements
     _write_number(out, 0 if elements is None else elements + 1)
-    out.append(enabler.single_transfer)
+    out.append(enabler.single_transfer | (not enabler.configured) << 1)
 
 
 def _write_buffer(out: bytearray, buffer: "Sequence[BufferPart]") -> None:

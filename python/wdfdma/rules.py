@@ -86,6 +86,16 @@ def list_rules() -> list[RuleInfo]:
     return [get_rule_info(rule) for rule in range(1, lib.WDFDMA_RULE_COUNT)]
 
 
+@cache
+def find_rule(name: str) -> Rule | None:
+    """The rule of this name, or None.
+
+    >>> find_rule("NoAdapter")
+    <Rule.NO_ADAPTER: 3>
+    """
+    return next((info.rule for info in list_rules() if info.name == name), None)
+
+
 @dataclass(frozen=True)
 class Violation:
     """A rule that was broken; `str` of it is one line.

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Any
 
 from wdfdma._native import NULL, ffi, lib, read_string
-from wdfdma.enums import BugCheckCode
+from wdfdma.enums import BugCheckCode, Rule, RuleMode
 from wdfdma.errors import BugCheck, CheckError
 from wdfdma.fault_plan import plan_faults
 from wdfdma.operations import ProgramRule
@@ -15,7 +15,7 @@ from wdfdma.problems import Problem, ScenarioError, show
 from wdfdma.program import compile_scenario, find_place
 from wdfdma.record_json import copy_bugcheck, copy_violations
 from wdfdma.records import Record, render_log
-from wdfdma.rules import Violation
+from wdfdma.rules import Violation, find_rule, read_violations, set_mode
 from wdfdma.scenario import Scenario
 from wdfdma.status import Status
 
@@ -97,9 +97,12 @@ def make_machine(scenario: Scenario, program: bytes) -> Any:
     lib.wdfdma_machine_config_init(config)
     lib.wdfdma_program_get_config(program, len(program), config)
     config.log_records = lib.WDFDMA_LOG_GROWS
+    config.maximum_depth = scenario.machine.maximum_depth
     out = ffi.new("wdfdma_machine **")
     Status(lib.wdfdma_machine_create(config, out)).check("wdfdma_machine_create")
     machine = out[0]
+    for name, mode in scenario.rules.items():
+        set_mode(machine, find_rule(name) or Rule.NONE, RuleMode[mode.upper()])
     allocation = plan_faults(machine, scenario.faults)
     if allocation:
         before = _count_set_up(scenario, program)
@@ -128,9 +131,16 @@ def run_program(
     try:
         if not lib.wdfdma_program_run(machine, program, len(program), steps, result):
             raise _explain(scenario, result)
+        if scenario.check_leaks and result.steps == len(scenario.steps):
+            check_leaks(machine)
         yield machine
     finally:
         lib.wdfdma_machine_destroy(machine)
+
+
+def check_leaks(machine: Any) -> None:
+    """Reports what a machine of C's still holds; one that has halted says nothing more."""
+    lib.wdfdma_machine_check_leaks(machine, NULL, ffi.new("size_t *"))
 
 
 def _copy_log(machine: Any) -> bytes:
@@ -151,8 +161,6 @@ def _explain(scenario: Scenario, result: Any) -> Exception:
     """The error of a program, in the words of its scenario."""
     rule, value = ProgramRule(result.rule), result.value
     place, given = find_place(scenario, result.offset)
-    if rule in (ProgramRule.NOT_CREATED, ProgramRule.CREATED_TWICE):
-        place = f"{place.removesuffix('.transaction')}.transaction"
     if rule == ProgramRule.NOT_CREATED:
         message = f"{value} is not created"
     elif rule == ProgramRule.CREATED_TWICE:
@@ -161,6 +169,8 @@ def _explain(scenario: Scenario, result: Any) -> Exception:
         message = f"there is no enabler {value}"
     elif rule == ProgramRule.NO_SUCH_BUFFER:
         message = f"there is no buffer {value}"
+    elif rule == ProgramRule.NO_SUCH_ELEMENT:
+        message = f"there is no element {value}"
     elif rule == ProgramRule.ENABLER_REFUSED:
         message = f"{Status(value).name}: the framework refuses it"
     elif rule == ProgramRule.NESTED_TOO_DEEP:

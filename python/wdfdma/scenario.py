@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model
 
-from wdfdma.enums import Direction, Event, Irql, Profile
+from wdfdma.enums import Argument, Direction, Event, Irql, Profile
 from wdfdma.fault_plan import FAULT_STATUSES
 from wdfdma.operations import OPERATIONS, Operand, OperandKind
-from wdfdma.problems import Problem, ScenarioError, list_problems, show
+from wdfdma.problems import Problem, ScenarioError, format_place, list_problems, show
 
 _LARGEST_LENGTH = 2**32 - 1
 _LARGEST_POOL = 2**20
+_LARGEST_DEPTH = 1024
 _NOT_GIVEN = -1
 
 _MOST_FAULTS = 2**16  # the library's own bound
@@ -38,6 +39,7 @@ class MachineSettings(_Model):
     physical_address_bits: Annotated[int, Field(ge=13, le=52)] = 36
     force_map_registers: bool = False
     verifier: bool = True
+    maximum_depth: Annotated[int, Field(ge=1, le=_LARGEST_DEPTH)] = 256
 
     @property
     def granted_registers(self) -> int:
@@ -55,6 +57,7 @@ class Enabler(_Model):
     address_width: Annotated[int, Field(ge=0, le=64)] = 0
     maximum_elements: Annotated[int, Field(ge=0, le=_LARGEST_LENGTH)] | None = None
     single_transfer: bool = False
+    configured: bool = True
 
 
 class BufferPart(_Model):
@@ -86,6 +89,8 @@ def _make_field(operand: Operand) -> Any:
         return (Literal[tuple(event.label for event in Event)], ...)
     if operand.kind == OperandKind.IRQL:
         return (Literal[tuple(irql.label for irql in Irql)], ...)
+    if operand.kind == OperandKind.ARGUMENT:
+        return (Literal[tuple(argument.label for argument in Argument)], ...)
     if operand.kind == OperandKind.STEPS:
         return (list["Step"], ...)
     return (Annotated[int, Field(ge=0, le=operand.maximum)], ...)
@@ -125,6 +130,8 @@ class Scenario(_Model):
     buffers: list[Annotated[list[BufferPart], Field(min_length=1)]]
     steps: list[Step]
     faults: Annotated[list[Fault], Field(max_length=_MOST_FAULTS)] = []
+    rules: dict[str, Literal["stop", "collect", "ignore"]] = {}
+    check_leaks: bool = False
     log: list[Any] | None = None
     undefined: str | None = None
 
@@ -149,7 +156,7 @@ class Scenario(_Model):
         except ValidationError as error:
             raise ScenarioError(list_problems(error), where) from None
         problems = _check_name(scenario) + _check_pages(scenario)
-        problems += _check_faults(scenario) + _check_log(scenario)
+        problems += _check_faults(scenario) + _check_rules(scenario) + _check_log(scenario)
         if problems:
             raise ScenarioError(problems, where)
         scenario._where = where
@@ -215,6 +222,18 @@ def _find_fault_problem(fault: Fault) -> Problem | None:
     if fault.status not in names:
         return Problem("status", f"{show(fault.status)} is not {' or '.join(names)}")
     return None
+
+
+def _check_rules(scenario: Scenario) -> list[Problem]:
+    if not scenario.rules:
+        return []
+    from wdfdma.rules import find_rule
+
+    return [
+        Problem(format_place(("rules", name)), "there is no rule of this name")
+        for name in scenario.rules
+        if find_rule(name) is None
+    ]
 
 
 def _check_log(scenario: Scenario) -> list[Problem]:

@@ -64,8 +64,41 @@ typedef enum wdfdma_op {
 
     /* Steps of a program that call the kernel. */
     WDFDMA_OP_RAISE_IRQL = 64,
-    WDFDMA_OP_LOWER_IRQL = 65
+    WDFDMA_OP_LOWER_IRQL = 65,
+
+    /* Steps of a program that touch memory, that concern objects, and that are the world's. */
+    WDFDMA_OP_DEVICE_READ_ADDRESS = 128,
+    WDFDMA_OP_DEVICE_WRITE_ADDRESS = 129,
+    WDFDMA_OP_MDL_READ = 130,
+    WDFDMA_OP_MDL_WRITE = 131,
+    WDFDMA_OP_FREE_MDL = 132,
+
+    WDFDMA_OP_REQUEST_CREATE = 136,
+    WDFDMA_OP_REQUEST_COMPLETE_WITH_INFORMATION = 137,
+    WDFDMA_OP_COMMON_BUFFER_DELETE = 138,
+    WDFDMA_OP_OBJECT_REFERENCE = 139,
+    WDFDMA_OP_OBJECT_DEREFERENCE = 140,
+    WDFDMA_OP_OBJECT_DELETE = 141,
+    WDFDMA_OP_DELETE_ENABLER = 142,
+    WDFDMA_OP_PASS_WRONG = 143,
+
+    WDFDMA_OP_ENTER_D0 = 152,
+    WDFDMA_OP_LEAVE_D0 = 153,
+    WDFDMA_OP_REMOVE_DEVICE = 154,
+    WDFDMA_OP_SET_IRQL = 155,
+    WDFDMA_OP_CHECK_LEAKS = 156
 } wdfdma_op;
+
+/* What a driver that a program plays may hand over instead of the right argument. */
+typedef enum wdfdma_argument {
+    WDFDMA_ARGUMENT_RIGHT = 0,
+    WDFDMA_ARGUMENT_NULL_HANDLE = 1,
+    WDFDMA_ARGUMENT_FORGED_HANDLE = 2, /* a number that was never a handle */
+    WDFDMA_ARGUMENT_OTHER_HANDLE = 3,  /* the device's, where a transaction's is asked for */
+    WDFDMA_ARGUMENT_NULL_MDL = 4,
+    WDFDMA_ARGUMENT_NULL_CALLBACK = 5,
+    WDFDMA_ARGUMENT_COUNT = 6
+} wdfdma_argument;
 
 /* The callbacks of a transaction, as a scenario names them. */
 typedef enum wdfdma_event {

@@ -27,7 +27,9 @@ typedef enum wdfdma_operand_kind {
     WDFDMA_OPERAND_BUFFER = 6,      /* an index */
     WDFDMA_OPERAND_STEPS = 7,       /* the length in bytes of nested steps, then these; the last */
     WDFDMA_OPERAND_NAMED = 8,       /* a number of the program's choice, for what the key says */
-    WDFDMA_OPERAND_IRQL = 9         /* a byte, KIRQL */
+    WDFDMA_OPERAND_IRQL = 9,        /* a byte, KIRQL */
+
+    WDFDMA_OPERAND_ARGUMENT = 32 /* a byte, wdfdma_argument */
 } wdfdma_operand_kind;
 
 typedef struct wdfdma_operand {
@@ -72,7 +74,9 @@ typedef enum wdfdma_program_rule {
     WDFDMA_PROGRAM_ENABLER_REFUSED = 9, /* [value]: the framework's status */
     WDFDMA_PROGRAM_MACHINE_IN_USE = 10, /* the machine has objects already */
     WDFDMA_PROGRAM_NO_MEMORY = 11,
-    WDFDMA_PROGRAM_NESTED_TOO_DEEP = 12 /* steps within steps past 64 levels */
+    WDFDMA_PROGRAM_NESTED_TOO_DEEP = 12, /* steps within steps past 64 levels */
+
+    WDFDMA_PROGRAM_NO_SUCH_ELEMENT = 32 /* past those that the device was programmed with last */
 } wdfdma_program_rule;
 
 /* The outcome of a program: how far it came, and the first error. */

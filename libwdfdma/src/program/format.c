@@ -81,7 +81,8 @@ static const wdfdma_operation operations[WDFDMA_OP_PROGRAM_COUNT] = {
                                      {ENABLER, DIRECTION}},
 };
 
-static const step_family *const families[] = {&kernel_steps};
+static const step_family *const families[] = {&kernel_steps, &framework_steps, &device_steps,
+                                              &memory_steps, &object_steps,    &world_steps};
 
 /* The family of an operation beyond the first group, or NULL. */
 static const step_family *family_find(uint32_t op) {
@@ -182,7 +183,7 @@ bool reader_enabler(program_reader *reader, program_enabler *out) {
     out->version = reader_byte(reader, UINT8_MAX);
     out->address_width = reader_byte(reader, UINT8_MAX);
     out->element_limit = reader_number(reader, 1ull + UINT32_MAX);
-    out->flags = reader_byte(reader, PROGRAM_SINGLE_TRANSFER);
+    out->flags = reader_byte(reader, PROGRAM_SINGLE_TRANSFER | PROGRAM_NOT_CONFIGURED);
     return reader_is_good(reader);
 }
 
@@ -208,6 +209,7 @@ static void operand_read(program_reader *reader, const program_limits *limits, p
     case WDFDMA_OPERAND_DIRECTION:
     case WDFDMA_OPERAND_EVENT:
     case WDFDMA_OPERAND_IRQL:
+    case WDFDMA_OPERAND_ARGUMENT:
         value = reader_byte(reader, (uint8_t)operand->maximum);
         break;
     case WDFDMA_OPERAND_STEPS:
@@ -281,7 +283,7 @@ static bool buffers_skip(program_reader *reader, const program_head *head, progr
 
 /* The steps up to [end], bodies included, without recursion: [ends] is where each enclosing body
  * ends. */
-static bool steps_check(program_reader *reader, const program_limits *limits) {
+static bool steps_check(program_reader *reader, program_limits *limits) {
     uint64_t ends[NESTING_LIMIT];
     uint64_t whole = reader->size;
     int depth = 0;
@@ -298,6 +300,7 @@ static bool steps_check(program_reader *reader, const program_limits *limits) {
         if (!reader_step(reader, limits, &step)) {
             return false;
         }
+        limits->uses_elements |= step.family == &device_steps;
         if (step_has_body(&step)) {
             if (depth + 1 == NESTING_LIMIT) {
                 return reader_fail(reader, WDFDMA_PROGRAM_NESTED_TOO_DEEP, step.offset,
@@ -311,9 +314,8 @@ static bool steps_check(program_reader *reader, const program_limits *limits) {
     return false;
 }
 
-bool wdfdma_program_check(const uint8_t *program, size_t bytes, wdfdma_program_result *out) {
-    wdfdma_program_result unwanted;
-    wdfdma_program_result *result = out == NULL ? &unwanted : out;
+bool program_check(const uint8_t *program, size_t bytes, program_limits *limits,
+                   wdfdma_program_result *result) {
     *result = (wdfdma_program_result){.rule = WDFDMA_PROGRAM_OK};
     program_reader reader = {
         .bytes = program, .size = program == NULL ? 0 : bytes, .result = result};
@@ -321,12 +323,18 @@ bool wdfdma_program_check(const uint8_t *program, size_t bytes, wdfdma_program_r
     if (!reader_head(&reader, &head)) {
         return false;
     }
-    program_limits limits = {.enablers = head.enabler_count};
+    *limits = (program_limits){.enablers = head.enabler_count};
     program_enabler made;
     for (uint64_t i = 0; i < head.enabler_count && reader_enabler(&reader, &made); i++) {
     }
-    return reader_is_good(&reader) && buffers_skip(&reader, &head, &limits) &&
-           steps_check(&reader, &limits);
+    return reader_is_good(&reader) && buffers_skip(&reader, &head, limits) &&
+           steps_check(&reader, limits);
+}
+
+bool wdfdma_program_check(const uint8_t *program, size_t bytes, wdfdma_program_result *out) {
+    wdfdma_program_result unwanted;
+    program_limits limits;
+    return program_check(program, bytes, &limits, out == NULL ? &unwanted : out);
 }
 
 bool wdfdma_program_get_config(const uint8_t *program, size_t bytes,

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+static const uint64_t FORGED_HANDLE = 0x5A5A5A5A;
+
 static interpreter *run_of(WDFDMATRANSACTION handle, actor **who) {
     wdfdma_machine *machine = wdfdma_object_get_machine((WDFOBJECT)handle);
     interpreter *run = machine == NULL ? NULL : machine->interpreter;
@@ -32,13 +34,17 @@ static BOOLEAN react(WDFDMATRANSACTION handle, wdfdma_event event) {
     return taken.returns;
 }
 
-static BOOLEAN on_program_dma(WDFDMATRANSACTION transaction_handle, WDFDEVICE device_handle,
-                              WDFCONTEXT context, WDF_DMA_DIRECTION direction,
-                              PSCATTER_GATHER_LIST list) {
+BOOLEAN actor_program_dma(WDFDMATRANSACTION transaction_handle, WDFDEVICE device_handle,
+                          WDFCONTEXT context, WDF_DMA_DIRECTION direction,
+                          PSCATTER_GATHER_LIST list) {
     (void)device_handle;
     (void)context;
     (void)direction;
-    (void)list;
+    actor *who;
+    interpreter *run = run_of(transaction_handle, &who);
+    if (run != NULL && run->limits.uses_elements) {
+        actor_remember(wdfdma_object_get_machine((WDFOBJECT)transaction_handle), run, who, list);
+    }
     return react(transaction_handle, WDFDMA_EVENT_PROGRAM_DMA);
 }
 
@@ -131,7 +137,36 @@ static void actor_remove(wdfdma_machine *machine, interpreter *run, actor *gone)
             data_free(machine, first);
         }
     }
+    data_free(machine, gone->elements);
     data_free(machine, gone);
+}
+
+actor *actor_find(interpreter *run, const program_step *step) {
+    const uint64_t *found = table_find(&run->actors, step->values[0]);
+    if (found == NULL) {
+        program_fail(run, WDFDMA_PROGRAM_NOT_CREATED, step->offsets[0], step->values[0]);
+        return NULL;
+    }
+    return (actor *)(uintptr_t)*found;
+}
+
+uint32_t actor_take_wrong(actor *who) {
+    uint32_t argument = who->wrong;
+    who->wrong = WDFDMA_ARGUMENT_RIGHT;
+    return argument;
+}
+
+WDFDMATRANSACTION actor_get_handle(const interpreter *run, const actor *who, uint32_t argument) {
+    switch (argument) {
+    case WDFDMA_ARGUMENT_NULL_HANDLE:
+        return NULL;
+    case WDFDMA_ARGUMENT_FORGED_HANDLE:
+        return (WDFDMATRANSACTION)(uintptr_t)FORGED_HANDLE;
+    case WDFDMA_ARGUMENT_OTHER_HANDLE:
+        return (WDFDMATRANSACTION)(void *)run->device;
+    default:
+        return who->handle;
+    }
 }
 
 static void reaction_add(wdfdma_machine *machine, interpreter *run, actor *who,
@@ -170,7 +205,11 @@ static WDF_DMA_DIRECTION direction_of(uint64_t value) {
 /* The operations on a transaction that exists. */
 static void actor_do(wdfdma_machine *machine, interpreter *run, actor *who,
                      const program_step *step) {
-    WDFDMATRANSACTION handle = who->handle;
+    bool is_call = step->op != WDFDMA_OP_ON;
+    uint32_t argument = is_call ? actor_take_wrong(who) : WDFDMA_ARGUMENT_RIGHT;
+    WDFDMATRANSACTION handle = actor_get_handle(run, who, argument);
+    PFN_WDF_PROGRAM_DMA program_dma =
+        argument == WDFDMA_ARGUMENT_NULL_CALLBACK ? NULL : actor_program_dma;
     const uint64_t *values = step->values;
     NTSTATUS status;
     ULONG registers;
@@ -184,16 +223,17 @@ static void actor_do(wdfdma_machine *machine, interpreter *run, actor *who,
         }
         break;
     case WDFDMA_OP_INITIALIZE:
-        WdfDmaTransactionInitializeUsingOffset(handle, on_program_dma, direction_of(values[4]),
-                                               run->buffers[values[1]], (size_t)values[2],
-                                               (size_t)values[3]);
+        WdfDmaTransactionInitializeUsingOffset(
+            handle, program_dma, direction_of(values[4]),
+            argument == WDFDMA_ARGUMENT_NULL_MDL ? NULL : run->buffers[values[1]],
+            (size_t)values[2], (size_t)values[3]);
         break;
     case WDFDMA_OP_EXECUTE:
         WdfDmaTransactionExecute(handle, NULL);
         break;
     case WDFDMA_OP_ALLOCATE_RESOURCES:
         WdfDmaTransactionAllocateResources(handle, direction_of(values[1]), (ULONG)values[2],
-                                           on_reserve_dma, NULL);
+                                           program_dma == NULL ? NULL : on_reserve_dma, NULL);
         break;
     case WDFDMA_OP_FREE_RESOURCES:
         WdfDmaTransactionFreeResources(handle);
@@ -266,12 +306,10 @@ static void step_run(wdfdma_machine *machine, interpreter *run, const program_st
         step->family->run(machine, run, step);
         return;
     }
-    const uint64_t *found = table_find(&run->actors, step->values[0]);
-    if (found == NULL) {
-        program_fail(run, WDFDMA_PROGRAM_NOT_CREATED, step->offsets[0], step->values[0]);
-        return;
+    actor *who = actor_find(run, step);
+    if (who != NULL) {
+        actor_do(machine, run, who, step);
     }
-    actor_do(machine, run, (actor *)(uintptr_t)*found, step);
 }
 
 static bool run_goes_on(const wdfdma_machine *machine, const interpreter *run) {
@@ -288,16 +326,35 @@ void program_steps_run(wdfdma_machine *machine, interpreter *run, uint64_t begin
     }
 }
 
+/* The transaction, or NULL where it is deleted and the driver goes on with its handle. */
+static const transaction *actor_get_transaction(const wdfdma_machine *machine, const actor *who) {
+    const object *found = object_find(machine, (uint64_t)(uintptr_t)who->handle);
+    return found == NULL || found->kind != 0 ? NULL : (const transaction *)found;
+}
+
+static uint64_t actors_count(const wdfdma_machine *machine, const interpreter *run) {
+    if (!run->keeps_deleted) {
+        return run->actors.count;
+    }
+    uint64_t count = 0;
+    for (const actor *at = run->first_actor; at != NULL; at = at->next) {
+        count += actor_get_transaction(machine, at) != NULL;
+    }
+    return count;
+}
+
 static void snapshot_record(wdfdma_machine *machine, const interpreter *run) {
     wdfdma_log_record *record = log_append(machine, WDFDMA_RECORD_SNAPSHOT, 0, 0);
     if (record == NULL) {
         return;
     }
     record->values[0] = machine->state.free_registers;
-    record->values[1] = run->actors.count;
+    record->values[1] = actors_count(machine, run);
     for (const actor *at = run->first_actor; at != NULL; at = at->next) {
-        const transaction *item =
-            (const transaction *)object_find(machine, (uint64_t)(uintptr_t)at->handle);
+        const transaction *item = actor_get_transaction(machine, at);
+        if (item == NULL) {
+            continue;
+        }
         record = log_append(machine, WDFDMA_RECORD_STATE, item->state, at->number);
         if (record != NULL) {
             record->values[0] = item->transferred;
@@ -351,7 +408,8 @@ static bool program_begin(wdfdma_machine *machine, const uint8_t *program, size_
                           wdfdma_program_result *result, uint64_t *first_step) {
     program_reader reader = {.bytes = program, .size = bytes, .result = result};
     program_head head;
-    if (!wdfdma_program_check(program, bytes, result)) {
+    program_limits limits;
+    if (!program_check(program, bytes, &limits, result)) {
         return false;
     }
     if (!machine_is_fresh(machine)) {
@@ -362,7 +420,8 @@ static bool program_begin(wdfdma_machine *machine, const uint8_t *program, size_
         return reader_fail(&reader, WDFDMA_PROGRAM_NO_MEMORY, 0, 0);
     }
     reader_head(&reader, &head);
-    run->limits.enablers = head.enabler_count;
+    run->limits =
+        (program_limits){.enablers = head.enabler_count, .uses_elements = limits.uses_elements};
     bool made = program_set_up(machine, run, &reader);
     *first_step = reader.at;
     return made;

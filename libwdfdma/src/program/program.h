@@ -4,7 +4,8 @@
  * Numbers are LEB128. The settings: map_registers, registers_per_adapter, physical_address_bits,
  * a byte of flags (1 force_map_registers, 2 verifier). An enabler: a byte of WDF_DMA_PROFILE,
  * maximum_length, bytes of version and address width, the element limit (0: none; else one more
- * than it), a byte of flags (1 single transfer). A buffer: the number of its MDLs, each an
+ * than it), a byte of flags (1 single transfer, 2 no
+ * system channel). A buffer: the number of its MDLs, each an
  * offset, a length and its PFNs. A step: its operation's byte, then its operands as its
  * wdfdma_operation says. */
 #ifndef WDFDMA_PROGRAM_H
@@ -40,7 +41,8 @@ typedef struct program_head {
 enum {
     PROGRAM_FORCES_REGISTERS = 1,
     PROGRAM_HAS_VERIFIER = 2,
-    PROGRAM_SINGLE_TRANSFER = 1
+    PROGRAM_SINGLE_TRANSFER = 1,
+    PROGRAM_NOT_CONFIGURED = 2
 };
 
 enum {
@@ -64,6 +66,7 @@ typedef struct program_step {
 typedef struct program_limits {
     uint64_t enablers;
     uint64_t buffers;
+    bool uses_elements; /* a step goes where a transaction was programmed */
 } program_limits;
 
 bool reader_fail(program_reader *reader, wdfdma_program_rule rule, uint64_t offset, uint64_t value);
@@ -75,6 +78,9 @@ static inline bool reader_is_good(const program_reader *reader) {
 bool reader_head(program_reader *reader, program_head *head);
 bool reader_enabler(program_reader *reader, program_enabler *out);
 bool reader_step(program_reader *reader, const program_limits *limits, program_step *step);
+/* As wdfdma_program_check; [limits] receives what the program has. */
+bool program_check(const uint8_t *program, size_t bytes, program_limits *limits,
+                   wdfdma_program_result *result);
 /* True for an operation that has steps of its own. */
 static inline bool step_has_body(const program_step *step) {
     return step->body_end != 0;
@@ -98,7 +104,10 @@ typedef struct actor {
     WDFDMATRANSACTION handle;
     reaction *first[WDFDMA_EVENT_COUNT];
     reaction *last[WDFDMA_EVENT_COUNT];
+    SCATTER_GATHER_ELEMENT *elements; /* that it was programmed with last; see actor_remember */
+    uint32_t element_count;
     uint32_t number;
+    uint8_t wrong; /* wdfdma_argument: what its next call is handed */
 } actor;
 
 struct interpreter {
@@ -108,9 +117,12 @@ struct interpreter {
     WDFDMAENABLER *enablers;
     PMDL *buffers;
     program_limits limits;
-    table actors;       /* number -> actor */
-    actor *first_actor; /* in the order of their making */
+    table actors;         /* number -> actor */
+    table requests;       /* number -> WDFREQUEST */
+    table common_buffers; /* number -> WDFCOMMONBUFFER */
+    actor *first_actor;   /* in the order of their making */
     actor *last_actor;
+    bool keeps_deleted; /* some transactions may be gone; the script still has their handles */
     wdfdma_program_result result;
 };
 
@@ -123,6 +135,11 @@ struct step_family {
     void (*run)(wdfdma_machine *machine, interpreter *run, const program_step *step);
 };
 extern const step_family kernel_steps;
+extern const step_family framework_steps; /* object_steps.c */
+extern const step_family object_steps;
+extern const step_family device_steps; /* memory_steps.c */
+extern const step_family memory_steps;
+extern const step_family world_steps;
 
 /* What a family's steps need of the interpreter. */
 /* Runs the steps of a body, inside a callback. */
@@ -132,5 +149,15 @@ void program_fail(interpreter *run, wdfdma_program_rule rule, uint64_t offset, u
 /* The record of a step that returned, with the label of its object; NULL without a log, or where the
  * machine has halted. */
 wdfdma_log_record *step_record(wdfdma_machine *machine, const program_step *step, uint32_t label);
+/* The transaction that a step's first operand names; NULL, and the program ends, where there is
+ * none. */
+actor *actor_find(interpreter *run, const program_step *step);
+/* What its next call is handed, wdfdma_argument; from then on, what is right. */
+uint32_t actor_take_wrong(actor *who);
+WDFDMATRANSACTION actor_get_handle(const interpreter *run, const actor *who, uint32_t argument);
+/* Keeps what a device is programmed with, where a step will go there. memory_steps.c */
+void actor_remember(wdfdma_machine *machine, interpreter *run, actor *who,
+                    const SCATTER_GATHER_LIST *list);
+EVT_WDF_PROGRAM_DMA actor_program_dma;
 
 #endif

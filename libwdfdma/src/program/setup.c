@@ -39,7 +39,8 @@ static NTSTATUS enabler_make(const interpreter *run, const program_enabler *aske
     if (!NT_SUCCESS(status)) {
         return status;
     }
-    if (profile == WdfDmaProfileSystem || profile == WdfDmaProfileSystemDuplex) {
+    if ((asked->flags & PROGRAM_NOT_CONFIGURED) == 0 &&
+        (profile == WdfDmaProfileSystem || profile == WdfDmaProfileSystemDuplex)) {
         status = system_profile_configure(*out, profile);
     }
     if (asked->element_limit != 0) {
