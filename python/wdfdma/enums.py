@@ -156,6 +156,10 @@ class CompletionStatus(Constant, members=_read_type("DMA_COMPLETION_STATUS", "Dm
     """How a transfer of the system's DMA controller ended."""
 
 
+class AllocationAction(Constant, members=_read_type("IO_ALLOCATION_ACTION", "")):
+    """What a WDM driver's AdapterControl routine returns."""
+
+
 class DmaWidth(Constant, members=_read_type("DMA_WIDTH", "")):
     """The width of a device's port."""
 

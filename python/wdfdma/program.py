@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wdfdma.enums import Argument, Direction, Event, Irql, Profile
+from wdfdma.enums import AllocationAction, Argument, Direction, Event, Irql, Profile
 from wdfdma.operations import OPERATIONS, OperandKind
 
 if TYPE_CHECKING:
@@ -17,14 +17,17 @@ _PROFILES = {profile.label: int(profile) for profile in Profile}
 _DIRECTIONS = {direction.label: int(direction) for direction in Direction}
 _EVENTS = {event.label: int(event) for event in Event}
 _ARGUMENTS = {argument.label: int(argument) for argument in Argument}
+_ACTIONS = {action.label: int(action) - 1 for action in AllocationAction}
 _IRQLS = {irql.label: int(irql) for irql in Irql}
 
 _STEPS = int(OperandKind.STEPS)
+_SIGNED = int(OperandKind.SIGNED)
 _TRANSLATIONS = {
     int(OperandKind.DIRECTION): _DIRECTIONS,
     int(OperandKind.EVENT): _EVENTS,
     int(OperandKind.IRQL): _IRQLS,
     int(OperandKind.ARGUMENT): _ARGUMENTS,
+    int(OperandKind.ACTION): _ACTIONS,
 }
 
 # For each operation: its byte, and for each operand the key, the kind, and what stands for a name.
@@ -119,6 +122,8 @@ def _write_steps(out: bytearray, steps: Sequence[Any], place: str, marks: Marks 
             elif kind == _STEPS:
                 _write_nested(out, value, f"{place}[{index}].{name}", marks)
             else:
+                if kind == _SIGNED:
+                    value = 2 * value if value >= 0 else -2 * value - 1
                 while value > 127:
                     append(value & 127 | 128)
                     value >>= 7

@@ -54,6 +54,7 @@ _NUMBER = int(ResultKind.NUMBER)
 _BOOLEAN = int(ResultKind.BOOLEAN)
 _TWO_NUMBERS = int(ResultKind.TWO_NUMBERS)
 _DIRECTION = int(ResultKind.DIRECTION)
+_ADDRESS = int(ResultKind.ADDRESS)
 
 _OPS = {int(op): op.label for op in Op}
 _EVENTS = {int(event): event.label for event in Event}
@@ -110,6 +111,9 @@ def _render_op(code: int, label: int, status: int, v0: int, v1: int) -> Record:
     if results & _TWO_NUMBERS:
         record["map_registers"] = v0
         record["elements"] = v1
+    elif results & _ADDRESS:
+        record["address"] = v0
+        record["length"] = v1
     elif results & _NUMBER:
         record["returns"] = v0
     elif results & _BOOLEAN:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model
 
-from wdfdma.enums import Argument, Direction, Event, Irql, Profile
+from wdfdma.enums import AllocationAction, Argument, Direction, Event, Irql, Profile
 from wdfdma.fault_plan import FAULT_STATUSES
 from wdfdma.operations import OPERATIONS, Operand, OperandKind
 from wdfdma.problems import Problem, ScenarioError, format_place, list_problems, show
@@ -79,10 +79,14 @@ class Fault(_Model):
     adapter: _Place | None = None
 
 
-def _make_field(operand: Operand) -> Any:
+# The keys that may be left out, with what they are then.
+_DEFAULTS: dict[str, Any] = {"returns": True, "synchronous": False}
+
+
+def _make_field(operation: str, operand: Operand) -> Any:
     """The type and the default of an operand, for pydantic."""
     if operand.kind == OperandKind.BOOLEAN:
-        return (bool, True) if operand.name == "returns" else (bool, ...)
+        return (bool, _DEFAULTS.get(operand.name, ...))
     if operand.kind == OperandKind.DIRECTION:
         return (Literal[tuple(direction.label for direction in Direction)], ...)
     if operand.kind == OperandKind.EVENT:
@@ -91,16 +95,19 @@ def _make_field(operand: Operand) -> Any:
         return (Literal[tuple(irql.label for irql in Irql)], ...)
     if operand.kind == OperandKind.ARGUMENT:
         return (Literal[tuple(argument.label for argument in Argument)], ...)
+    if operand.kind == OperandKind.ACTION:
+        return (Literal[tuple(action.label for action in AllocationAction)], ...)
     if operand.kind == OperandKind.STEPS:
-        return (list["Step"], ...)
-    return (Annotated[int, Field(ge=0, le=operand.maximum)], ...)
+        return (list["Step"], ... if operation == "on" else [])
+    least = -operand.maximum if operand.kind == OperandKind.SIGNED else 0
+    return (Annotated[int, Field(ge=least, le=operand.maximum)], ...)
 
 
 def _make_step_models() -> list[Any]:
     """A model for each operation that the C library lists."""
     models: list[Any] = []
     for name, operation in OPERATIONS.items():
-        fields = {operand.name: _make_field(operand) for operand in operation.operands}
+        fields = {operand.name: _make_field(name, operand) for operand in operation.operands}
         fields["op"] = (Literal[name], ...)
         models.append(create_model(f"Step_{name}", __base__=_Model, **fields))
     return models

@@ -28,8 +28,9 @@ typedef enum wdfdma_operand_kind {
     WDFDMA_OPERAND_STEPS = 7,       /* the length in bytes of nested steps, then these; the last */
     WDFDMA_OPERAND_NAMED = 8,       /* a number of the program's choice, for what the key says */
     WDFDMA_OPERAND_IRQL = 9,        /* a byte, KIRQL */
-
-    WDFDMA_OPERAND_ARGUMENT = 32 /* a byte, wdfdma_argument */
+    WDFDMA_OPERAND_ACTION = 16,     /* a byte, IO_ALLOCATION_ACTION less 1 */
+    WDFDMA_OPERAND_SIGNED = 17,     /* minus its maximum to that: 2n where n >= 0, else -2n - 1 */
+    WDFDMA_OPERAND_ARGUMENT = 32    /* a byte, wdfdma_argument */
 } wdfdma_operand_kind;
 
 typedef struct wdfdma_operand {
@@ -45,7 +46,8 @@ typedef enum wdfdma_result_kind {
     WDFDMA_RESULT_BOOLEAN = 4,     /* values[0] */
     WDFDMA_RESULT_TWO_NUMBERS = 8, /* map_registers and elements: values[0] and values[1] */
     WDFDMA_RESULT_DIRECTION = 16,  /* values[1] */
-    WDFDMA_RESULT_NO_RECORD = 32
+    WDFDMA_RESULT_NO_RECORD = 32,
+    WDFDMA_RESULT_ADDRESS = 64 /* address and length: values[0] and values[1] */
 } wdfdma_result_kind;
 
 /* One operation of a program: its name in a scenario, its operands in their order, its results.

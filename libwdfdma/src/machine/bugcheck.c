@@ -4,12 +4,15 @@
 
 #include <string.h>
 
+/* As far as a driver's wrong offset or length can lead away from an address in the machine. */
+static const uint64_t NEARBY_BYTES = 1ull << 33;
+
 uint64_t wdfdma_machine_localize(const wdfdma_machine *machine, uint64_t number) {
     if (machine == NULL) {
         return number;
     }
     uint64_t distance = number - (uint64_t)(uintptr_t)machine->arena.base;
-    if (distance < machine->arena.reserved_bytes) {
+    if (distance + NEARBY_BYTES < machine->arena.reserved_bytes + 2 * NEARBY_BYTES) {
         return distance;
     }
     bool own = (number >> HANDLE_MACHINE_SHIFT) == (machine->id >> HANDLE_MACHINE_SHIFT);

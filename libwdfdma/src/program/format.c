@@ -81,8 +81,9 @@ static const wdfdma_operation operations[WDFDMA_OP_PROGRAM_COUNT] = {
                                      {ENABLER, DIRECTION}},
 };
 
-static const step_family *const families[] = {&kernel_steps, &framework_steps, &device_steps,
-                                              &memory_steps, &object_steps,    &world_steps};
+static const step_family *const families[] = {&adapter_steps, &device_steps, &framework_steps,
+                                              &kernel_steps,  &memory_steps, &object_steps,
+                                              &world_steps};
 
 /* The family of an operation beyond the first group, or NULL. */
 static const step_family *family_find(uint32_t op) {
@@ -210,7 +211,12 @@ static void operand_read(program_reader *reader, const program_limits *limits, p
     case WDFDMA_OPERAND_EVENT:
     case WDFDMA_OPERAND_IRQL:
     case WDFDMA_OPERAND_ARGUMENT:
+    case WDFDMA_OPERAND_ACTION:
         value = reader_byte(reader, (uint8_t)operand->maximum);
+        break;
+    case WDFDMA_OPERAND_SIGNED:
+        value = reader_number(reader, 2 * operand->maximum);
+        value = (value >> 1) ^ (0 - (value & 1));
         break;
     case WDFDMA_OPERAND_STEPS:
         body_read(reader, operand->maximum, step);

@@ -110,6 +110,16 @@ typedef struct actor {
     uint8_t wrong; /* wdfdma_argument: what its next call is handed */
 } actor;
 
+/* What the steps of a WDM driver give numbers to. */
+typedef enum name_kind {
+    NAME_ADAPTER,
+    NAME_BASE, /* of map registers */
+    NAME_CONTEXT,
+    NAME_LIST,
+    NAME_COMMON_BUFFER,
+    NAME_KIND_COUNT
+} name_kind;
+
 struct interpreter {
     uint8_t *bytes;
     uint64_t size;
@@ -123,6 +133,7 @@ struct interpreter {
     actor *first_actor;   /* in the order of their making */
     actor *last_actor;
     bool keeps_deleted; /* some transactions may be gone; the script still has their handles */
+    table names[NAME_KIND_COUNT]; /* number -> what adapter_steps.h says */
     wdfdma_program_result result;
 };
 
@@ -140,6 +151,7 @@ extern const step_family object_steps;
 extern const step_family device_steps; /* memory_steps.c */
 extern const step_family memory_steps;
 extern const step_family world_steps;
+extern const step_family adapter_steps;
 
 /* What a family's steps need of the interpreter. */
 /* Runs the steps of a body, inside a callback. */
