@@ -111,6 +111,11 @@ TEST(immediate_set_again_is_not_lost) {
     CHECK_EQUAL(count_violations(&of), 0);
 }
 
+static void start_at(WDFDMATRANSACTION transaction, PMDL mdl, size_t offset, size_t length) {
+    CHECK_STATUS(world_initialize(transaction, READ, mdl, offset, length), STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+}
+
 TEST(reservation_kept) {
     rule_world of = open_rules(WdfDmaProfilePacket);
     CHECK_STATUS(WdfDmaTransactionAllocateResources(of.first, READ, 3, world_reserve_dma, NULL),
@@ -120,8 +125,12 @@ TEST(reservation_kept) {
     CHECK(WdfDmaTransactionDmaCompleted(of.first, &status));
     CHECK_STATUS(WdfDmaTransactionRelease(of.first), STATUS_SUCCESS);
     CHECK_EQUAL(count_violations(&of), 0); /* nobody waits */
-    start(&of, of.second, 2 * WORLD_PAGE); /* waits */
     start(&of, of.first, 100);
+    PMDL other = world_mdl(of.machine, 0, 2 * WORLD_PAGE, NULL);
+    start_at(of.second, other, 0, 2 * WORLD_PAGE); /* waits, for what is in use */
+    CHECK_EQUAL(wdfdma_machine_get_state(of.machine)->waiting_pool, 1);
+    CHECK_EQUAL(count_violations(&of), 0);
+    CHECK_MACHINE(of.machine);
     CHECK(WdfDmaTransactionDmaCompleted(of.first, &status));
     CHECK_STATUS(WdfDmaTransactionRelease(of.first), STATUS_SUCCESS);
     CHECK(was_broken(&of, WDFDMA_RULE_RESERVATION_KEPT, WDFDMA_OP_RELEASE));
@@ -131,6 +140,84 @@ TEST(reservation_kept) {
     CHECK_EQUAL(count_violations(&of), 1); /* it is told once */
     WdfDmaTransactionFreeResources(of.first);
     CHECK_EQUAL(world_state(of.second), WDFDMA_STATE_TRANSFER);
+}
+
+static void reserve(WDFDMATRANSACTION transaction, ULONG registers) {
+    CHECK_STATUS(
+        WdfDmaTransactionAllocateResources(transaction, READ, registers, world_reserve_dma, NULL),
+        STATUS_SUCCESS);
+}
+
+/* [kept] reserves, transfers and is released, while nobody waits. */
+static void reserve_and_use(const rule_world *of, WDFDMATRANSACTION kept, ULONG registers) {
+    reserve(kept, registers);
+    start(of, kept, 100);
+    finish(kept);
+    CHECK_EQUAL(count_violations(of), 0);
+}
+
+TEST(reservation_kept_before_others_wait) {
+    rule_world of = open_rules(WdfDmaProfilePacket);
+    reserve_and_use(&of, of.first, 3);
+    start(&of, of.second, 2 * WORLD_PAGE);
+    CHECK(was_broken(&of, WDFDMA_RULE_RESERVATION_KEPT, WDFDMA_OP_EXECUTE));
+    const wdfdma_violation *told = wdfdma_machine_get_violations(of.machine, &(size_t){0});
+    CHECK_EQUAL(told->handle, (uintptr_t)of.first);
+    CHECK_EQUAL(told->parameters[2], 3);
+    CHECK_EQUAL(told->parameters[3], 1);
+    start(&of, world_transaction(of.enabler), 2 * WORLD_PAGE);
+    start(&of, of.first, 100);
+    finish(of.first);
+    CHECK_EQUAL(count_violations(&of), 1); /* it is told once */
+    WdfDmaTransactionFreeResources(of.first);
+    finish(of.second);
+    wdfdma_machine_clear_violations(of.machine);
+    CHECK_MACHINE(of.machine);
+}
+
+/* Each of three kept reservations is told, in the order of their first Releases. */
+TEST(reservations_kept_by_several) {
+    rule_world of = open_rules(WdfDmaProfilePacket);
+    WDFDMATRANSACTION kept[3];
+    for (int i = 0; i < 3; i++) {
+        kept[i] = world_transaction(of.enabler);
+        reserve_and_use(&of, kept[i], 1);
+    }
+    WdfDmaTransactionFreeResources(kept[0]); /* given back in time */
+    reserve_and_use(&of, kept[0], 1);
+    start(&of, kept[1], 100); /* in use, when the other comes */
+    start(&of, of.second, 2 * WORLD_PAGE);
+    size_t count = 0;
+    const wdfdma_violation *told = wdfdma_machine_get_violations(of.machine, &count);
+    if (CHECK_EQUAL(count, 2)) {
+        CHECK_EQUAL(told[0].handle, (uintptr_t)kept[2]);
+        CHECK_EQUAL(told[1].handle, (uintptr_t)kept[0]);
+    }
+    finish(kept[1]);
+}
+
+TEST(a_reservation_that_nobody_misses) {
+    rule_world of = open_rules(WdfDmaProfilePacket);
+    reserve(of.first, 1);
+    WdfDmaTransactionFreeResources(of.first);
+    reserve_and_use(&of, of.first, 1);
+    WdfObjectDelete(of.first);
+    start(&of, of.second, 2 * WORLD_PAGE);
+    PMDL other = world_mdl(of.machine, 0, 4 * WORLD_PAGE, NULL);
+    WDFDMATRANSACTION third = world_transaction(of.enabler);
+    start_at(third, other, 0, 4 * WORLD_PAGE);
+    CHECK_EQUAL(wdfdma_machine_get_state(of.machine)->waiting_pool, 1);
+    CHECK_EQUAL(count_violations(&of), 0);
+}
+
+/* The channel of a system profile is kept too. */
+TEST(reservation_keeps_a_channel) {
+    rule_world of = open_rules(WdfDmaProfileSystem);
+    reserve_and_use(&of, of.first, 1);
+    start(&of, of.second, 100);
+    CHECK_EQUAL(wdfdma_machine_get_state(of.machine)->waiting_channel, 1);
+    CHECK(was_broken(&of, WDFDMA_RULE_RESERVATION_KEPT, WDFDMA_OP_EXECUTE));
+    CHECK_EQUAL(wdfdma_machine_get_violations(of.machine, &(size_t){0})->parameters[3], 1);
 }
 
 TEST(zero_length_livelock) {
@@ -237,11 +324,6 @@ TEST(buffer_shared) {
     CHECK_STATUS(world_initialize(of.second, READ, of.mdl, 99, 100), STATUS_SUCCESS);
     CHECK_STATUS(WdfDmaTransactionExecute(of.second, NULL), STATUS_SUCCESS);
     CHECK(was_broken(&of, WDFDMA_RULE_BUFFER_SHARED, WDFDMA_OP_EXECUTE));
-}
-
-static void start_at(WDFDMATRANSACTION transaction, PMDL mdl, size_t offset, size_t length) {
-    CHECK_STATUS(world_initialize(transaction, READ, mdl, offset, length), STATUS_SUCCESS);
-    CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
 }
 
 /* Three transfers live on one MDL, and end in each order there is: a fourth on the bytes of one of
@@ -576,6 +658,8 @@ TEST(a_violation_knows_where_it_was) {
 
 HARNESS_MAIN(ENTRY(status_ignored), ENTRY(a_failure_that_is_released_is_heeded),
              ENTRY(immediate_lost), ENTRY(immediate_set_again_is_not_lost), ENTRY(reservation_kept),
+             ENTRY(reservation_kept_before_others_wait), ENTRY(reservations_kept_by_several),
+             ENTRY(a_reservation_that_nobody_misses), ENTRY(reservation_keeps_a_channel),
              ENTRY(zero_length_livelock), ENTRY(cancelled_reservation_kept),
              ENTRY(request_completed_in_transfer),
              ENTRY(a_request_that_is_not_the_drivers_any_more), ENTRY(released_in_transfer),

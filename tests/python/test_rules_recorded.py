@@ -27,7 +27,7 @@ IN_RANDOM = {
     Rule.CANCELLED_RESERVATION_KEPT: 46,
     Rule.IMMEDIATE_LOST: 41,
     Rule.STATUS_IGNORED: 9,
-    Rule.RESERVATION_KEPT: 8,
+    Rule.RESERVATION_KEPT: 22,
     Rule.RELEASED_IN_TRANSFER: 3,
     Rule.ZERO_LENGTH_LIVELOCK: 1,
 }
@@ -123,12 +123,18 @@ def failed_before(before: Records, now: Records) -> bool:
 
 
 def kept_a_reservation(before: Records, now: Records) -> bool:
-    """It was granted, not freed, and is released now, if only by an Initialize that fails."""
+    """It was granted, not freed, and is released, if only by an Initialize that fails: now, or since its last use."""
     granted = [at for at, record in enumerate(before) if record.get("event") == "reserve_dma"]
     freed = any(
         record.get("op") == "free_resources" for record in before[granted[-1] if granted else 0 :]
     )
-    return bool(granted) and not freed and any(is_reset(record) for record in now)
+    uses = [is_reset(record) for record in before + now if is_reset(record) or is_use(record)]
+    return bool(granted) and not freed and uses[-1]
+
+
+def is_use(record: dict[str, Any]) -> bool:
+    """It has a buffer from here on."""
+    return record.get("op") == "initialize" and not is_reset(record)
 
 
 def released_in_transfer(before: Records, now: Records) -> bool:

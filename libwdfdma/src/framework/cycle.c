@@ -451,10 +451,10 @@ HOT_PATH NTSTATUS WdfDmaTransactionRelease(WDFDMATRANSACTION DmaTransaction) {
     uint32_t outer_op;
     transaction *item = plain_enter(DmaTransaction, &machine, &outer_op);
     if (LIKELY(item != NULL) && LIKELY(item->state == WDFDMA_STATE_TRANSFER_COMPLETED)) {
-        bool gone = item->is_scatter_gather
-                        ? item->held_list == LIST_NONE
-                        : !item->holds_base ||
-                              (item->reserved != 0 && !transaction_keeps_waiters(machine, item));
+        bool gone =
+            item->is_scatter_gather
+                ? item->held_list == LIST_NONE
+                : !item->holds_base || (item->reserved != 0 && reservation_is_mute(machine, item));
         if (LIKELY(gone)) {
             if (item->is_scatter_gather) {
                 item->adapter = NULL;

@@ -77,6 +77,13 @@ typedef enum list_state {
     LIST_PUT
 } list_state;
 
+/* A reservation that a Release left in place: whether it keeps others waiting. */
+typedef enum kept_state {
+    KEPT_NOT,  /* not released yet */
+    KEPT_MUTE, /* the HAL has it looked at whenever somebody comes to wait */
+    KEPT_TOLD  /* it does, as was told */
+} kept_state;
+
 /* What only a system transaction has. */
 typedef struct system_part {
     transfer_context context;
@@ -145,7 +152,7 @@ struct transaction {
     bool is_version_3;
     bool holds_base;
     bool immediate;
-    bool kept_told; /* that its reservation keeps others waiting */
+    uint8_t kept; /* kept_state */
     hindrances hindrances;
     mapping map;
     union {
@@ -274,12 +281,15 @@ static inline uint32_t transaction_get_traits(const transaction *item) {
 COLD void transaction_refuse(wdfdma_machine *machine, const transaction *item);
 /* Tells, once, that immediate execution was reset. */
 void immediate_loss_tell(wdfdma_machine *machine, transaction *item);
-/* True when others wait for what the transaction has reserved, and nobody was told. */
-HOT_INLINE bool transaction_keeps_waiters(const wdfdma_machine *machine, const transaction *item) {
-    return item->reserved != 0 && !item->kept_told && !item->is_scatter_gather &&
-           item->holds_base &&
-           (machine->state.waiting_pool != 0 ||
-            (item->is_system && item->adapter->queue.first != NULL));
+/* True when others wait for what the transaction has reserved. */
+HOT_INLINE bool reservation_is_waited_for(const wdfdma_machine *machine, const transaction *item) {
+    return machine->state.waiting_pool != 0 ||
+           (item->is_system && item->adapter->queue.first != NULL);
+}
+/* True when a Release has nothing to say, or to note, of the reservation that it leaves. */
+HOT_INLINE bool reservation_is_mute(const wdfdma_machine *machine, const transaction *item) {
+    return item->kept == KEPT_MUTE ? !reservation_is_waited_for(machine, item)
+                                   : item->kept == KEPT_TOLD;
 }
 COLD void transaction_bugcheck(wdfdma_machine *machine, const transaction *item);
 void transaction_reset(transaction *item);
@@ -288,6 +298,12 @@ void transaction_release(wdfdma_machine *machine, transaction *item);
 void transaction_hold_request(wdfdma_machine *machine, transaction *item);
 void transaction_forget_hold(wdfdma_machine *machine, transaction *item);
 bool transaction_is_waiting(const transaction *item);
+
+/* reserve.c */
+/* A Release leaves the reservation: tells that others wait for it, or that somebody comes to. */
+void reservation_keep(wdfdma_machine *machine, transaction *item);
+/* The reservation ends. */
+void reservation_drop(wdfdma_machine *machine, transaction *item);
 
 /* initialize.c */
 /* needed(): docs/spec/framework.md. STATUS_BUFFER_TOO_SMALL too far past the chain. */

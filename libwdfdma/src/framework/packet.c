@@ -436,7 +436,6 @@ void packet_forget_registers(transaction *item) {
         item->enabler->device->dma_busy = false;
     }
     item->reserved = 0;
-    item->kept_told = false;
     item->holds_base = false;
     item->base_register = NO_REGISTER;
     item->base_count = 0;
@@ -456,6 +455,7 @@ void packet_give_back(wdfdma_machine *machine, transaction *item, bool force) {
     if (UNLIKELY(item->map.live)) {
         mapping_end(machine, &item->map);
     }
+    reservation_drop(machine, item);
     if (item->is_system) {
         if (channel_is_free_to_go(machine, item)) {
             channel_free(machine, item->adapter);

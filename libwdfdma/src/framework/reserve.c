@@ -130,6 +130,44 @@ NTSTATUS WdfDmaTransactionAllocateResources(WDFDMATRANSACTION DmaTransaction,
     return ddi_leave_status(&call, label, status);
 }
 
+static void kept_tell(wdfdma_machine *machine, transaction *item) {
+    uint64_t waiting =
+        (uint64_t)machine->state.waiting_pool + (item->is_system ? item->adapter->waiting : 0);
+    item->kept = KEPT_TOLD;
+    verifier_rule_with(machine, WDFDMA_RULE_RESERVATION_KEPT, item->base.head.handle,
+                       item->reserved, waiting, &item->base.head);
+}
+
+/* Somebody came to wait. While the transaction is in use again, its next Release will tell. */
+static void kept_look(wdfdma_machine *machine, hal_request *kept) {
+    transaction *item = (transaction *)(void *)((uint8_t *)kept - offsetof(transaction, hal));
+    if (item->state == WDFDMA_STATE_RELEASED && reservation_is_waited_for(machine, item)) {
+        channel_drop(machine, kept);
+        kept_tell(machine, item);
+    }
+}
+
+void reservation_keep(wdfdma_machine *machine, transaction *item) {
+    bool is_kept = item->reserved != 0 && !item->is_scatter_gather && item->holds_base;
+    if (!is_kept || reservation_is_mute(machine, item)) {
+        return;
+    }
+    if (reservation_is_waited_for(machine, item)) {
+        reservation_drop(machine, item);
+        kept_tell(machine, item);
+    } else {
+        item->kept = KEPT_MUTE;
+        channel_keep(machine, &item->hal.packet.request, kept_look);
+    }
+}
+
+void reservation_drop(wdfdma_machine *machine, transaction *item) {
+    if (item->kept == KEPT_MUTE) {
+        channel_drop(machine, &item->hal.packet.request);
+    }
+    item->kept = KEPT_NOT;
+}
+
 static void resources_free(wdfdma_machine *machine, transaction *item) {
     if (!item->is_version_3 || item->is_scatter_gather) {
         verifier_break(machine);

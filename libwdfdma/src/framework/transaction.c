@@ -100,11 +100,7 @@ void transaction_release(wdfdma_machine *machine, transaction *item) {
     if (transaction_is_alive(machine, item, handle)) {
         item->request = 0;
         transaction_reset(item);
-        if (transaction_keeps_waiters(machine, item)) {
-            item->kept_told = true;
-            verifier_rule_with(machine, WDFDMA_RULE_RESERVATION_KEPT, handle, item->reserved,
-                               machine->state.waiting_pool, &item->base.head);
-        }
+        reservation_keep(machine, item);
     }
 }
 

@@ -32,18 +32,40 @@ static void queue_remove(request_queue *queue, hal_request *request) {
     request->previous = NULL;
 }
 
+void channel_keep(wdfdma_machine *machine, hal_request *granted,
+                  void (*look)(wdfdma_machine *machine, hal_request *kept)) {
+    queue_append(&hal_of(machine)->kept, granted);
+    hal_of(machine)->kept_look = look;
+}
+
+void channel_drop(wdfdma_machine *machine, hal_request *kept) {
+    queue_remove(&hal_of(machine)->kept, kept);
+}
+
+/* O(requests that are kept). */
+static void kept_look(wdfdma_machine *machine) {
+    hal_request *at = hal_of(machine)->kept.first;
+    while (at != NULL && !machine->state.halted) {
+        hal_request *next = at->next;
+        hal_of(machine)->kept_look(machine, at);
+        at = next;
+    }
+}
+
 NO_INLINE static void wait_for_channel(wdfdma_machine *machine, hal_request *request) {
     adapter *by = request->adapter;
     request->waiting = WDFDMA_WAITING_CHANNEL;
     queue_append(&by->queue, request);
     by->waiting++;
     machine->state.waiting_channel++;
+    kept_look(machine);
 }
 
 NO_INLINE static void wait_for_registers(wdfdma_machine *machine, hal_request *request) {
     request->waiting = WDFDMA_WAITING_POOL;
     queue_append(&hal_of(machine)->pool.queue, request);
     machine->state.waiting_pool++;
+    kept_look(machine);
 }
 
 static void wait_ends(wdfdma_machine *machine, hal_request *request) {
@@ -314,6 +336,14 @@ static bool head_check(const wdfdma_machine *machine, wdfdma_check_failure *out)
                       of->queue.first->count, longest);
 }
 
+static bool kept_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
+    uint32_t count = 0;
+    for (const hal_request *at = hal_of(machine)->kept.first; at != NULL; at = at->next) {
+        count++;
+    }
+    return queue_check(&hal_of(machine)->kept, WDFDMA_WAITING_NOT, count, out);
+}
+
 bool channel_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
     uint32_t held = 0;
     uint32_t waiting = 0;
@@ -340,5 +370,5 @@ bool channel_check(const wdfdma_machine *machine, wdfdma_check_failure *out) {
     }
     return queue_check(&hal_of(machine)->pool.queue, WDFDMA_WAITING_POOL,
                        machine->state.waiting_pool, out) &&
-           head_check(machine, out);
+           kept_check(machine, out) && head_check(machine, out);
 }

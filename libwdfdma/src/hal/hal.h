@@ -165,6 +165,8 @@ typedef struct hal {
     table wdm_bounced;  /* the first register of a run through which a WDM driver bounced -> 1 */
     table wdm_filled;   /* a free register that is filled -> 1 */
     struct wdm_request *wdm_open; /* requests for a channel whose routine has not returned */
+    request_queue kept;           /* granted requests whose registers or channel are kept unused */
+    void (*kept_look)(wdfdma_machine *machine, hal_request *kept);
 } hal;
 
 /* The HAL lies behind the machine itself. */
@@ -221,6 +223,11 @@ static inline void channel_disown(adapter *by) {
     by->channel = NULL;
 }
 void channel_free(wdfdma_machine *machine, adapter *from);
+/* From now on [look] is called with [granted] whenever somebody comes to wait, until it is dropped:
+ * inside [look] too. */
+void channel_keep(wdfdma_machine *machine, hal_request *granted,
+                  void (*look)(wdfdma_machine *machine, hal_request *kept));
+void channel_drop(wdfdma_machine *machine, hal_request *kept);
 /* Frees a run; a bug check where [from] does not hold it. */
 void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint32_t count);
 /* True where [from] holds the run; a bug check otherwise. */
