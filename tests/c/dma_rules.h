@@ -47,10 +47,6 @@ static inline void expect(dma *of, uint64_t second, uint64_t third, uint64_t fou
     of->parameters[2] = fourth;
 }
 
-static inline uint64_t number_of(const void *pointer) {
-    return (uint64_t)(uintptr_t)pointer;
-}
-
 /* ---- What the cases are made of ---- */
 
 static inline ULONG map(dma *of, ULONG offset, ULONG length) {

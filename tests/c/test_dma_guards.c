@@ -47,7 +47,7 @@ static void buffer_write(int32_t at, bool by_device, uint32_t rule, uint32_t mod
         bytes[at] = value;
     }
     made.ops->FreeCommonBuffer(made.adapter, BYTES, logical, bytes, TRUE);
-    found_check(&made, rule, mode, BYTES, (uint64_t)(uintptr_t)bytes);
+    found_check(&made, rule, mode, BYTES, address_number(bytes));
     if (wdfdma_machine_get_bugcheck(made.machine) == NULL) {
         made.ops->PutDmaAdapter(made.adapter);
         CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->objects[WDFDMA_OBJECT_ADAPTER], 0);
@@ -123,8 +123,7 @@ static void padding_write(int64_t at, size_t count, int64_t wrong, uint32_t rule
     memset(expected, 0x55, sizeof expected);
     device_write(&made, at, count);
     bounced_flush(&made);
-    found_check(&made.wdm, rule, mode, (uint64_t)(uintptr_t)made.start,
-                made.address + (uint64_t)wrong);
+    found_check(&made.wdm, rule, mode, address_number(made.start), made.address + (uint64_t)wrong);
     if (wdfdma_machine_get_bugcheck(made.wdm.machine) == NULL) {
         CHECK_STATUS(wdfdma_mdl_read(made.wdm.machine, made.wdm.mdl, 0, back, LENGTH),
                      STATUS_SUCCESS);

@@ -28,6 +28,11 @@ typedef struct seen {
     DMA_COMPLETION_STATUS status;
 } seen;
 
+/* What a violation's parameters have for an address in the current machine. */
+static inline uint64_t address_number(const void *pointer) {
+    return wdfdma_machine_localize(wdfdma_machine_current(), (uint64_t)(uintptr_t)pointer);
+}
+
 static inline DEVICE_DESCRIPTION describe(bool gathers) {
     const DEVICE_DESCRIPTION description = {.Version = DEVICE_DESCRIPTION_VERSION3,
                                             .Master = TRUE,

@@ -226,7 +226,8 @@ typedef struct wdfdma_moment {
     uint32_t irql;
 } wdfdma_moment;
 
-/* Why a machine halted. [parameters] are Windows' own; handles are given as numbers. */
+/* Why a machine halted. [parameters] are Windows' own; handles are given as numbers, and addresses as
+ * wdfdma_machine_localize has them. */
 typedef struct wdfdma_bugcheck {
     uint32_t code; /* wdfdma_bugcheck_code */
     uint32_t rule; /* wdfdma_rule; WDFDMA_RULE_NONE for a halt that no rule made */
@@ -246,7 +247,7 @@ typedef struct wdfdma_bugcheck {
 
 /* A rule that was broken. */
 typedef struct wdfdma_violation {
-    uint64_t parameters[4]; /* as the bug check's would be; handles are given as numbers */
+    uint64_t parameters[4]; /* as the bug check's would be */
     uint64_t time_ns;
     uint64_t step;
     uint64_t handle;       /* of the object concerned, or 0 */
@@ -304,9 +305,10 @@ WDFDMA_API uint64_t wdfdma_machine_get_violations_lost(const wdfdma_machine *mac
 WDFDMA_API NTSTATUS wdfdma_machine_check_leaks(wdfdma_machine *machine, WDFOBJECT below,
                                                size_t *count);
 
-/* [number], a parameter or a handle of a record, as logs have it: a handle without the bits that
- * tell one machine from another, an address in [machine] as its distance from the machine's begin,
- * anything else as it is. The same calls give the same numbers on every machine. */
+/* [number], a parameter or a handle of a record or an address, as logs have it: a handle without the
+ * bits that tell one machine from another, an address in [machine] (an MDL, a buffer) or near it as its
+ * distance from the machine's begin, anything else as it is. The same calls give the same numbers on
+ * every machine. */
 WDFDMA_API uint64_t wdfdma_machine_localize(const wdfdma_machine *machine, uint64_t number);
 
 /* Forgets all recorded violations. */

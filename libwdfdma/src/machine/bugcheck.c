@@ -7,14 +7,17 @@
 /* As far as a driver's wrong offset or length can lead away from an address in the machine. */
 static const uint64_t NEARBY_BYTES = 1ull << 33;
 
-uint64_t wdfdma_machine_localize(const wdfdma_machine *machine, uint64_t number) {
+uint64_t address_localize(const wdfdma_machine *machine, uint64_t address) {
+    uint64_t distance = address - (uint64_t)(uintptr_t)machine->arena.base;
+    bool near = distance + NEARBY_BYTES < machine->arena.reserved_bytes + 2 * NEARBY_BYTES;
+    return near ? distance : address;
+}
+
+uint64_t wdfdma_machine_localize(const wdfdma_machine *machine, uint64_t given) {
     if (machine == NULL) {
-        return number;
+        return given;
     }
-    uint64_t distance = number - (uint64_t)(uintptr_t)machine->arena.base;
-    if (distance + NEARBY_BYTES < machine->arena.reserved_bytes + 2 * NEARBY_BYTES) {
-        return distance;
-    }
+    uint64_t number = address_localize(machine, given);
     bool own = (number >> HANDLE_MACHINE_SHIFT) == (machine->id >> HANDLE_MACHINE_SHIFT);
     return own ? number & ((1ull << HANDLE_MACHINE_SHIFT) - 1) : number;
 }

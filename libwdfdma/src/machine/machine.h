@@ -395,6 +395,9 @@ HOT_INLINE void callback_leave(const callback_frame *frame) {
 }
 
 /* bugcheck.c */
+/* An address in the machine as its distance from the machine's begin, which is the same in every
+ * run; any other number as it is. No handle is such an address. */
+uint64_t address_localize(const wdfdma_machine *machine, uint64_t address);
 /* Halts the machine; only the first one counts. [concerned] may be NULL. */
 COLD void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t parameters[4],
                            wdfdma_rule rule, const object *concerned);

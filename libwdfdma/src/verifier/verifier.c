@@ -20,11 +20,15 @@ static bool rule_stops(const wdfdma_machine *machine, const wdfdma_rule_info *in
 }
 
 /* False where nobody takes notice. */
-static bool rule_break(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t parameters[4],
+static bool rule_break(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t given[4],
                        const object *concerned) {
     const wdfdma_rule_info *info = verifier_get_rule(rule);
     if (machine->state.halted) {
         return false;
+    }
+    uint64_t parameters[4];
+    for (int i = 0; i < 4; i++) {
+        parameters[i] = address_localize(machine, given[i]);
     }
     if (rule_stops(machine, info)) {
         machine_bugcheck(machine, info->code, parameters, rule, concerned);
