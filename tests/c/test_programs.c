@@ -362,8 +362,8 @@ TEST(errors_tell_their_place) {
     runner_open();
     put_world(&made);
     size_t at = made.size;
-    PUT(&made, 99);
-    check_error(&made, WDFDMA_PROGRAM_UNKNOWN_OPERATION, at, 99);
+    PUT(&made, WDFDMA_OP_CONTROL);
+    check_error(&made, WDFDMA_PROGRAM_UNKNOWN_OPERATION, at, WDFDMA_OP_CONTROL);
     made.size = at;
     PUT(&made, WDFDMA_OP_CREATE, 1, 3);
     check_error(&made, WDFDMA_PROGRAM_NO_SUCH_ENABLER, at + 2, 3);
