@@ -39,6 +39,7 @@ CALLBACKS = {
     "object_cleanup": "EVT_WDF_OBJECT_CONTEXT_CLEANUP",
     "object_destroy": "EVT_WDF_OBJECT_CONTEXT_DESTROY",
     "bugcheck": "wdfdma_bugcheck_handler",
+    "name_site": "wdfdma_site_source",
 }
 
 # The version comes from the build, which has it from pyproject.toml.

@@ -29,5 +29,6 @@
 #include "wdfdma/objects.h"
 #include "wdfdma/program.h"
 #include "wdfdma/rules.h"
+#include "wdfdma/sites.h"
 
 #endif

@@ -4,7 +4,10 @@
 #ifndef WDFDMA_API_H
 #define WDFDMA_API_H
 
-#if defined(WDFDMA_STATIC)
+#if defined(WDFDMA_STATIC) && defined(__GNUC__)
+/* A DDI that the linker inlined into a driver would have no call site. */
+#define WDFDMA_API __attribute__((noinline))
+#elif defined(WDFDMA_STATIC)
 #define WDFDMA_API
 #elif defined(_WIN32) && defined(WDFDMA_BUILD)
 #define WDFDMA_API __declspec(dllexport)

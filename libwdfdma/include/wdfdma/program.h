@@ -108,6 +108,11 @@ WDFDMA_API bool wdfdma_program_get_config(const uint8_t *program, size_t bytes,
 WDFDMA_API bool wdfdma_program_run(wdfdma_machine *machine, const uint8_t *program, size_t bytes,
                                    uint64_t steps, wdfdma_program_result *out);
 
+/* Where the program that [machine] runs is, for whoever is called meanwhile: the offset, in bytes
+ * from its start, of the innermost step in progress, or of the enabler that is being made; 0 where
+ * there is neither. */
+WDFDMA_API uint64_t wdfdma_program_get_offset(const wdfdma_machine *machine);
+
 /* cffi: end */
 
 #ifdef __cplusplus

@@ -87,6 +87,7 @@ static NTSTATUS buffer_create_by_handle(WDFDMAENABLER handle,
 
 NTSTATUS WdfCommonBufferCreate(WDFDMAENABLER DmaEnabler, size_t Length,
                                PWDF_OBJECT_ATTRIBUTES Attributes, WDFCOMMONBUFFER *CommonBuffer) {
+    SITE_NOTE(DmaEnabler, WDFDMA_OP_COMMON_BUFFER_CREATE);
     buffer_ask ask = {.length = Length, .attributes = Attributes};
     return buffer_create_by_handle(DmaEnabler, NULL, &ask, CommonBuffer);
 }
@@ -95,6 +96,7 @@ NTSTATUS WdfCommonBufferCreateWithConfig(WDFDMAENABLER DmaEnabler, size_t Length
                                          PWDF_COMMON_BUFFER_CONFIG Config,
                                          PWDF_OBJECT_ATTRIBUTES Attributes,
                                          WDFCOMMONBUFFER *CommonBuffer) {
+    SITE_NOTE(DmaEnabler, WDFDMA_OP_COMMON_BUFFER_CREATE);
     buffer_ask ask = {.length = Length, .attributes = Attributes, .has_config = true};
     return buffer_create_by_handle(DmaEnabler, Config, &ask, CommonBuffer);
 }

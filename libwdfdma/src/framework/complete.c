@@ -152,16 +152,19 @@ static BOOLEAN dma_completed(WDFDMATRANSACTION handle, completion_kind kind, siz
 }
 
 BOOLEAN complete_in_full(WDFDMATRANSACTION handle, NTSTATUS *status) {
+    SITE_NOTE_KEPT(handle, WDFDMA_OP_DMA_COMPLETED);
     return dma_completed(handle, COMPLETE_FULL, 0, status);
 }
 
 BOOLEAN WdfDmaTransactionDmaCompletedWithLength(WDFDMATRANSACTION DmaTransaction,
                                                 size_t TransferredLength, NTSTATUS *Status) {
+    SITE_NOTE(DmaTransaction, WDFDMA_OP_DMA_COMPLETED_WITH_LENGTH);
     return dma_completed(DmaTransaction, COMPLETE_PARTIAL, TransferredLength, Status);
 }
 
 BOOLEAN WdfDmaTransactionDmaCompletedFinal(WDFDMATRANSACTION DmaTransaction,
                                            size_t FinalTransferredLength, NTSTATUS *Status) {
+    SITE_NOTE(DmaTransaction, WDFDMA_OP_DMA_COMPLETED_FINAL);
     return dma_completed(DmaTransaction, COMPLETE_FINAL, FinalTransferredLength, Status);
 }
 

@@ -133,6 +133,7 @@ HOT_PATH NTSTATUS WdfDmaTransactionInitialize(WDFDMATRANSACTION DmaTransaction,
                                      VirtualAddress, 0, Length))) {
         return STATUS_SUCCESS;
     }
+    SITE_KEEP();
     return initialize_in_full(DmaTransaction, EvtProgramDmaFunction, DmaDirection, Mdl,
                               VirtualAddress, Length);
 }
@@ -145,6 +146,7 @@ HOT_PATH NTSTATUS WdfDmaTransactionInitializeUsingOffset(WDFDMATRANSACTION DmaTr
                                      Offset, Length))) {
         return STATUS_SUCCESS;
     }
+    SITE_KEEP();
     return initialize_at_in_full(DmaTransaction, EvtProgramDmaFunction, DmaDirection, Mdl, Offset,
                                  Length);
 }
@@ -358,6 +360,7 @@ HOT_PATH NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDF
         uint64_t registers = plain_measure(item, &address);
         PSCATTER_GATHER_LIST list;
         if (UNLIKELY(registers == 0)) {
+            SITE_KEEP();
             return execute_in_full(DmaTransaction, Context);
         }
         if (item->is_scatter_gather) {
@@ -372,6 +375,7 @@ HOT_PATH NTSTATUS WdfDmaTransactionExecute(WDFDMATRANSACTION DmaTransaction, WDF
             }
         }
     }
+    SITE_KEEP();
     return execute_in_full(DmaTransaction, Context);
 }
 
@@ -441,6 +445,7 @@ HOT_PATH BOOLEAN WdfDmaTransactionDmaCompleted(WDFDMATRANSACTION DmaTransaction,
             return TRUE;
         }
     }
+    SITE_KEEP();
     return complete_in_full(DmaTransaction, Status);
 }
 
@@ -466,5 +471,6 @@ HOT_PATH NTSTATUS WdfDmaTransactionRelease(WDFDMATRANSACTION DmaTransaction) {
             return STATUS_SUCCESS;
         }
     }
+    SITE_KEEP();
     return release_in_full(DmaTransaction);
 }

@@ -141,6 +141,7 @@ static NTSTATUS enabler_create(wdfdma_machine *machine, device *parent,
 
 NTSTATUS WdfDmaEnablerCreate(WDFDEVICE Device, PWDF_DMA_ENABLER_CONFIG Config,
                              PWDF_OBJECT_ATTRIBUTES Attributes, WDFDMAENABLER *DmaEnablerHandle) {
+    SITE_NOTE(Device, WDFDMA_OP_ENABLER_CREATE);
     ddi_call call;
     device *parent =
         (device *)ddi_enter(&call, Device, WDFDMA_OBJECT_DEVICE, WDFDMA_OP_ENABLER_CREATE);
@@ -205,6 +206,7 @@ static NTSTATUS system_profile_configure(wdfdma_machine *machine, enabler *of,
 NTSTATUS WdfDmaEnablerConfigureSystemProfile(WDFDMAENABLER DmaEnabler,
                                              PWDF_DMA_SYSTEM_PROFILE_CONFIG ProfileConfig,
                                              WDF_DMA_DIRECTION ConfigDirection) {
+    SITE_NOTE(DmaEnabler, WDFDMA_OP_ENABLER_CONFIGURE_SYSTEM_PROFILE);
     ddi_call call;
     enabler *of = enabler_enter(&call, DmaEnabler, WDFDMA_OP_ENABLER_CONFIGURE_SYSTEM_PROFILE);
     if (of == NULL) {

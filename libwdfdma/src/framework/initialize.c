@@ -152,6 +152,7 @@ NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item,
 
 NTSTATUS initialize_in_full(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA program_dma,
                             WDF_DMA_DIRECTION direction, PMDL mdl, PVOID address, size_t length) {
+    SITE_NOTE_KEPT(handle, WDFDMA_OP_INITIALIZE);
     ddi_call call;
     transaction *item =
         (transaction *)ddi_enter(&call, handle, WDFDMA_OBJECT_TRANSACTION, WDFDMA_OP_INITIALIZE);
@@ -169,6 +170,7 @@ NTSTATUS initialize_in_full(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA progra
 NTSTATUS initialize_at_in_full(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA program_dma,
                                WDF_DMA_DIRECTION direction, PMDL mdl, size_t offset,
                                size_t length) {
+    SITE_NOTE_KEPT(handle, WDFDMA_OP_INITIALIZE);
     ddi_call call;
     transaction *item =
         (transaction *)ddi_enter(&call, handle, WDFDMA_OBJECT_TRANSACTION, WDFDMA_OP_INITIALIZE);

@@ -139,10 +139,12 @@ static NTSTATUS mdl_retrieve(WDFREQUEST handle, bool input, PMDL *out) {
 }
 
 NTSTATUS WdfRequestRetrieveInputWdmMdl(WDFREQUEST Request, PMDL *Mdl) {
+    SITE_NOTE(Request, WDFDMA_OP_REQUEST_CALL);
     return mdl_retrieve(Request, true, Mdl);
 }
 
 NTSTATUS WdfRequestRetrieveOutputWdmMdl(WDFREQUEST Request, PMDL *Mdl) {
+    SITE_NOTE(Request, WDFDMA_OP_REQUEST_CALL);
     return mdl_retrieve(Request, false, Mdl);
 }
 
@@ -281,6 +283,7 @@ NTSTATUS WdfDmaTransactionInitializeUsingRequest(WDFDMATRANSACTION DmaTransactio
                                                  WDFREQUEST Request,
                                                  PFN_WDF_PROGRAM_DMA EvtProgramDmaFunction,
                                                  WDF_DMA_DIRECTION DmaDirection) {
+    SITE_NOTE(DmaTransaction, WDFDMA_OP_INITIALIZE_USING_REQUEST);
     ddi_call call;
     transaction *item = (transaction *)ddi_enter(&call, DmaTransaction, WDFDMA_OBJECT_TRANSACTION,
                                                  WDFDMA_OP_INITIALIZE_USING_REQUEST);

@@ -102,6 +102,7 @@ NTSTATUS WdfDmaTransactionAllocateResources(WDFDMATRANSACTION DmaTransaction,
                                             ULONG RequiredMapRegisters,
                                             PFN_WDF_RESERVE_DMA EvtReserveDmaFunction,
                                             PVOID EvtReserveDmaContext) {
+    SITE_NOTE(DmaTransaction, WDFDMA_OP_ALLOCATE_RESOURCES);
     ddi_call call;
     transaction *item = (transaction *)ddi_enter(&call, DmaTransaction, WDFDMA_OBJECT_TRANSACTION,
                                                  WDFDMA_OP_ALLOCATE_RESOURCES);
@@ -187,6 +188,7 @@ static void resources_free(wdfdma_machine *machine, transaction *item) {
 }
 
 void WdfDmaTransactionFreeResources(WDFDMATRANSACTION DmaTransaction) {
+    SITE_NOTE(DmaTransaction, WDFDMA_OP_FREE_RESOURCES);
     ddi_call call;
     transaction *item = (transaction *)ddi_enter(&call, DmaTransaction, WDFDMA_OBJECT_TRANSACTION,
                                                  WDFDMA_OP_FREE_RESOURCES);

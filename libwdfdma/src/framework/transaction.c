@@ -145,6 +145,7 @@ static NTSTATUS transaction_create(wdfdma_machine *machine, enabler *of,
 
 NTSTATUS WdfDmaTransactionCreate(WDFDMAENABLER DmaEnabler, PWDF_OBJECT_ATTRIBUTES Attributes,
                                  WDFDMATRANSACTION *DmaTransaction) {
+    SITE_NOTE(DmaEnabler, WDFDMA_OP_CREATE);
     ddi_call call;
     enabler *of = (enabler *)ddi_enter(&call, DmaEnabler, WDFDMA_OBJECT_ENABLER, WDFDMA_OP_CREATE);
     if (of == NULL) {
@@ -221,6 +222,7 @@ static NTSTATUS transaction_execute(wdfdma_machine *machine, transaction *item,
 }
 
 NTSTATUS execute_in_full(WDFDMATRANSACTION handle, WDFCONTEXT context) {
+    SITE_NOTE_KEPT(handle, WDFDMA_OP_EXECUTE);
     ddi_call call;
     transaction *item = transaction_enter(&call, handle, WDFDMA_OP_EXECUTE);
     if (item == NULL) {
@@ -232,6 +234,7 @@ NTSTATUS execute_in_full(WDFDMATRANSACTION handle, WDFCONTEXT context) {
 }
 
 NTSTATUS release_in_full(WDFDMATRANSACTION handle) {
+    SITE_NOTE_KEPT(handle, WDFDMA_OP_RELEASE);
     ddi_call call;
     transaction *item = transaction_enter(&call, handle, WDFDMA_OP_RELEASE);
     if (item == NULL) {

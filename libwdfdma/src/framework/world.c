@@ -43,6 +43,7 @@ NTSTATUS wdfdma_machine_destroy(wdfdma_machine *machine) {
     if (machine->state.op != WDFDMA_OP_NONE || machine->state.depth != 0) {
         return STATUS_INVALID_DEVICE_STATE;
     }
+    sites_end(machine);
     registry_remove(machine);
     arena_destroy(machine);
     return STATUS_SUCCESS;

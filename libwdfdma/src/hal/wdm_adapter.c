@@ -28,6 +28,7 @@ PDMA_ADAPTER IoGetDmaAdapter(PDEVICE_OBJECT PhysicalDeviceObject,
         NumberOfMapRegisters == NULL || !description_is_allowed(machine, DeviceDescription)) {
         return NULL;
     }
+    SITE_NOTE(machine->id, (wdfdma_op)machine->state.op);
     adapter *made = adapter_create(machine, DeviceDescription);
     if (made == NULL) {
         return NULL;

@@ -234,6 +234,7 @@ static NTSTATUS channel_call(wdfdma_machine *machine, adapter *by, const channel
 NTSTATUS wdm_allocate_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
                                       ULONG NumberOfMapRegisters, PDRIVER_CONTROL ExecutionRoutine,
                                       PVOID Context) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     wdm_call entered;
     adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH);
     if (by == NULL) {
@@ -253,6 +254,7 @@ NTSTATUS wdm_allocate_adapter_channel_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT
                                          PVOID DmaTransferContext, ULONG NumberOfMapRegisters,
                                          ULONG Flags, PDRIVER_CONTROL ExecutionRoutine,
                                          PVOID ExecutionContext, PVOID *MapRegisterBase) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     wdm_call entered;
     adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
     if (by == NULL) {
@@ -272,6 +274,7 @@ NTSTATUS wdm_allocate_adapter_channel_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT
 
 BOOLEAN wdm_cancel_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
                                    PVOID DmaTransferContext) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     (void)DeviceObject;
     wdm_call entered;
     if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH) == NULL) {
@@ -323,6 +326,7 @@ static void channel_give_up(wdfdma_machine *machine, adapter *by, bool keeps_reg
 }
 
 void wdm_free_adapter_channel(PDMA_ADAPTER DmaAdapter) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     wdm_call entered;
     if (wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH) != NULL) {
         channel_give_up(entered.call.machine, entered.by, false);
@@ -331,6 +335,7 @@ void wdm_free_adapter_channel(PDMA_ADAPTER DmaAdapter) {
 }
 
 void wdm_free_adapter_object(PDMA_ADAPTER DmaAdapter, IO_ALLOCATION_ACTION AllocationAction) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     wdm_call entered;
     if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH) == NULL) {
         return;
@@ -344,6 +349,7 @@ void wdm_free_adapter_object(PDMA_ADAPTER DmaAdapter, IO_ALLOCATION_ACTION Alloc
 
 void wdm_free_map_registers(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase,
                             ULONG NumberOfMapRegisters) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     wdm_call entered;
     adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH);
     if (by == NULL) {

@@ -7,6 +7,7 @@
 #define WDFDMA_WDM_FRONT_H
 
 #include "hal.h"
+#include "verifier/sites.h"
 
 /* A list given to a driver. */
 typedef struct wdm_list {

@@ -200,6 +200,7 @@ NTSTATUS wdm_get_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Dev
                                      PVOID CurrentVa, ULONG Length,
                                      PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context,
                                      BOOLEAN WriteToDevice) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     list_ask ask = {.device = DeviceObject,
                     .mdl = Mdl,
                     .length = Length,
@@ -216,6 +217,7 @@ wdm_get_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObj
                                ULONG Flags, PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context,
                                BOOLEAN WriteToDevice, PDMA_COMPLETION_ROUTINE DmaCompletionRoutine,
                                PVOID CompletionContext, PSCATTER_GATHER_LIST *ScatterGatherList) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     (void)DmaCompletionRoutine;
     (void)CompletionContext;
     list_ask ask = {.device = DeviceObject,
@@ -235,6 +237,7 @@ NTSTATUS wdm_build_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT D
                                        PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context,
                                        BOOLEAN WriteToDevice, PVOID ScatterGatherBuffer,
                                        ULONG ScatterGatherLength) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     list_ask ask = {.device = DeviceObject,
                     .mdl = Mdl,
                     .length = Length,
@@ -256,6 +259,7 @@ NTSTATUS wdm_build_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJEC
                                           ULONG ScatterGatherLength,
                                           PDMA_COMPLETION_ROUTINE DmaCompletionRoutine,
                                           PVOID CompletionContext, PVOID ScatterGatherList) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     (void)DmaCompletionRoutine;
     (void)CompletionContext;
     list_ask ask = {.device = DeviceObject,
@@ -278,6 +282,7 @@ NTSTATUS wdm_build_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJEC
 
 void wdm_put_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST ScatterGather,
                                  BOOLEAN WriteToDevice) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     (void)WriteToDevice;
     wdm_call entered;
     adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH);

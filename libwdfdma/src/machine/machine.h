@@ -13,9 +13,9 @@
 #include "wdfdma.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 
 #if WDFDMA_ASSERTS
-#include <stdio.h>
 #include <stdlib.h>
 /* A bug in this library, never the driver's. */
 #define WDFDMA_ASSERT(condition) \
@@ -83,6 +83,7 @@ typedef struct arena {
     size_t reserved_bytes;
     size_t committed_bytes[REGION_COUNT];
     size_t dirty_bytes[REGION_COUNT]; /* no byte at or past it was ever written */
+    struct site_watch *sites;         /* the log of call sites, or NULL */
 } arena;
 
 /* The head of everything that a handle names. [handle] is 0 while the slot is free; the
@@ -151,7 +152,8 @@ typedef void (*object_describer)(const wdfdma_machine *machine, const object *of
 enum {
     ATTENTION_HALTED = 1,
     ATTENTION_LOG = 2,
-    ATTENTION_FAULTS = 4 /* there is a plan, which every call asks on its full way */
+    ATTENTION_FAULTS = 4, /* there is a plan, which every call asks on its full way */
+    ATTENTION_SITES = 8   /* call sites fail, once each; a restore leaves it */
 };
 
 struct wdfdma_machine {
@@ -190,6 +192,21 @@ bool platform_commit(void *address, size_t bytes);
 void platform_release(void *address, size_t bytes);
 void platform_lock(void);
 void platform_unlock(void);
+/* As fopen, with a path in UTF-8. */
+FILE *platform_open_file(const char *path, const char *mode);
+/* The program or shared library that [address] lies in: where it begins, and its file's name
+ * without folders. */
+enum {
+    MODULE_NAME_BYTES = 256
+};
+typedef struct platform_module {
+    const void *base;
+    char name[MODULE_NAME_BYTES];
+} platform_module;
+bool platform_find_module(const void *address, platform_module *out);
+/* The return addresses on the stack from [first] outwards, at most [most]; returns how many. 0
+ * where [first] is not found among them. */
+size_t platform_walk_callers(const void *first, const void **out, size_t most);
 
 /* registry.c: the live machines, the only global mutable state. Handle bits: 63..48 machine
  * index + 1, 47..36 machine generation, 35..23 object generation, 22..0 unit. */

@@ -70,10 +70,12 @@ NTSTATUS wdfdma_machine_restore(wdfdma_machine *machine, const wdfdma_snapshot *
         return STATUS_INVALID_DEVICE_STATE;
     }
     const uint8_t *copy = snapshot->copy;
+    uint32_t sites = machine->attention & ATTENTION_SITES;
     for (int id = 0; id < REGION_COUNT; id++) {
         region_restore(machine, (region_id)id, copy, snapshot->used_bytes[id]);
         copy += snapshot->used_bytes[id];
     }
+    machine->attention = (machine->attention & ~(uint32_t)ATTENTION_SITES) | sites;
     return STATUS_SUCCESS;
 }
 

@@ -286,7 +286,7 @@ static void actor_do(wdfdma_machine *machine, interpreter *run, actor *who,
     }
 }
 
-static void step_run(wdfdma_machine *machine, interpreter *run, const program_step *step) {
+static void step_do(wdfdma_machine *machine, interpreter *run, const program_step *step) {
     switch (step->op) {
     case WDFDMA_OP_CREATE:
         actor_add(machine, run, step);
@@ -310,6 +310,13 @@ static void step_run(wdfdma_machine *machine, interpreter *run, const program_st
     if (who != NULL) {
         actor_do(machine, run, who, step);
     }
+}
+
+static void step_run(wdfdma_machine *machine, interpreter *run, const program_step *step) {
+    uint64_t outer = run->at;
+    run->at = step->offset;
+    step_do(machine, run, step);
+    run->at = outer;
 }
 
 static bool run_goes_on(const wdfdma_machine *machine, const interpreter *run) {
@@ -425,6 +432,10 @@ static bool program_begin(wdfdma_machine *machine, const uint8_t *program, size_
     bool made = program_set_up(machine, run, &reader);
     *first_step = reader.at;
     return made;
+}
+
+uint64_t wdfdma_program_get_offset(const wdfdma_machine *machine) {
+    return machine == NULL || machine->interpreter == NULL ? 0 : machine->interpreter->at;
 }
 
 bool wdfdma_program_run(wdfdma_machine *machine, const uint8_t *program, size_t bytes,

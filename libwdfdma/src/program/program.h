@@ -134,6 +134,7 @@ struct interpreter {
     actor *last_actor;
     bool keeps_deleted; /* some transactions may be gone; the script still has their handles */
     table names[NAME_KIND_COUNT]; /* number -> what adapter_steps.h says */
+    uint64_t at; /* the offset of the innermost step in progress, or of the enabler being made */
     wdfdma_program_result result;
 };
 

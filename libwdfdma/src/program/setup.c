@@ -55,11 +55,13 @@ static bool enablers_make(interpreter *run, program_reader *reader) {
         if (!reader_enabler(reader, &asked)) {
             return false;
         }
+        run->at = asked.offset;
         NTSTATUS status = enabler_make(run, &asked, &run->enablers[i]);
         if (!NT_SUCCESS(status)) {
             return refuse(reader, asked.offset, status);
         }
     }
+    run->at = 0;
     return true;
 }
 

@@ -5,6 +5,8 @@
  * is reached. */
 #include "faults.h"
 
+#include "sites.h"
+
 #include <string.h>
 
 enum {
@@ -154,6 +156,12 @@ static uint64_t chance_get(uint64_t seed, uint64_t n) {
     return seed_mix(seed + (n - 1) * 0x9E3779B97F4A7C15u);
 }
 
+bool fault_fits(uint32_t op, NTSTATUS status, uint32_t traits) {
+    const fault_op *of = op_find(op);
+    uint32_t needs = of->needs[status_find(of, status)];
+    return needs == 0 || (needs & traits) != 0;
+}
+
 static bool fault_meets(const wdfdma_machine *machine, const wdfdma_fault *fault,
                         wdfdma_fault_kind kind, uint32_t traits) {
     if (fault->kind != (uint32_t)kind) {
@@ -162,12 +170,7 @@ static bool fault_meets(const wdfdma_machine *machine, const wdfdma_fault *fault
     if (kind != WDFDMA_FAULT_CALL) {
         return true;
     }
-    if (fault->op != machine->state.op) {
-        return false;
-    }
-    const fault_op *of = op_find(fault->op);
-    uint32_t needs = of->needs[status_find(of, fault->status)];
-    return needs == 0 || (needs & traits) != 0;
+    return fault->op == machine->state.op && fault_fits(fault->op, fault->status, traits);
 }
 
 static bool fault_counts_to_hit(wdfdma_fault *fault) {
@@ -192,6 +195,9 @@ bool faults_hit(wdfdma_machine *machine, wdfdma_fault_kind kind, uint32_t traits
         fault->hit_step = machine->state.step;
         *status = hit ? *status : fault->status;
         hit = true;
+    }
+    if (!hit && (machine->attention & ATTENTION_SITES) != 0) {
+        hit = sites_hit(machine, kind, traits, status);
     }
     return hit;
 }

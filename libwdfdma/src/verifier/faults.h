@@ -13,20 +13,23 @@ typedef enum fault_trait {
     FAULT_TRAIT_VERSION_3 = 8
 } fault_trait;
 
+/* True where a call of [op] with [traits] may fail with [status], which is one of its own. */
+bool fault_fits(uint32_t op, NTSTATUS status, uint32_t traits);
+
 /* Counts for every fault of the plan; true where one hits. [status] is written only then. */
 COLD bool faults_hit(wdfdma_machine *machine, wdfdma_fault_kind kind, uint32_t traits,
                      NTSTATUS *status);
 
 /* True where the innermost call in progress, which has [traits], is to fail with [status]. */
 static inline bool fault_hits_call(wdfdma_machine *machine, uint32_t traits, NTSTATUS *status) {
-    return UNLIKELY((machine->attention & ATTENTION_FAULTS) != 0) &&
+    return UNLIKELY((machine->attention & (ATTENTION_FAULTS | ATTENTION_SITES)) != 0) &&
            faults_hit(machine, WDFDMA_FAULT_CALL, traits, status);
 }
 
 /* The same for what lies below the DDIs, and has no status. */
 static inline bool fault_hits(wdfdma_machine *machine, wdfdma_fault_kind kind) {
     NTSTATUS none;
-    return UNLIKELY((machine->attention & ATTENTION_FAULTS) != 0) &&
+    return UNLIKELY((machine->attention & (ATTENTION_FAULTS | ATTENTION_SITES)) != 0) &&
            faults_hit(machine, kind, 0, &none);
 }
 
