@@ -51,6 +51,7 @@ from wdfdma.transaction_calls import TransactionInfo, TransferInfo
 __version__ = VERSION
 
 if TYPE_CHECKING:
+    from wdfdma.fault_sites import FaultSites, SiteFault, SiteLog, SiteLogError
     from wdfdma.run import Difference, first_difference, run_scenario
     from wdfdma.scenario import Scenario
     from wdfdma.statuses import StatusInfo, get_status_info, list_statuses
@@ -59,7 +60,11 @@ if TYPE_CHECKING:
 # These need pydantic, or time, which most who import this package do not.
 _LATER_NAMES = {
     "Difference": "wdfdma.run",
+    "FaultSites": "wdfdma.fault_sites",
     "Scenario": "wdfdma.scenario",
+    "SiteFault": "wdfdma.fault_sites",
+    "SiteLog": "wdfdma.fault_sites",
+    "SiteLogError": "wdfdma.fault_sites",
     "StatusInfo": "wdfdma.statuses",
     "Verdict": "wdfdma.waits",
     "Wait": "wdfdma.waits",
@@ -86,6 +91,7 @@ __all__ = [
     "Element",
     "EnablerInfo",
     "Event",
+    "FaultSites",
     "Irql",
     "Machine",
     "MachineState",
@@ -106,6 +112,9 @@ __all__ = [
     "Scenario",
     "ScenarioError",
     "Severity",
+    "SiteFault",
+    "SiteLog",
+    "SiteLogError",
     "Snapshot",
     "Status",
     "StatusError",

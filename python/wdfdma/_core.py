@@ -13,6 +13,7 @@ from wdfdma.enums import BugCheckCode
 from wdfdma.errors import BugCheck, ClosedError, read_bugcheck
 
 if TYPE_CHECKING:
+    from wdfdma.fault_sites import FaultSites
     from wdfdma.mdl import Mdl
     from wdfdma.objects import WdfObject
     from wdfdma.traces import Traces
@@ -37,6 +38,7 @@ class Core:
         "objects",
         "outputs",
         "pending",
+        "sites",
         "traces",
     )
 
@@ -52,6 +54,7 @@ class Core:
         ]  # one for each depth, so that a nested call has its own
         self.objects: dict[Any, WdfObject] = {}  # live ones by handle
         self.mdls: dict[Any, Mdl] = {}  # live ones by address
+        self.sites: FaultSites | None = None  # that fail once each
         self.traces: Traces | None = None  # where they were made, if that is asked for
 
     def adopt(self, machine: Any) -> None:

@@ -181,18 +181,42 @@ def _print_outcomes(outcomes: list[Outcome], check: bool, *, to_stderr: bool) ->
 @cli.command()
 @click.argument("files", metavar="SCENARIO...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--sites", metavar="LOG", help="Only what LOG does not tell of yet, by step; it is written on."
+)
 @report_errors
-def faults(files: tuple[str, ...], as_json: bool) -> int:
+def faults(files: tuple[str, ...], as_json: bool, sites: str | None) -> int:
     """Run each SCENARIO once for every fault that it could meet, and table what each led to.
 
     A fault is a call that fails as its documentation says it may, or registers, an adapter or memory that are not to be
     had. SCENARIO is a file or a folder, or FILE:NUMBER for one line of a .jsonl file. Ends with 3 if any run ended in
     an error of wdfdma's own.
+
+    With --sites each step is a call site, which fails once with each status, in any of its calls. LOG has a line for
+    each fault before it happens, so that a rerun goes on where the last one ended.
     """
     from wdfdma.faults import sweep_faults
 
-    sweeps = [sweep_faults(scenario, _show_progress) for _, scenario in _load(files)]
+    scenarios = [scenario for _, scenario in _load(files)]
+    if sites is not None:
+        return _sweep_sites(scenarios, sites, as_json)
+    sweeps = [sweep_faults(scenario, _show_progress) for scenario in scenarios]
     _print_sweeps(sweeps, as_json)
+    return OUR_ERROR if any(sweep.has_error for sweep in sweeps) else MATCH
+
+
+def _sweep_sites(scenarios: list[Scenario], path: str, as_json: bool) -> int:
+    from wdfdma.fault_sites import SiteLog
+    from wdfdma.site_sweep import make_entry, make_table, require_labels, sweep_sites
+
+    require_labels(scenarios)
+    with SiteLog(path) as log:
+        sweeps = [sweep_sites(scenario, log) for scenario in _show_progress(scenarios)]
+    if as_json:
+        entries = [make_entry(sweep) for sweep in sweeps]
+        click.echo(dump_json({"version": VERSION, "scenarios": entries}, indent=1))
+    else:
+        _print_tables(make_table(sweep) for sweep in sweeps)
     return OUR_ERROR if any(sweep.has_error for sweep in sweeps) else MATCH
 
 
@@ -203,12 +227,16 @@ def _print_sweeps(sweeps: "list[FaultSweep]", as_json: bool) -> None:
         entries = [make_entry(sweep) for sweep in sweeps]
         click.echo(dump_json({"version": VERSION, "scenarios": entries}, indent=1))
         return
+    _print_tables(make_table(sweep) for sweep in sweeps)
+
+
+def _print_tables(tables: Iterable[Any]) -> None:
     from rich.console import Console
 
     # What goes into a file is not cut to the width of a screen.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-    for sweep in sweeps:
-        console.print(make_table(sweep))
+    for table in tables:
+        console.print(table)
 
 
 def main(arguments: list[str] | None = None) -> None:

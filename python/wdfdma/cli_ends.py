@@ -10,6 +10,7 @@ import click
 
 from wdfdma._native import VERSION
 from wdfdma.explain import UnknownNameError
+from wdfdma.fault_sites import SiteLogError
 from wdfdma.files import dump_json
 from wdfdma.problems import ScenarioError
 
@@ -29,7 +30,7 @@ def report_errors(command: Callable[..., int]) -> Callable[..., int]:
             return command(*arguments, **options)
         except ScenarioError as error:
             return _refuse(error.lines, as_json)
-        except UnknownNameError as error:
+        except (SiteLogError, UnknownNameError) as error:
             return _refuse([str(error)], as_json)
         except BrokenPipeError:
             # Python must not fail once more when it closes its output.

@@ -10,7 +10,10 @@ from wdfdma.enums import Constant, Op, _read_type
 from wdfdma.status import SUCCESS, Status
 
 if TYPE_CHECKING:
+    import os
+
     from wdfdma._core import Core
+    from wdfdma.fault_sites import FaultSites, SiteLog
     from wdfdma.scenario import Fault
 
 
@@ -133,6 +136,43 @@ class FaultPlan:
     def deny_adapter(self, *, nth: int = 0, per_mille: int = 0, seed: int = 0) -> None:
         """Makes an adapter not be made: IoGetDmaAdapter gives NULL, and an enabler is not created."""
         self._add(PlannedFault(FaultKind.ADAPTER, nth=nth, per_mille=per_mille, seed=seed))
+
+    def every_site(
+        self, log: "SiteLog | str | os.PathLike[str]", *, frames: int = 4, most: int = 0
+    ) -> "FaultSites":
+        """Makes every call site fail once, with each status that [log], a file or a SiteLog, does not tell of.
+
+        A site is the chain of the callers' files and lines, [frames] of them, outside of this package: relative to the
+        entry of sys.path or the working directory that they lie in. What could fail is what `fail_call`,
+        `deny_registers` and `deny_adapter` could hit, which come first. The line is in the file before the call fails,
+        so that a rerun goes on where a crash ended; at most [most] calls fail (0: no bound). Run the driver until
+        `failed` of the result, a context manager, stays 0. A restore of the machine takes nothing of this back.
+        Errors: SiteLogError for a damaged log, OSError, ValueError.
+
+        >>> import os, tempfile
+        >>> from wdfdma import Machine, StatusError
+        >>> def drive(machine):
+        ...     enabler = machine.device().enabler(maximum_length=4096)
+        ...     enabler.common_buffer(64)
+        ...     enabler.transaction()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     failed = 1
+        ...     while failed:
+        ...         with Machine() as machine, machine.faults.every_site(os.path.join(folder, "log")) as sites:
+        ...             try:
+        ...                 drive(machine)
+        ...             except StatusError as error:
+        ...                 print(error.call, error.status.name)
+        ...             failed = sites.failed
+        WdfDmaEnablerCreate STATUS_INSUFFICIENT_RESOURCES
+        WdfDmaEnablerCreate STATUS_UNSUCCESSFUL
+        WdfDmaEnablerCreate STATUS_UNSUCCESSFUL
+        WdfCommonBufferCreate STATUS_INSUFFICIENT_RESOURCES
+        WdfDmaTransactionCreate STATUS_INSUFFICIENT_RESOURCES
+        """
+        from wdfdma.fault_sites import FaultSites
+
+        return FaultSites(self._core, log, frames, most)
 
     def clear(self) -> None:
         """Ends the plan."""

@@ -135,14 +135,21 @@ def _list_faults(scenario: Scenario, base: _Observation) -> list[Fault]:
     return faults
 
 
-def _observe(scenario: Scenario, *, count: bool = False) -> _Observation:
-    """Runs a scenario to its end; with [count], everything that could be hit is counted, and nothing is."""
+def _observe(
+    scenario: Scenario, *, count: bool = False, arm: Callable[[Any], None] | None = None
+) -> _Observation:
+    """Runs a scenario to its end; with [count], everything that could be hit is counted, and nothing is.
+
+    [arm] is given the machine before.
+    """
     program = compile_scenario(scenario)
     result = ffi.new("wdfdma_program_result *")
     if not lib.wdfdma_program_check(program, len(program), result):
         raise _explain(scenario, result)
     machine = make_machine(scenario, program)
     try:
+        if arm is not None:
+            arm(machine)
         if count:
             for fault in _list_counters():
                 add_fault(machine, fault).check("wdfdma_machine_add_fault")

@@ -15,7 +15,7 @@ from wdfdma.problems import Problem, ScenarioError, show
 from wdfdma.program import compile_scenario, find_place
 from wdfdma.record_json import copy_bugcheck, copy_violations
 from wdfdma.records import Record, render_log
-from wdfdma.rules import Violation, find_rule, read_violations, set_mode
+from wdfdma.rules import Violation, find_rule, set_mode
 from wdfdma.scenario import Scenario
 from wdfdma.status import Status
 

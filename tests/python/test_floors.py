@@ -23,6 +23,7 @@ FLOORS = {
 
 # What a C11 implementation has; other system headers are for the platform file alone.
 STANDARD = {
+    "<errno.h>",
     "<limits.h>",
     "<stdalign.h>",
     "<stdarg.h>",

@@ -51,6 +51,9 @@ WDFDMA_API size_t wdfdma_site_log_get_count(const wdfdma_site_log *log);
 /* The line of a fault, in the order of their injection; NULL past the last one. Owned by the log. */
 WDFDMA_API const char *wdfdma_site_log_get_line(const wdfdma_site_log *log, size_t index);
 
+/* True where a line could not be written, as on a full disk: no call fails for this log any more. */
+WDFDMA_API bool wdfdma_site_log_is_lost(const wdfdma_site_log *log);
+
 /* Names the site of the call in progress, in at most [capacity] bytes, the final 0 among them, and
  * returns the name's length; 0: it has no name, and does not fail. It may halt [machine], but make
  * no other call that changes it. */
@@ -71,7 +74,6 @@ typedef struct wdfdma_site_state {
     uint64_t unnamed;  /* calls that could have failed, but for a site that nobody could name */
     uint64_t hit_step; /* of the last fault */
     uint32_t hit_op;   /* wdfdma_op: the call that it hit */
-    bool log_lost;     /* the log could not be written: nothing fails any more */
 } wdfdma_site_state;
 
 /* Makes every call site fail once with each status that the log does not tell of: a call that could

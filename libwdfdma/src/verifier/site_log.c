@@ -387,6 +387,10 @@ const char *wdfdma_site_log_get_line(const wdfdma_site_log *log, size_t index) {
     return log == NULL || index >= log->count ? NULL : log->lines[index].text;
 }
 
+bool wdfdma_site_log_is_lost(const wdfdma_site_log *log) {
+    return log != NULL && log->lost;
+}
+
 /* As site_log_add, with the lock held. */
 static bool line_add(wdfdma_site_log *log, const char *line) {
     uint64_t hash = text_hash(line);
@@ -403,10 +407,9 @@ static bool line_add(wdfdma_site_log *log, const char *line) {
     return true;
 }
 
-bool site_log_add(wdfdma_site_log *log, const char *line, bool *lost) {
+bool site_log_add(wdfdma_site_log *log, const char *line) {
     platform_lock();
     bool added = line_add(log, line);
-    *lost = log->lost;
     platform_unlock();
     return added;
 }

@@ -181,7 +181,7 @@ static bool site_fails(wdfdma_machine *machine, const char *call, const char *st
     struct site_watch *watch = machine->arena.sites;
     char line[WORDS_BYTES + WDFDMA_SITE_BYTES];
     snprintf(line, sizeof line, "%s %s %s", call, status, site);
-    if (!site_log_add(watch->log, line, &watch->state.log_lost)) {
+    if (!site_log_add(watch->log, line)) {
         return false;
     }
     watch->state.failed++;
@@ -196,8 +196,15 @@ bool sites_hit(wdfdma_machine *machine, wdfdma_fault_kind kind, uint32_t traits,
     uint32_t op = machine->state.op;
     const char *call = site_call_get_name(kind, op);
     bool is_spent = watch->config.most != 0 && watch->state.failed >= watch->config.most;
-    if (call == NULL || is_spent || watch->naming || !site_name(machine, watch, site)) {
+    if (call == NULL || is_spent || watch->naming) {
         return false;
+    }
+    if (!site_name(machine, watch, site)) {
+        /* Where naming it has halted the machine, the call is over, whatever it had in mind. */
+        if (machine->state.halted) {
+            *status = STATUS_UNSUCCESSFUL;
+        }
+        return machine->state.halted;
     }
     if (kind != WDFDMA_FAULT_CALL) {
         return site_fails(machine, call, "-", site);

@@ -46,7 +46,7 @@ void sites_end(wdfdma_machine *machine);
 /* What stands for an op in the log, or for what has no op; NULL where nothing can fail. */
 const char *site_call_get_name(wdfdma_fault_kind kind, uint32_t op);
 void site_log_keep(wdfdma_site_log *log);
-/* True where [line] is new, and is in the file now. [lost]: it could not be written. */
-bool site_log_add(wdfdma_site_log *log, const char *line, bool *lost);
+/* True where [line] is new, and is in the file now. */
+bool site_log_add(wdfdma_site_log *log, const char *line);
 
 #endif

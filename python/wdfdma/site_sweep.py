@@ -1,0 +1,178 @@
+"""What comes of each call site of a scenario that fails: a run for each fault that a log does not tell of yet."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wdfdma._native import lib
+from wdfdma.enums import BugCheckCode
+from wdfdma.errors import CheckError
+from wdfdma.fault_sites import SiteFault, SiteLog, set_sites
+from wdfdma.faults import Outcome, _judge, _Observation, _observe
+from wdfdma.problems import Problem, ScenarioError, show
+from wdfdma.program import find_place
+from wdfdma.scenario import Scenario
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_LONGEST_LABEL = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRun:
+    """A fault and what it led to: the step in which it hit (None: before the first), and in words what came."""
+
+    fault: SiteFault
+    step: int | None
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSweep:
+    """The faults of a scenario that were new, each with its run."""
+
+    scenario: Scenario
+    runs: list[SiteRun]
+
+    @property
+    def has_error(self) -> bool:
+        """Whether any run ended in an error of ours."""
+        return any(run.outcome == Outcome.ERROR for run in self.runs)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many runs had each outcome, the worst first."""
+        found = Counter(run.outcome for run in self.runs)
+        return {outcome.value: found[outcome] for outcome in Outcome if found[outcome]}
+
+
+class _ScenarioSites:
+    """Names the sites of a scenario by its steps: `NAME: steps[3]`; remembers the one named last."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.label = get_label(scenario)
+        self.step: int | None = None
+        self.error: BaseException | None = None
+        self._places: dict[int, str] = {}
+        self._machine: Any = None
+        self._handle: Any = None
+
+    def arm(self, machine: Any, log: SiteLog) -> None:
+        """Makes one call of a machine fail, the first that the log does not tell of."""
+        self._machine = machine
+        self._handle = set_sites(machine, log, self, most=1)
+
+    def name_site(self, machine: Any) -> str:
+        offset = int(lib.wdfdma_program_get_offset(machine))
+        if offset not in self._places:
+            self._places[offset] = find_place(self.scenario, offset)[0]
+        place = self._places[offset]
+        steps = lib.wdfdma_machine_get_state(machine).step
+        self.step = int(steps) if place.startswith("steps") else None
+        return f"{self.label}: {place}"
+
+    def catch(self, error: BaseException) -> None:
+        self.error = error
+        lib.wdfdma_machine_halt(self._machine, int(BugCheckCode.MANUALLY_INITIATED_CRASH), 0)
+
+
+def get_label(scenario: Scenario) -> str:
+    """What a log knows a scenario by: its name, or its file's; cut so that a step's place follows it."""
+    return (scenario.name or Path(scenario.where).name)[:_LONGEST_LABEL]
+
+
+def require_labels(scenarios: Iterable[Scenario]) -> None:
+    """Errors: ScenarioError for two scenarios that a log could not tell apart."""
+    seen: dict[str, Scenario] = {}
+    for scenario in scenarios:
+        other = seen.setdefault(get_label(scenario), scenario)
+        if other is not scenario:
+            message = f"{show(get_label(scenario))} is the name of {other.where} too"
+            raise ScenarioError([Problem("name", message)], scenario.where)
+
+
+def sweep_sites(scenario: Scenario, log: SiteLog) -> SiteSweep:
+    """Runs a scenario once for every fault at one of its steps that [log] does not tell of, until there is no more.
+
+    The log has a fault's line before the call fails: who is interrupted goes on with the next one. The scenario's own
+    faults are part of every run. Errors: ScenarioError where the scenario itself is refused; OSError.
+    """
+    base = _observe(scenario, count=True)
+    sites = _ScenarioSites(scenario)
+    return SiteSweep(scenario, list(_list_runs(scenario, log, sites, base)))
+
+
+def _list_runs(
+    scenario: Scenario, log: SiteLog, sites: _ScenarioSites, base: _Observation
+) -> Iterator[SiteRun]:
+    known = -1
+    while known < len(log):
+        known = len(log)
+        outcome, detail = _run_once(scenario, log, sites, base)
+        log.check_writing()
+        if sites.error is not None:
+            raise sites.error
+        if len(log) > known:
+            yield SiteRun(log[known], sites.step, outcome, detail)
+        elif outcome == Outcome.ERROR:
+            raise AssertionError(f"{scenario.where}: {detail}")
+
+
+def _run_once(
+    scenario: Scenario, log: SiteLog, sites: _ScenarioSites, base: _Observation
+) -> tuple[Outcome, str]:
+    try:
+        seen = _observe(scenario, arm=lambda machine: sites.arm(machine, log))
+    except (CheckError, ScenarioError, MemoryError, AssertionError) as error:
+        return Outcome.ERROR, f"{type(error).__name__}: {error}"
+    return _judge(base, seen)
+
+
+def make_entry(sweep: SiteSweep) -> dict[str, Any]:
+    """A sweep for JSON."""
+    runs = [
+        {
+            "call": run.fault.call,
+            "status": None if run.fault.status is None else run.fault.status.name,
+            "site": run.fault.site,
+            "step": run.step,
+            "outcome": run.outcome.name.lower(),
+            "detail": run.detail,
+        }
+        for run in sweep.runs
+    ]
+    scenario = sweep.scenario
+    return {"where": scenario.where, "name": scenario.name, "summary": sweep.counts, "runs": runs}
+
+
+def make_table(sweep: SiteSweep) -> "Table":
+    """A sweep for reading, a line for each fault."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    summary = ", ".join(f"{outcome}: {count}" for outcome, count in sweep.counts.items())
+    table = Table(
+        title=escape(sweep.scenario.name) or None,
+        title_justify="left",
+        caption=summary or "nothing that the log does not tell of",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        min_width=None if sweep.runs else 48,  # the caption's line
+    )
+    for heading in ("call", "at", "step", "led to", ""):
+        table.add_column(heading, overflow="fold")
+    label = f"{get_label(sweep.scenario)}: "
+    for run in sweep.runs:
+        status = "" if run.fault.status is None else f": {run.fault.status.name}"
+        site = escape(run.fault.site.removeprefix(label))
+        step = "" if run.step is None else str(run.step)
+        table.add_row(
+            f"{run.fault.call}{status}", site, step, run.outcome.value, escape(run.detail)
+        )
+    return table
