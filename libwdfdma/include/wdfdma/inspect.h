@@ -65,9 +65,17 @@ WDFDMA_API uint32_t wdfdma_object_get_label(WDFOBJECT object);
 /* The machine of a live object, or NULL; never a bug check. */
 WDFDMA_API wdfdma_machine *wdfdma_object_get_machine(WDFOBJECT object);
 
-/* Fills [out]. Errors: STATUS_INVALID_HANDLE, without a bug check. */
+/* How [transaction] stands, into [out]; also one that was deleted and lives on for its references,
+ * and on a halted machine. Models: !wdfkd.wdfdmatransaction. Errors: STATUS_INVALID_PARAMETER where
+ * [out] is NULL; STATUS_INVALID_HANDLE where the handle is no live transaction's, without a bug
+ * check. O(1). */
 WDFDMA_API NTSTATUS wdfdma_transaction_get_info(WDFDMATRANSACTION transaction,
                                                 wdfdma_transaction_info *out);
+
+/* How [enabler] and its adapter for [direction] stand, into [out]; a simplex profile has the same
+ * adapter for both directions, and a system profile none before it is configured. Models:
+ * !wdfkd.wdfdmaenabler. Errors: STATUS_INVALID_PARAMETER where [out] is NULL or [direction] is
+ * none; STATUS_INVALID_HANDLE where the handle is no live enabler's, without a bug check. O(1). */
 WDFDMA_API NTSTATUS wdfdma_enabler_get_info(WDFDMAENABLER enabler, WDF_DMA_DIRECTION direction,
                                             wdfdma_enabler_info *out);
 
@@ -130,8 +138,14 @@ WDFDMA_API WDFOBJECT wdfdma_object_get_parent(WDFOBJECT object);
 /* The adapter of [enabler] for [direction], or NULL; never a bug check. O(1). */
 WDFDMA_API WDFOBJECT wdfdma_enabler_get_adapter(WDFDMAENABLER enabler, WDF_DMA_DIRECTION direction);
 
-/* Fills [out]. Errors: STATUS_INVALID_HANDLE, without a bug check. O(1). */
+/* How [adapter] stands, into [out]: an enabler's, or one that a WDM driver got. Models: !dma.
+ * Errors: STATUS_INVALID_PARAMETER where [out] is NULL; STATUS_INVALID_HANDLE where the handle is no
+ * live adapter's, without a bug check. O(1). */
 WDFDMA_API NTSTATUS wdfdma_adapter_get_info(WDFOBJECT adapter, wdfdma_adapter_info *out);
+
+/* Where [buffer] lies and how long it is, into [out]. Models: the common buffers that !dma lists.
+ * Errors: STATUS_INVALID_PARAMETER where [out] is NULL; STATUS_INVALID_HANDLE where the handle is no
+ * live common buffer's, without a bug check. O(1). */
 WDFDMA_API NTSTATUS wdfdma_common_buffer_get_info(WDFCOMMONBUFFER buffer,
                                                   wdfdma_common_buffer_info *out);
 
@@ -140,7 +154,9 @@ WDFDMA_API NTSTATUS wdfdma_common_buffer_get_info(WDFCOMMONBUFFER buffer,
 WDFDMA_API size_t wdfdma_adapter_copy_waiters(WDFOBJECT adapter, wdfdma_waiter_info *out,
                                               size_t capacity);
 
-/* The same for those that wait for map registers. Each owns the channel of its adapter. */
+/* Copies the first [capacity] requests that wait for map registers, of all adapters, in the order in
+ * which they are to be granted, into [out]; each owns the channel of its adapter.
+ * Returns how many wait; 0 where [machine] is NULL. O(that number). */
 WDFDMA_API size_t wdfdma_pool_copy_requests(const wdfdma_machine *machine, wdfdma_waiter_info *out,
                                             size_t capacity);
 

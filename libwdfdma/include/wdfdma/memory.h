@@ -36,13 +36,18 @@ WDFDMA_API NTSTATUS wdfdma_mdl_create(wdfdma_machine *machine, const wdfdma_mdl_
  * Errors: STATUS_INVALID_PARAMETER when it is not a live MDL of [machine]. */
 WDFDMA_API NTSTATUS wdfdma_mdl_destroy(wdfdma_machine *machine, PMDL mdl);
 
-/* Copies [bytes] bytes at [offset] of the chain [mdl] out of or into simulated memory, as the
- * processor would.
- * Errors: STATUS_INVALID_PARAMETER for a dead MDL; STATUS_BUFFER_TOO_SMALL past the chain's end;
- * STATUS_UNSUCCESSFUL, with nothing copied, where a rule stops the machine, or a write where it has
- * halted. */
+/* Copies [bytes] bytes at byte [offset] of the chain [mdl] out of simulated memory into [out], as
+ * the processor would read them: the pages' own, not those of a bounce. Works on a halted machine.
+ * Errors, with nothing copied: STATUS_INVALID_PARAMETER for a dead MDL or where [out] is NULL;
+ * STATUS_BUFFER_TOO_SMALL past the chain's end; STATUS_UNSUCCESSFUL where a rule stops the machine
+ * for it. O(length of the chain + bytes). */
 WDFDMA_API NTSTATUS wdfdma_mdl_read(wdfdma_machine *machine, PMDL mdl, uint64_t offset, void *out,
                                     size_t bytes);
+
+/* Copies [bytes] bytes of [data] to byte [offset] of the chain [mdl], as the processor would write
+ * them. [data] copied. Errors, with nothing copied: STATUS_INVALID_PARAMETER for a dead MDL or where
+ * [data] is NULL; STATUS_BUFFER_TOO_SMALL past the chain's end; STATUS_UNSUCCESSFUL where a rule
+ * stops the machine for it, or it has halted. O(length of the chain + bytes). */
 WDFDMA_API NTSTATUS wdfdma_mdl_write(wdfdma_machine *machine, PMDL mdl, uint64_t offset,
                                      const void *data, size_t bytes);
 
@@ -57,12 +62,18 @@ WDFDMA_API void *wdfdma_mdl_get_bytes(wdfdma_machine *machine, PMDL mdl);
  * transfer to the device and no common buffer allows is bug check 0xE6 with parameter 1 = 0x26,
  * and nothing is copied. Where a map register and a directly mapped page have the same logical
  * address, the map register answers.
- * Errors: STATUS_UNSUCCESSFUL when the machine halted. */
+ * Errors: STATUS_INVALID_PARAMETER where [machine] or [out] is NULL; STATUS_UNSUCCESSFUL, with
+ * nothing copied, where that is not allowed or the machine has halted;
+ * STATUS_INSUFFICIENT_RESOURCES. */
 WDFDMA_API NTSTATUS wdfdma_device_read(wdfdma_machine *machine, uint64_t address, void *out,
                                        size_t bytes);
 
-/* The same for a write, which a live mapping of a transfer from the device or a common buffer
- * must allow. */
+/* Writes [bytes] bytes of [data] to a logical address, as a bus master does. [data] copied. What no
+ * live mapping of a transfer from the device and no common buffer allows is bug check 0xE6 with
+ * parameter 1 = 0x26, and nothing is copied. A write through map registers reaches the buffer when
+ * the transfer is completed. Errors: STATUS_INVALID_PARAMETER where [machine] or [data] is NULL;
+ * STATUS_UNSUCCESSFUL, with nothing copied, where that is not allowed or the machine has halted;
+ * STATUS_INSUFFICIENT_RESOURCES. */
 WDFDMA_API NTSTATUS wdfdma_device_write(wdfdma_machine *machine, uint64_t address, const void *data,
                                         size_t bytes);
 

@@ -26,9 +26,18 @@ WDFDMA_API NTSTATUS wdfdma_device_create(wdfdma_machine *machine, PWDF_OBJECT_AT
  * a bug check. */
 WDFDMA_API void wdfdma_device_destroy(WDFDEVICE device);
 
-/* Enters or leaves D0: the enablers' callbacks, in the order of their making. Returns the first
- * failing status. */
+/* Enters D0, as a device that starts or resumes: for each enabler in the order of their making, its
+ * callbacks Fill (PASSIVE_LEVEL), Enable (DISPATCH_LEVEL) and SelfManagedIoStart (PASSIVE_LEVEL), up
+ * to the first that fails, whose status is returned. [previous] is for who calls only. Models: the
+ * power-up of WDF_DMA_ENABLER_CONFIG. Errors: that status; STATUS_UNSUCCESSFUL on a halted machine.
+ * A stale handle is a bug check. */
 WDFDMA_API NTSTATUS wdfdma_device_enter_d0(WDFDEVICE device, WDF_POWER_DEVICE_STATE previous);
+
+/* Leaves D0: for each enabler in the order of their making, its callbacks SelfManagedIoStop, Disable
+ * and Flush, each whatever the others returned, but for those that a failure on the way up has left
+ * out. Returns the first failing status. [target] is for who calls only. Models: the power-down of
+ * WDF_DMA_ENABLER_CONFIG. Errors: that status; STATUS_UNSUCCESSFUL on a halted machine. A stale
+ * handle is a bug check. */
 WDFDMA_API NTSTATUS wdfdma_device_leave_d0(WDFDEVICE device, WDF_POWER_DEVICE_STATE target);
 
 /* What a dispatcher hands a driver. */
@@ -57,7 +66,14 @@ typedef struct wdfdma_request_info {
  * STATUS_INSUFFICIENT_RESOURCES. */
 WDFDMA_API NTSTATUS wdfdma_request_create(WDFDEVICE device, const wdfdma_request_config *config,
                                           WDFREQUEST *out);
+
+/* Ends [request], completed or not, as the dispatcher that made it. One that a transaction in
+ * progress holds, and a stale handle, is a bug check. */
 WDFDMA_API void wdfdma_request_destroy(WDFREQUEST request);
+
+/* How [request] stands, into [out], on a halted machine too. Errors: STATUS_INVALID_PARAMETER where
+ * [out] is NULL; STATUS_INVALID_HANDLE where the handle is no live request's, without a bug check.
+ * O(1). */
 WDFDMA_API NTSTATUS wdfdma_request_get_info(WDFREQUEST request, wdfdma_request_info *out);
 
 /* cffi: end */
