@@ -58,17 +58,29 @@ def cli() -> None:
 @click.option("--check", is_flag=True, help="Compare with the logs that the scenarios carry.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("-x", "--stop", is_flag=True, help="Stop at the first difference.")
+@click.option("--pages", is_flag=True, help="Print a page for each rule that was broken.")
 @report_errors
-def run(files: tuple[str, ...], output: str | None, check: bool, as_json: bool, stop: bool) -> int:
+def run(
+    files: tuple[str, ...],
+    output: str | None,
+    check: bool,
+    as_json: bool,
+    stop: bool,
+    pages: bool,
+) -> int:
     """Run the scenarios in each FILE: .json holds one, .jsonl one in each line.
 
     FILE:NUMBER is one line of a .jsonl file. A folder stands for the files in it, - for the standard input.
     """
+    if pages and as_json:
+        raise ScenarioError([Problem("--pages", "not together with --json")])
     outcomes = _run_files(files, output, check, stop)
     if as_json:
         click.echo(dump_json(make_document(outcomes, check), indent=1))
     else:
         _print_outcomes(outcomes, check, to_stderr=output == "-")
+        if pages:
+            _print_pages(outcomes, to_stderr=output == "-")
     return DIFFERENCE if any(outcome.difference for outcome in outcomes) else MATCH
 
 
@@ -176,6 +188,14 @@ def _print_outcomes(outcomes: list[Outcome], check: bool, *, to_stderr: bool) ->
     click.echo(make_summary(outcomes, check), err=to_stderr)
     if len(outcomes) == 1 and not check and outcomes[0].run.violations:
         click.echo(show_violations(outcomes[0]), err=to_stderr)
+
+
+def _print_pages(outcomes: list[Outcome], *, to_stderr: bool) -> None:
+    from wdfdma.run_pages import make_pages
+
+    for outcome in outcomes:
+        for page in make_pages(outcome.scenario, outcome.run):
+            click.echo(f"\n{page}", err=to_stderr)
 
 
 @cli.command()

@@ -124,11 +124,15 @@ def _count_set_up(scenario: Scenario, program: bytes) -> int:
 
 @contextmanager
 def run_program(
-    scenario: Scenario, program: bytes, result: Any, steps: int = _ALL_STEPS
+    scenario: Scenario, program: bytes, result: Any, steps: int = _ALL_STEPS, stop_at: int = 0
 ) -> Iterator[Any]:
-    """The machine of C's that a scenario ran on, so far as [steps] go; raises what ends a program that is none."""
+    """The machine of C's that a scenario ran on, so far as [steps] go; raises what ends a program that is none.
+
+    With [stop_at] it halts at this violation, counted from 1.
+    """
     machine = make_machine(scenario, program)
     try:
+        lib.wdfdma_machine_stop_at_violation(machine, stop_at)
         if not lib.wdfdma_program_run(machine, program, len(program), steps, result):
             raise _explain(scenario, result)
         if scenario.check_leaks and result.steps == len(scenario.steps):

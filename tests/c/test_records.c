@@ -277,6 +277,48 @@ TEST(a_place_in_the_log) {
     CHECK_EQUAL(last_of(of.machine).moment.log_records, 0);
 }
 
+/* A leak does not halt, but where it is awaited: the machine then stands where it stood. */
+TEST(stopped_at_the_second) {
+    for (uint64_t n = 0; n <= 3; n++) {
+        record_world of = open_records();
+        CHECK_STATUS(wdfdma_machine_stop_at_violation(of.machine, n), STATUS_SUCCESS);
+        start(&of, of.first, 3, world_program_dma, NULL);
+        uint64_t before = count_log(of.machine);
+        size_t leaks = 0;
+        wdfdma_machine_check_leaks(of.machine, NULL, &leaks);
+        wdfdma_machine_check_leaks(of.machine, NULL, &leaks);
+        size_t count = 0;
+        const wdfdma_violation *found = wdfdma_machine_get_violations(of.machine, &count);
+        bool halts = n == 1 || n == 2;
+        REQUIRE(CHECK_EQUAL(count, halts ? n : 2));
+        CHECK_EQUAL(wdfdma_machine_get_bugcheck(of.machine) != NULL, halts);
+        CHECK_EQUAL(found[count - 1].stopped, halts);
+        CHECK_EQUAL(count_log(of.machine), before + halts);
+        NTSTATUS again = wdfdma_machine_stop_at_violation(of.machine, 1);
+        CHECK_STATUS(again, halts ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS);
+    }
+    CHECK_STATUS(wdfdma_machine_stop_at_violation(NULL, 1), STATUS_INVALID_PARAMETER);
+}
+
+TEST(what_is_ignored_is_not_awaited) {
+    record_world of = open_records();
+    CHECK_STATUS(
+        wdfdma_machine_set_rule_mode(of.machine, WDFDMA_RULE_NEVER_COMPLETED, WDFDMA_MODE_IGNORE),
+        STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_machine_stop_at_violation(of.machine, 1), STATUS_SUCCESS);
+    start(&of, of.first, 3, world_program_dma, NULL);
+    size_t leaks = 0;
+    CHECK_STATUS(wdfdma_machine_check_leaks(of.machine, NULL, &leaks), STATUS_SUCCESS);
+    CHECK(wdfdma_machine_get_bugcheck(of.machine) == NULL);
+    wdfdma_snapshot *snapshot = world_snapshot(of.machine);
+    for (int time = 0; time < 2; time++) {
+        CHECK_STATUS(WdfDmaTransactionRelease(of.first), STATUS_UNSUCCESSFUL);
+        CHECK_BUGCHECK(of.machine, WDFDMA_BUGCHECK_WDF_VIOLATION);
+        CHECK_STATUS(wdfdma_machine_restore(of.machine, snapshot), STATUS_SUCCESS);
+    }
+    wdfdma_snapshot_destroy(snapshot);
+}
+
 TEST(numbers_as_logs_have_them) {
     record_world of = open_records();
     record_world other = open_records();
@@ -297,4 +339,5 @@ HARNESS_MAIN(ENTRY(how_a_transaction_stood), ENTRY(how_one_that_waits_stood),
              ENTRY(a_halt_without_a_rule_has_its_callbacks), ENTRY(callbacks_on_the_plain_way),
              ENTRY(callbacks_in_one_another), ENTRY(a_callback_of_what_is_gone),
              ENTRY(a_callback_of_a_wdm_driver_is_its_adapters), ENTRY(a_place_in_the_log),
+             ENTRY(stopped_at_the_second), ENTRY(what_is_ignored_is_not_awaited),
              ENTRY(numbers_as_logs_have_them))

@@ -1,6 +1,7 @@
 """What `wdfdma run --json` says of broken rules and bug checks, and scenarios named by their line."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,47 @@ def test_lines_are_not_written_over_their_file(call: Call, lines: Path) -> None:
         assert code == 2
         assert f"has other lines than {lines}:1, which would be lost" in err
     assert lines.read_bytes() == before
+
+
+# Pages
+
+
+def test_pages_are_of_then(call: Call, broken: Data, tmp_path: Path) -> None:
+    """The first violation is advice: its page has the pool of then by name, though the machine went on to halt."""
+    path = tmp_path / "my broken.jsonl"
+    path.write_text(f"\n{json.dumps(broken)}\n")
+    code, out, _ = call("run", "--pages", f"{path}:2")
+    assert code == 0
+    violations = execute_scenario(broken).violations
+    assert out.count("What happened") == len(violations) == 2
+    first, second = out[out.index("1 scenario, ") :].split("What happened")[1:]
+    assert f"step {violations[0].step}, 0 ns of virtual time" in first
+    assert "  then        the machine went on" in first
+    assert "The pool: 8 of 8 registers free" in first
+    assert "object      transaction 0, made in step 0, initialized 0/8192 bytes" in first
+    assert "bugcheck" not in first[: first.index("Why")]
+    log = first[first.index("records of the log") : first.index("The pool")].splitlines()
+    assert log[-2].endswith("transaction 0 initialized 0+0")
+    assert "  then        the machine halted" in second
+    assert "  held        none" in first
+    assert "  held        0..2: transaction 4 of enabler 0, transfer" in second
+    for page in (first, second):
+        (line,) = [row for row in page.splitlines() if row.startswith("  replay ")]
+        words = shlex.split(line)[1:]
+        assert words[:2] == ["wdfdma", "run"]
+        assert call(*words[1:])[0] == 0
+
+
+def test_pages_go_with_a_check_and_not_with_json(call: Call, lines: Path, tmp_path: Path) -> None:
+    path = tmp_path / "recorded.jsonl"
+    assert call("run", f"{lines}:2", "-o", path)[0] == 0
+    code, out, _ = call("run", "--check", "--pages", path)
+    assert (code, out.count("What happened")) == (0, 1)
+    code, out, err = call("run", "--pages", f"{lines}:2", "-o", "-")
+    assert (code, len(out.splitlines()), err.count("What happened")) == (0, 1, 1)
+    assert call("run", "--pages", f"{lines}:1")[1].count("What happened") == 0
+    code, _, err = call("run", "--pages", "--json", path)
+    assert (code, err) == (2, "--pages: not together with --json\n")
 
 
 # How commands end

@@ -293,6 +293,13 @@ WDFDMA_API const wdfdma_violation *wdfdma_machine_get_violations(const wdfdma_ma
 /* How many violations found no room: past 65,536 of them, or out of memory. */
 WDFDMA_API uint64_t wdfdma_machine_get_violations_lost(const wdfdma_machine *machine);
 
+/* Halts [machine] at the [n]-th violation from now on, those that halt it anyway included and those
+ * that are ignored not: the rule of that one stops, whatever its mode, and the machine is to be
+ * looked at as it stood then; 0: none. The same calls on a fresh machine come to the same n-th one.
+ * Part of the machine's value. Errors: STATUS_INVALID_PARAMETER where [machine] is NULL;
+ * STATUS_UNSUCCESSFUL on a halted machine. */
+WDFDMA_API NTSTATUS wdfdma_machine_stop_at_violation(wdfdma_machine *machine, uint64_t n);
+
 /* Reports what is still held, as violations of NEVER_COMPLETED and of the rules LEAK_...:
  * everything, or where [below] is a device or an enabler, what lies below it and itself. [count]
  * receives how many were found that are not ignored. In the order of transactions, common

@@ -173,6 +173,7 @@ struct wdfdma_machine {
     bool label_given;
     uint8_t rule_modes[WDFDMA_RULE_COUNT]; /* wdfdma_rule_mode */
     violation_list violations;
+    uint64_t stop_countdown; /* the violation that halts the machine, from now on; 0: none */
     fault_plan faults;
     /* the callbacks in progress, each at its depth modulo the length */
     callback_entry callbacks[2 * WDFDMA_VIOLATION_FRAMES];

@@ -19,6 +19,11 @@ static bool rule_stops(const wdfdma_machine *machine, const wdfdma_rule_info *in
     return info->ending == WDFDMA_ENDING_CHECKED && mode == WDFDMA_MODE_DEFAULT;
 }
 
+/* Counts a violation that is not ignored; true for the one at which the machine is to stop. */
+static bool violation_is_awaited(wdfdma_machine *machine) {
+    return machine->stop_countdown != 0 && --machine->stop_countdown == 0;
+}
+
 /* False where nobody takes notice. */
 static bool rule_break(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t given[4],
                        const object *concerned) {
@@ -26,18 +31,20 @@ static bool rule_break(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t
     if (machine->state.halted) {
         return false;
     }
+    bool stops = rule_stops(machine, info);
+    if (!stops && machine->rule_modes[rule] == WDFDMA_MODE_IGNORE) {
+        return false;
+    }
     uint64_t parameters[4];
     for (int i = 0; i < 4; i++) {
         parameters[i] = address_localize(machine, given[i]);
     }
-    if (rule_stops(machine, info)) {
+    if (violation_is_awaited(machine) || stops) {
         machine_bugcheck(machine, info->code, parameters, rule, concerned);
-    } else if (machine->rule_modes[rule] != WDFDMA_MODE_IGNORE) {
+    } else {
         const wdfdma_violation made =
             violation_make(machine, rule, info->code, parameters, concerned);
         violation_keep(machine, &made);
-    } else {
-        return false;
     }
     return true;
 }
@@ -80,6 +87,17 @@ bool verifier_rule_with(wdfdma_machine *machine, wdfdma_rule rule, uint64_t seco
 
 void verifier_rule(wdfdma_machine *machine, wdfdma_rule rule, const object *concerned) {
     verifier_rule_with(machine, rule, concerned == NULL ? 0 : concerned->handle, 0, 0, concerned);
+}
+
+NTSTATUS wdfdma_machine_stop_at_violation(wdfdma_machine *machine, uint64_t n) {
+    if (machine == NULL) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if (machine->state.halted) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    machine->stop_countdown = n;
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS wdfdma_machine_set_rule_mode(wdfdma_machine *machine, uint32_t rule, uint32_t mode) {
