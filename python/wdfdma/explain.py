@@ -146,7 +146,7 @@ def _describe_rule(info: RuleInfo) -> tuple[str, list[tuple[str, str]]]:
         ("code", code),
         ("parameters", "; ".join([*numbers, *meanings])),
         ("fix", info.fix),
-        ("example", info.example and f"{info.example} (tests/conformance)"),
+        ("example", info.example and f"{info.example} (tests/rules)"),
         ("names", f"WDFDMA_RULE_{info.rule.name} in C, Rule.{info.rule.name} in Python"),
         ("source", info.source),
     ]

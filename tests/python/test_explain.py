@@ -87,6 +87,7 @@ def test_a_page() -> None:
         "  code        DRIVER_VERIFIER_DMA_VIOLATION (0xE6)",
         "  parameters  1: 0x5; 2: how many too many; 3: here the base; 4: here how many are held there",
         "  fix         Call FreeMapRegisters once for a run, with its own base and count.",
+        "  example     DmaFreedRegistersTwice: map registers freed twice (tests/rules)",
         "  names       WDFDMA_RULE_DMA_05 in C, Rule.DMA_05 in Python",
         "  source      Microsoft Learn: Bug Check 0xE6",
     ]
@@ -108,7 +109,10 @@ def test_json(call: Callable[..., Answer]) -> None:
     assert (code, err, document["version"]) == (0, "", wdfdma.__version__)
     (entry,) = document["entries"]
     assert (entry["kind"], entry["id"], entry["windows"]) == ("rule", "DMA_0F_2", "0xE6/0F/2")
-    assert (entry["code"], entry["parameters"], entry["example"]) == (0xE6, [15, 2], None)
+    assert (entry["code"], entry["parameters"]) == (0xE6, [15, 2])
+    assert entry["example"].startswith("DmaTagAfterOverwritten: ")
+    (entry,) = json.loads(call("explain", "--json", "E6/1F/4")[1])["entries"]
+    assert (entry["id"], entry["example"]) == ("DMA_1F_4", None)
     (entry,) = json.loads(call("explain", "STATUS_WDF_BUSY", "--json")[1])["entries"]
     assert (entry["kind"], entry["value"], entry["success"]) == ("status", 0xC0200204, False)
     assert len(json.loads(call("explain", "--json")[1])["entries"]) == len(list_rules())

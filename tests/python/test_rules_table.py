@@ -47,11 +47,12 @@ def load_maker() -> Any:
 
 @pytest.fixture(scope="module")
 def scenarios() -> dict[str, Any]:
-    """The recorded scenarios by name."""
-    folder = ROOT / "tests" / "conformance"
-    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.json"))]
-    for path in sorted(folder.rglob("*.jsonl")):
-        texts += path.read_text(encoding="utf-8").splitlines()
+    """The recorded scenarios, and those of the rules, by name."""
+    texts = []
+    for folder in (ROOT / "tests" / "conformance", ROOT / "tests" / "rules"):
+        texts += [path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.json"))]
+        for path in sorted(folder.rglob("*.jsonl")):
+            texts += path.read_text(encoding="utf-8").splitlines()
     return {item["name"]: item for item in map(json.loads, texts)}
 
 
