@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from model import run_scenario as run_in_model
 from wdfdma import Rule, Scenario, ScenarioError, run_scenario
 from wdfdma.faults import sweep_faults
 from wdfdma.run import execute_scenario
@@ -33,7 +34,7 @@ def make(*steps: Step, **keys: Any) -> dict[str, Any]:
     return {
         "format": "wdfdma-scenario/1",
         "enablers": [{"profile": "packet", "maximum_length": 8192, "dma_version": 3}],
-        "buffers": [[{"length": 8192, "pfns": [40, 90]}]],
+        "buffers": [[{"offset": 0, "length": 8192, "pfns": [40, 90]}]],
         "steps": list(steps),
         **keys,
     }
@@ -315,3 +316,11 @@ def test_what_is_remembered_meets_no_injected_failure() -> None:
     without = list_allocations(*START, length, *END)
     assert without
     assert list_allocations(*START, WRITE | {"value": 1, "length": 0}, *END) == without
+
+
+@pytest.mark.parametrize(
+    "step", [WRITE, {"op": "check_leaks"}, REQUEST], ids=lambda step: step["op"]
+)
+def test_the_reference_model_refuses_them(step: Step) -> None:
+    with pytest.raises(NotImplementedError, match=f"^{step['op']}: "):
+        run_in_model(make(*START, step))

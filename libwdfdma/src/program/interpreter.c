@@ -16,10 +16,15 @@ static interpreter *run_of(WDFDMATRANSACTION handle, actor **who) {
     return run;
 }
 
-/* Takes the oldest reaction to [event] and runs it; what the callback is to return. */
-static BOOLEAN react(WDFDMATRANSACTION handle, wdfdma_event event) {
+/* Takes the oldest reaction to [event] and runs it; what the callback is to return. [list] is what
+ * a device is programmed with, or NULL. */
+static BOOLEAN react(WDFDMATRANSACTION handle, wdfdma_event event,
+                     const SCATTER_GATHER_LIST *list) {
     actor *who;
     interpreter *run = run_of(handle, &who);
+    if (who != NULL && list != NULL && run->limits.uses_elements) {
+        actor_remember(wdfdma_object_get_machine((WDFOBJECT)handle), run, who, list);
+    }
     if (who == NULL || who->first[event] == NULL) {
         return TRUE;
     }
@@ -40,17 +45,12 @@ BOOLEAN actor_program_dma(WDFDMATRANSACTION transaction_handle, WDFDEVICE device
     (void)device_handle;
     (void)context;
     (void)direction;
-    actor *who;
-    interpreter *run = run_of(transaction_handle, &who);
-    if (run != NULL && run->limits.uses_elements) {
-        actor_remember(wdfdma_object_get_machine((WDFOBJECT)transaction_handle), run, who, list);
-    }
-    return react(transaction_handle, WDFDMA_EVENT_PROGRAM_DMA);
+    return react(transaction_handle, WDFDMA_EVENT_PROGRAM_DMA, list);
 }
 
 static void on_reserve_dma(WDFDMATRANSACTION transaction_handle, PVOID context) {
     (void)context;
-    react(transaction_handle, WDFDMA_EVENT_RESERVE_DMA);
+    react(transaction_handle, WDFDMA_EVENT_RESERVE_DMA, NULL);
 }
 
 static BOOLEAN on_configure_dma_channel(WDFDMATRANSACTION transaction_handle,
@@ -61,7 +61,7 @@ static BOOLEAN on_configure_dma_channel(WDFDMATRANSACTION transaction_handle,
     (void)mdl;
     (void)offset;
     (void)length;
-    return react(transaction_handle, WDFDMA_EVENT_CONFIGURE_DMA_CHANNEL);
+    return react(transaction_handle, WDFDMA_EVENT_CONFIGURE_DMA_CHANNEL, NULL);
 }
 
 static void on_dma_transfer_complete(WDFDMATRANSACTION transaction_handle, WDFDEVICE device_handle,
@@ -71,7 +71,7 @@ static void on_dma_transfer_complete(WDFDMATRANSACTION transaction_handle, WDFDE
     (void)context;
     (void)direction;
     (void)status;
-    react(transaction_handle, WDFDMA_EVENT_DMA_TRANSFER_COMPLETE);
+    react(transaction_handle, WDFDMA_EVENT_DMA_TRANSFER_COMPLETE, NULL);
 }
 
 void program_fail(interpreter *run, wdfdma_program_rule rule, uint64_t offset, uint64_t value) {

@@ -33,9 +33,6 @@ static const wdfdma_operation memory_operations[] = {
 
 void actor_remember(wdfdma_machine *machine, interpreter *run, actor *who,
                     const SCATTER_GATHER_LIST *list) {
-    if (!run->limits.uses_elements || who == NULL || list == NULL) {
-        return;
-    }
     uint64_t countdown = failures_suspend(machine);
     size_t bytes = list->NumberOfElements * sizeof *who->elements;
     SCATTER_GATHER_ELEMENT *copy = data_allocate(machine, bytes, NULL);

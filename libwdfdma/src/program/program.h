@@ -168,7 +168,7 @@ actor *actor_find(interpreter *run, const program_step *step);
 /* What its next call is handed, wdfdma_argument; from then on, what is right. */
 uint32_t actor_take_wrong(actor *who);
 WDFDMATRANSACTION actor_get_handle(const interpreter *run, const actor *who, uint32_t argument);
-/* Keeps what a device is programmed with, where a step will go there. memory_steps.c */
+/* Keeps what the device is programmed with, for the steps that go there. memory_steps.c */
 void actor_remember(wdfdma_machine *machine, interpreter *run, actor *who,
                     const SCATTER_GATHER_LIST *list);
 EVT_WDF_PROGRAM_DMA actor_program_dma;

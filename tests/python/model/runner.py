@@ -186,6 +186,8 @@ class Model:
             return {}
         if op == "initialize":
             step = {**step, "buffer": self.buffers[step["buffer"]]}
+        if not hasattr(transaction, op):
+            raise NotImplementedError(f"{op}: the model does not know it")
         arguments = [step[key] for key in ARGUMENTS.get(op, "").split()]
         answer = getattr(transaction, op)(*arguments)
         keys = ANSWERS.get(op, "").split()
