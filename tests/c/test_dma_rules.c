@@ -184,6 +184,51 @@ TEST(an_answer_frees_what_is_mapped) {
     }
 }
 
+/* A driver frees the registers of a system transaction, which gives them back once more. Where the
+ * machine goes on, the channel is freed by nobody: who waits for it waits on. */
+TEST(a_transaction_frees_what_is_freed) {
+    for (uint32_t mode = WDFDMA_MODE_DEFAULT; mode <= WDFDMA_MODE_IGNORE; mode++) {
+        dma made = {.wdm = wdm_open(false, false)};
+        wdfdma_machine *machine = made.wdm.machine;
+        WDFDMAENABLER enabler =
+            world_enabler(made.wdm.device, &(world_profile){.profile = WdfDmaProfileSystem});
+        WDFDMATRANSACTION item = world_transaction(enabler), next = world_transaction(enabler);
+        PDMA_ADAPTER adapter =
+            WdfDmaEnablerWdmGetDmaAdapter(enabler, WdfDmaDirectionReadFromDevice);
+        wdfdma_transaction_info info;
+        NTSTATUS status;
+        wdfdma_machine_set_rule_mode(machine, WDFDMA_RULE_DMA_05, mode);
+        CHECK_STATUS(world_initialize(item, WdfDmaDirectionReadFromDevice, made.wdm.mdl, 0, SOME),
+                     STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionExecute(item, NULL), STATUS_SUCCESS);
+        CHECK_STATUS(wdfdma_transaction_get_info(item, &info), STATUS_SUCCESS);
+        made.wdm.ops->FreeMapRegisters(
+            adapter, (PVOID)(uintptr_t)(0x100000 + (uint64_t)info.first_register * WORLD_PAGE),
+            info.registers);
+        CHECK_EQUAL(world_free_registers(machine), REGISTERS);
+        CHECK(wdfdma_enabler_complete_transfer(enabler, WdfDmaDirectionReadFromDevice));
+        bool stops = mode == WDFDMA_MODE_DEFAULT || mode == WDFDMA_MODE_STOP;
+        CHECK_EQUAL(WdfDmaTransactionDmaCompleted(item, &status), !stops);
+        CHECK_EQUAL(world_rule(machine), stops ? WDFDMA_RULE_DMA_05 : WDFDMA_RULE_NONE);
+        CHECK_EQUAL(violations_count(&made), mode == WDFDMA_MODE_IGNORE ? 0 : 1);
+        CHECK_MACHINE(machine);
+        if (stops) {
+            continue;
+        }
+        WdfObjectDelete(item);
+        CHECK_STATUS(world_initialize(next, WdfDmaDirectionReadFromDevice, made.wdm.mdl, 0, SOME),
+                     STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionExecute(next, NULL), STATUS_SUCCESS);
+        CHECK_EQUAL(wdfdma_machine_get_state(machine)->waiting_channel, 1);
+        CHECK_EQUAL(world_free_registers(machine), REGISTERS);
+        CHECK_MACHINE(machine);
+        made.wdm.ops->FreeAdapterObject(adapter, DeallocateObjectKeepRegisters);
+        CHECK_EQUAL(wdfdma_machine_get_state(machine)->waiting_channel, 0);
+        CHECK_EQUAL(world_state(next), WDFDMA_STATE_TRANSFER);
+        CHECK_MACHINE(machine);
+    }
+}
+
 HARNESS_MAIN(ENTRY(each_rule_stops_the_machine), ENTRY(a_collected_offence_changes_nothing),
              ENTRY(a_near_miss_is_none), ENTRY(a_list_asks_for_too_many_registers),
-             ENTRY(an_answer_frees_what_is_mapped))
+             ENTRY(an_answer_frees_what_is_mapped), ENTRY(a_transaction_frees_what_is_freed))

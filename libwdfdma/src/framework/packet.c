@@ -457,8 +457,8 @@ void packet_give_back(wdfdma_machine *machine, transaction *item, bool force) {
     }
     reservation_drop(machine, item);
     if (item->is_system) {
-        if (channel_is_free_to_go(machine, item)) {
-            channel_free(machine, item->adapter);
+        if (channel_is_free_to_go(machine, item) && !channel_free(machine, item->adapter)) {
+            channel_lose(item->adapter);
         }
     } else if (item->base_register != NO_REGISTER) {
         registers_free(machine, item->adapter, item->base_register, item->base_count);

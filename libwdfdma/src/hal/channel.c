@@ -255,21 +255,30 @@ void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint3
 
 /* The registers go first; what they let through may have freed the channel by the time they are
  * gone. */
-void channel_free(wdfdma_machine *machine, adapter *from) {
+bool channel_free(wdfdma_machine *machine, adapter *from) {
     uint32_t ownership = from->ownerships;
     uint32_t count = from->channel_count;
+    if (count != 0 && !registers_are_held(machine, from, from->channel_base, count)) {
+        return false;
+    }
     from->channel_count = 0;
     if (count != 0) {
         registers_free(machine, from, from->channel_base, count);
     }
     if (machine->state.halted) {
-        return;
+        return true;
     }
     if (from->channel == NULL || from->ownerships != ownership) {
         verifier_rule(machine, WDFDMA_RULE_CHANNEL_NOT_OWNED, &from->head);
-        return;
+        return true;
     }
     channel_release(machine, from);
+    return true;
+}
+
+void channel_lose(adapter *by) {
+    by->lost = (hal_request){.adapter = by, .base = NO_REGISTER};
+    by->channel = &by->lost;
 }
 
 bool channel_cancel(wdfdma_machine *machine, hal_request *request) {

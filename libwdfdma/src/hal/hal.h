@@ -84,6 +84,7 @@ struct adapter {
     object head;
     DMA_ADAPTER wdm;      /* what a WDM driver's pointer names */
     hal_request *channel; /* who owns it, or NULL */
+    hal_request lost;     /* owns it when its owner is gone */
     request_queue queue;
     uint64_t maximum_length;
     uint64_t fragment_length; /* of its enabler's transfers */
@@ -222,7 +223,11 @@ void channel_release(wdfdma_machine *machine, adapter *by);
 static inline void channel_disown(adapter *by) {
     by->channel = NULL;
 }
-void channel_free(wdfdma_machine *machine, adapter *from);
+/* Frees the channel and the registers that came with it. False where those are not held any more: a
+ * rule, and the channel stays owned. */
+bool channel_free(wdfdma_machine *machine, adapter *from);
+/* The channel's owner goes, and leaves it owned: nobody will free it. */
+void channel_lose(adapter *by);
 /* From now on [look] is called with [granted] whenever somebody comes to wait, until it is dropped:
  * inside [look] too. */
 void channel_keep(wdfdma_machine *machine, hal_request *granted,
