@@ -219,44 +219,22 @@ def faults(files: tuple[str, ...], as_json: bool, sites: str | None) -> int:
 
     scenarios = [scenario for _, scenario in _load(files)]
     if sites is not None:
-        return _sweep_sites(scenarios, sites, as_json)
+        from wdfdma.site_command import sweep_all
+
+        return sweep_all(scenarios, sites, as_json, _show_progress)
     sweeps = [sweep_faults(scenario, _show_progress) for scenario in scenarios]
     _print_sweeps(sweeps, as_json)
     return OUR_ERROR if any(sweep.has_error for sweep in sweeps) else MATCH
 
 
-def _sweep_sites(scenarios: list[Scenario], path: str, as_json: bool) -> int:
-    from wdfdma.fault_sites import SiteLog
-    from wdfdma.site_sweep import make_entry, make_table, require_labels, sweep_sites
-
-    require_labels(scenarios)
-    with SiteLog(path) as log:
-        sweeps = [sweep_sites(scenario, log) for scenario in _show_progress(scenarios)]
-    if as_json:
-        entries = [make_entry(sweep) for sweep in sweeps]
-        click.echo(dump_json({"version": VERSION, "scenarios": entries}, indent=1))
-    else:
-        _print_tables(make_table(sweep) for sweep in sweeps)
-    return OUR_ERROR if any(sweep.has_error for sweep in sweeps) else MATCH
-
-
 def _print_sweeps(sweeps: "list[FaultSweep]", as_json: bool) -> None:
-    from wdfdma.fault_report import make_entry, make_table
+    from wdfdma.fault_report import make_entry, make_table, print_tables
 
     if as_json:
         entries = [make_entry(sweep) for sweep in sweeps]
         click.echo(dump_json({"version": VERSION, "scenarios": entries}, indent=1))
         return
-    _print_tables(make_table(sweep) for sweep in sweeps)
-
-
-def _print_tables(tables: Iterable[Any]) -> None:
-    from rich.console import Console
-
-    # What goes into a file is not cut to the width of a screen.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-    for table in tables:
-        console.print(table)
+    print_tables(make_table(sweep) for sweep in sweeps)
 
 
 def main(arguments: list[str] | None = None) -> None:

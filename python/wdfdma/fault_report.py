@@ -1,5 +1,7 @@
 """What `wdfdma faults` prints: a table, or JSON."""
 
+import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from wdfdma.faults import FaultSweep
@@ -57,3 +59,12 @@ def make_table(sweep: FaultSweep) -> "Table":
         step = "" if run.step is None else str(run.step)
         table.add_row(format_fault(run.fault), step, run.outcome.value, escape(run.detail))
     return table
+
+
+def print_tables(tables: "Iterable[Table]") -> None:
+    """Prints tables; what goes into a file is not cut to the width of a screen."""
+    from rich.console import Console
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    for table in tables:
+        console.print(table)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wdfdma._native import lib
 from wdfdma.enums import BugCheckCode
@@ -14,9 +14,6 @@ from wdfdma.faults import Outcome, _judge, _Observation, _observe
 from wdfdma.problems import Problem, ScenarioError, show
 from wdfdma.program import find_place
 from wdfdma.scenario import Scenario
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 _LONGEST_LABEL = 200
 
@@ -131,48 +128,3 @@ def _run_once(
     except (CheckError, ScenarioError, MemoryError, AssertionError) as error:
         return Outcome.ERROR, f"{type(error).__name__}: {error}"
     return _judge(base, seen)
-
-
-def make_entry(sweep: SiteSweep) -> dict[str, Any]:
-    """A sweep for JSON."""
-    runs = [
-        {
-            "call": run.fault.call,
-            "status": None if run.fault.status is None else run.fault.status.name,
-            "site": run.fault.site,
-            "step": run.step,
-            "outcome": run.outcome.name.lower(),
-            "detail": run.detail,
-        }
-        for run in sweep.runs
-    ]
-    scenario = sweep.scenario
-    return {"where": scenario.where, "name": scenario.name, "summary": sweep.counts, "runs": runs}
-
-
-def make_table(sweep: SiteSweep) -> "Table":
-    """A sweep for reading, a line for each fault."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    summary = ", ".join(f"{outcome}: {count}" for outcome, count in sweep.counts.items())
-    table = Table(
-        title=escape(sweep.scenario.name) or None,
-        title_justify="left",
-        caption=summary or "nothing that the log does not tell of",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        min_width=None if sweep.runs else 48,  # the caption's line
-    )
-    for heading in ("call", "at", "step", "led to", ""):
-        table.add_column(heading, overflow="fold")
-    label = f"{get_label(sweep.scenario)}: "
-    for run in sweep.runs:
-        status = "" if run.fault.status is None else f": {run.fault.status.name}"
-        site = escape(run.fault.site.removeprefix(label))
-        step = "" if run.step is None else str(run.step)
-        table.add_row(
-            f"{run.fault.call}{status}", site, step, run.outcome.value, escape(run.detail)
-        )
-    return table

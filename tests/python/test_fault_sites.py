@@ -26,7 +26,8 @@ from wdfdma.fault_sites import _shorten, name_frames
 from wdfdma.faults import Outcome
 from wdfdma.problems import ScenarioError
 from wdfdma.scenario import Scenario
-from wdfdma.site_sweep import make_entry, require_labels, sweep_sites
+from wdfdma.site_command import make_entry
+from wdfdma.site_sweep import require_labels, sweep_sites
 
 Data = dict[str, Any]
 Answer = tuple[int, str, str]
