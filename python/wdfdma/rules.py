@@ -46,14 +46,18 @@ class RuleInfo:
         return "/".join([f"0x{int(self.code):X}", *numbers])
 
 
-@cache
 def get_rule_info(rule: Rule | int) -> RuleInfo:
     """What there is to say of a rule. Errors: ValueError where there is no such rule.
 
     >>> get_rule_info(Rule.NO_ADAPTER).severity
     <Severity.VIOLATION: 2>
     """
-    found = lib.wdfdma_rule_get_info(require_rule(rule))
+    return _read_rule_info(require_rule(rule))
+
+
+@cache
+def _read_rule_info(rule: int) -> RuleInfo:
+    found = lib.wdfdma_rule_get_info(rule)
     identifying = (found.first, found.second)
     return RuleInfo(
         rule=Rule(found.rule),
