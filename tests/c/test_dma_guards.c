@@ -124,7 +124,9 @@ static void padding_write(int64_t at, size_t count, int64_t wrong, uint32_t rule
     device_write(&made, at, count);
     bounced_flush(&made);
     found_check(&made.wdm, rule, mode, address_number(made.start), made.address + (uint64_t)wrong);
-    if (wdfdma_machine_get_bugcheck(made.wdm.machine) == NULL) {
+    bool halted = wdfdma_machine_get_bugcheck(made.wdm.machine) != NULL;
+    CHECK_EQUAL(wdfdma_machine_get_state(made.wdm.machine)->mappings, halted); /* not flushed */
+    if (!halted) {
         CHECK_STATUS(wdfdma_mdl_read(made.wdm.machine, made.wdm.mdl, 0, back, LENGTH),
                      STATUS_SUCCESS);
         CHECK_BYTES(back + LENGTH / 2, expected, 1);

@@ -20,12 +20,59 @@ void call_any(void) {
     }
 }
 
+/* What can be seen of a machine, but for what calls that return put back. */
+typedef struct outside {
+    wdfdma_machine_state state;
+    wdfdma_transaction_info transactions[HANDLE_COUNT];
+    wdfdma_adapter_info adapters[HANDLE_COUNT];
+} outside;
+
+static outside at_halt; /* of the machine that halted last */
+static wdfdma_bugcheck last_bugcheck;
+
+static void outside_look(wdfdma_machine *machine, outside *out) {
+    WDFOBJECT handles[HANDLE_COUNT];
+    memset(out, 0, sizeof *out);
+    out->state = *wdfdma_machine_get_state(machine);
+    out->state.op = 0;
+    out->state.depth = 0;
+    out->state.irql = 0;
+    wdfdma_machine_copy_objects(machine, WDFDMA_OBJECT_TRANSACTION, handles, HANDLE_COUNT);
+    for (uint64_t i = 0; i < out->state.objects[WDFDMA_OBJECT_TRANSACTION] && i < HANDLE_COUNT;
+         i++) {
+        wdfdma_transaction_get_info((WDFDMATRANSACTION)handles[i], &out->transactions[i]);
+    }
+    wdfdma_machine_copy_objects(machine, WDFDMA_OBJECT_ADAPTER, handles, HANDLE_COUNT);
+    for (uint64_t i = 0; i < out->state.objects[WDFDMA_OBJECT_ADAPTER] && i < HANDLE_COUNT; i++) {
+        wdfdma_adapter_get_info(handles[i], &out->adapters[i]);
+    }
+}
+
+static void halt_note(wdfdma_machine *machine, const wdfdma_bugcheck *bugcheck, void *context) {
+    (void)context;
+    outside_look(machine, &at_halt);
+    last_bugcheck = *bugcheck;
+}
+
+/* After a halt calls return, and nothing else happens. */
+static void halt_check(wdfdma_machine *machine) {
+    static outside now;
+    outside_look(machine, &now);
+    bool same = CHECK_BYTES(&now.state, &at_halt.state, sizeof now.state);
+    same = same && CHECK_BYTES(now.transactions, at_halt.transactions, sizeof now.transactions);
+    if (!same || !CHECK_BYTES(now.adapters, at_halt.adapters, sizeof now.adapters)) {
+        printf("    rule %u, bug check 0x%X, in operation %u\n", last_bugcheck.rule,
+               last_bugcheck.code, last_bugcheck.op);
+    }
+}
+
 static void machine_open(uint32_t index, bool verifier) {
     static const WDF_DMA_PROFILE kinds[] = {WdfDmaProfilePacket, WdfDmaProfileScatterGather,
                                             WdfDmaProfileSystemDuplex, WdfDmaProfilePacket64};
     wdfdma_machine_config config = world_config(8);
     config.reserve_bytes = 64u << 20;
     config.verifier = verifier;
+    config.handler = halt_note;
     of.machines[index] = harness_machine(&config);
     of.devices[index] = world_device(of.machines[index]);
     keep(of.devices[index]);
@@ -104,6 +151,9 @@ static bool machines_put_back(void) {
     bool any = false;
     for (int i = 0; i < 2; i++) {
         bool halted = wdfdma_machine_get_bugcheck(of.machines[i]) != NULL;
+        if (halted) {
+            halt_check(of.machines[i]);
+        }
         if (halted || of.calls % 4096 < 2) {
             CHECK_MACHINE(of.machines[i]);
             of.halts += halted;
@@ -153,13 +203,18 @@ TEST(bad_handles_ignored) {
     calls_make(true, WDFDMA_MODE_IGNORE);
 }
 
+/* Our rules halt it too. */
+TEST(bad_handles_stop) {
+    calls_make(false, WDFDMA_MODE_STOP);
+}
+
 int main(int argc, char **argv) {
     static const harness_entry entries[] = {
         ENTRY(bad_handles_by_the_million), ENTRY(bad_handles_without_the_verifier),
-        ENTRY(bad_handles_collected), ENTRY(bad_handles_ignored)};
+        ENTRY(bad_handles_collected), ENTRY(bad_handles_ignored), ENTRY(bad_handles_stop)};
     if (argc > 1) {
         calls_wanted = strtoull(argv[1], NULL, 10);
     }
     of.random = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-    return harness_main(entries, 4, NULL);
+    return harness_main(entries, 5, NULL);
 }

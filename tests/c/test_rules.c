@@ -442,6 +442,25 @@ TEST(a_chains_notes_meet_no_failure) {
     CHECK(was_broken(&of, WDFDMA_RULE_BUFFER_FREED_WHILE_MAPPED, WDFDMA_OP_NONE));
 }
 
+/* Where that stops the machine, the second transfer has not begun. */
+TEST(a_stopped_transfer_has_not_begun) {
+    for (int profile = 0; profile < 2; profile++) {
+        rule_world of = open_rules(profile == 0 ? WdfDmaProfilePacket : WdfDmaProfileScatterGather);
+        wdfdma_transaction_info info;
+        CHECK_STATUS(
+            wdfdma_machine_set_rule_mode(of.machine, WDFDMA_RULE_BUFFER_SHARED, WDFDMA_MODE_STOP),
+            STATUS_SUCCESS);
+        start(&of, of.first, 100);
+        CHECK_STATUS(world_initialize(of.second, READ, of.mdl, 99, 100), STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionExecute(of.second, NULL), STATUS_UNSUCCESSFUL);
+        CHECK_BUGCHECK(of.machine, WDFDMA_BUGCHECK_WDFDMA_VIOLATION);
+        CHECK_EQUAL(wdfdma_machine_get_state(of.machine)->mappings, 1);
+        CHECK_STATUS(wdfdma_transaction_get_info(of.second, &info), STATUS_SUCCESS);
+        CHECK_EQUAL(info.transfer_length, 100);
+        CHECK_MACHINE(of.machine);
+    }
+}
+
 TEST(two_devices_may_read_one_buffer) {
     rule_world of = open_rules(WdfDmaProfileScatterGather);
     CHECK_STATUS(world_initialize(of.first, WRITE, of.mdl, 0, 100), STATUS_SUCCESS);
@@ -665,8 +684,9 @@ HARNESS_MAIN(ENTRY(status_ignored), ENTRY(a_failure_that_is_released_is_heeded),
              ENTRY(a_request_that_is_not_the_drivers_any_more), ENTRY(released_in_transfer),
              ENTRY(buffer_shared), ENTRY(many_mappings_end_in_any_order),
              ENTRY(a_chain_is_owned_whole), ENTRY(a_chain_is_freed_while_mapped),
-             ENTRY(a_chains_notes_meet_no_failure), ENTRY(two_devices_may_read_one_buffer),
-             ENTRY(buffer_touched), ENTRY(buffer_freed_while_mapped), ENTRY(a_device_goes_astray),
-             ENTRY(the_modes), ENTRY(an_advice_may_stop), ENTRY(modes_and_tables_refuse),
+             ENTRY(a_chains_notes_meet_no_failure), ENTRY(a_stopped_transfer_has_not_begun),
+             ENTRY(two_devices_may_read_one_buffer), ENTRY(buffer_touched),
+             ENTRY(buffer_freed_while_mapped), ENTRY(a_device_goes_astray), ENTRY(the_modes),
+             ENTRY(an_advice_may_stop), ENTRY(modes_and_tables_refuse),
              ENTRY(violations_without_end), ENTRY(a_violation_meets_no_injected_failure),
              ENTRY(a_violation_knows_where_it_was))

@@ -281,13 +281,16 @@ static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t 
     list->NumberOfElements = 1;
     list->Reserved = 0;
     uint64_t mapped = map_transfer(machine, item->adapter, &part, &item->map, list->Elements);
+    if (UNLIKELY(machine->state.halted)) {
+        return STATUS_UNSUCCESSFUL;
+    }
     /* A range that the chain does not hold to its end is mapped no further than the chain goes. */
     item->remaining += length - mapped;
     item->fragment = mapped;
     if (item->is_system) {
         system_transfer_start(item, mapped);
     }
-    return machine->state.halted ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
+    return STATUS_SUCCESS;
 }
 
 bool program_dma_call(wdfdma_machine *machine, transaction *item, PSCATTER_GATHER_LIST list) {
@@ -413,7 +416,7 @@ void packet_flush(wdfdma_machine *machine, transaction *item) {
         return;
     }
     map_flush(machine, &item->map, item->fragment);
-    if (item->is_system) {
+    if (item->is_system && !machine->state.halted) {
         transfer_flush(&item->hal.packet.system.context);
     }
 }

@@ -345,7 +345,8 @@ typedef struct map_part {
     uint32_t registers;
     bool to_device;
 } map_part;
-/* MapTransferEx of a packet or system adapter: one element. Returns the length mapped. */
+/* MapTransferEx of a packet or system adapter: one element. Returns the length mapped; 0 where the
+ * machine has halted. */
 uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part *part,
                       mapping *out, SCATTER_GATHER_ELEMENT *element);
 /* True when map_transfer would have [part] go through its registers. */
@@ -356,7 +357,8 @@ NO_INLINE void bounce_copy(wdfdma_machine *machine, const mapping *through, uint
                            bool to_registers);
 
 /* mapping.c: which mappings live, and which MDLs hold them */
-void mapping_begin(wdfdma_machine *machine, mapping *made);
+/* False where the machine halts over it: it has not begun. */
+bool mapping_begin(wdfdma_machine *machine, mapping *made);
 /* Ends [gone], if it lives, and takes it out of everything: its memory may go. */
 void mapping_end(wdfdma_machine *machine, mapping *gone);
 NO_INLINE void mapping_list(wdfdma_machine *machine, mapping *made);
@@ -415,8 +417,8 @@ typedef struct list_request {
 NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request,
                             uint64_t *registers);
 /* Builds the list of a request whose registers are granted, and its mapping. [part] stands on the
- * range's first byte. */
-void list_fill(wdfdma_machine *machine, const list_request *request, const mdl_walk *part,
+ * range's first byte. False where the machine has halted. */
+bool list_fill(wdfdma_machine *machine, const list_request *request, const mdl_walk *part,
                mapping *map, PSCATTER_GATHER_LIST list);
 /* Stands on the range's first byte; false, with the machine halted, where the chain is no more. */
 bool list_find(wdfdma_machine *machine, const list_request *request, mdl_walk *part);

@@ -2,7 +2,7 @@
  * PutScatterGatherList. */
 #include "hal.h"
 
-void list_fill(wdfdma_machine *machine, const list_request *request, const mdl_walk *part,
+bool list_fill(wdfdma_machine *machine, const list_request *request, const mdl_walk *part,
                mapping *map, PSCATTER_GATHER_LIST list) {
     adapter *by = request->request.adapter;
     uint32_t base = request->request.base;
@@ -19,11 +19,14 @@ void list_fill(wdfdma_machine *machine, const list_request *request, const mdl_w
     map->first_register = first_register;
     map->device_reads = request->to_device;
     map->device_writes = !request->to_device;
-    mapping_begin(machine, map);
+    if (!mapping_begin(machine, map)) {
+        return false;
+    }
     by->lists_held++;
     if (UNLIKELY(bounces) && request->to_device) {
         bounce_copy(machine, map, request->length, true);
     }
+    return !machine->state.halted;
 }
 
 NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request,
@@ -62,8 +65,11 @@ void list_put(wdfdma_machine *machine, adapter *by, mapping *map, uint32_t base,
                                &by->head);
         return;
     }
-    by->lists_held--;
     map_flush(machine, map, map->length);
+    if (machine->state.halted) {
+        return;
+    }
+    by->lists_held--;
     if (base != NO_REGISTER) {
         registers_free(machine, by, base, count);
     }

@@ -247,11 +247,13 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
     out->first_register = bounces ? part->base : NO_REGISTER;
     out->device_reads = part->to_device;
     out->device_writes = !part->to_device;
-    mapping_begin(machine, out);
+    if (!mapping_begin(machine, out)) {
+        return 0;
+    }
     if (UNLIKELY(bounces) && part->to_device) {
         bounce_copy(machine, out, length, true);
     }
-    return length;
+    return machine->state.halted ? 0 : length;
 }
 
 void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length) {
@@ -261,5 +263,7 @@ void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length) {
     if (used->first_register != NO_REGISTER && used->device_writes) {
         bounce_copy(machine, used, length < used->length ? length : used->length, false);
     }
-    mapping_end(machine, used);
+    if (LIKELY(!machine->state.halted)) {
+        mapping_end(machine, used);
+    }
 }

@@ -74,8 +74,7 @@ static void mdl_remove(mdl_object *of, mapping *gone) {
     gone->next_on = NULL;
 }
 
-/* Two transfers on the same bytes, of which one at least writes to memory. True where the machine
- * goes on. */
+/* Two transfers on the same bytes, of which one at least writes to memory. */
 static bool part_tell_shared(wdfdma_machine *machine, const mdl_object *of, const mapping *part) {
     if (LIKELY(of->live == NULL) ||
         mdl_find_mapping(of, part->offset, part->length, !part->device_writes) == NULL) {
@@ -106,14 +105,23 @@ static mapping *parts_make(wdfdma_machine *machine, mapping *whole, const mdl_wa
     return parts;
 }
 
-/* Told once of a range, of the first part that is shared. Without memory for the parts, only the MDL
- * in which it begins knows it. */
-NO_INLINE static void parts_begin(wdfdma_machine *machine, mapping *whole, const mdl_walk *first) {
+/* Of a range in several MDLs it is told once, of the first part that is shared. */
+NO_INLINE static void parts_tell_shared(wdfdma_machine *machine, const mapping *whole,
+                                        const mdl_walk *first, uint32_t *count) {
     mdl_walk part = *first;
-    uint32_t count = 1;
-    while (mdl_walk_next(machine, &part)) {
-        count++;
-    }
+    bool told = false;
+    *count = 0;
+    do {
+        const mapping at = {
+            .offset = part.offset, .length = part.length, .device_writes = whole->device_writes};
+        told = told || part_tell_shared(machine, part.at, &at);
+        ++*count;
+    } while (mdl_walk_next(machine, &part));
+}
+
+/* Without memory for the parts, only the MDL in which it begins knows it. */
+static void parts_begin(wdfdma_machine *machine, mapping *whole, const mdl_walk *first,
+                        uint32_t count) {
     mapping *parts = parts_make(machine, whole, first, count);
     if (parts == NULL) {
         mdl_add(whole->of, whole);
@@ -121,10 +129,6 @@ NO_INLINE static void parts_begin(wdfdma_machine *machine, mapping *whole, const
     }
     whole->in_parts = true;
     whole->parts = parts;
-    bool told = false;
-    for (mapping *at = parts; at != NULL; at = at->next) {
-        told = told || part_tell_shared(machine, at->of, at);
-    }
     for (mapping *at = parts; at != NULL; at = at->next) {
         mdl_add(at->of, at);
     }
@@ -139,24 +143,29 @@ static void parts_end(wdfdma_machine *machine, mapping *whole) {
     whole->in_parts = false;
 }
 
-void mapping_begin(wdfdma_machine *machine, mapping *made) {
+bool mapping_begin(wdfdma_machine *machine, mapping *made) {
+    mdl_walk part;
+    uint32_t parts = 1;
+    if (made->of != NULL && UNLIKELY(made->offset + made->length > made->of->mdl->ByteCount) &&
+        mdl_walk_begin(machine, &part, made->of->mdl, made->offset, made->length)) {
+        parts_tell_shared(machine, made, &part, &parts);
+    } else if (made->of != NULL) {
+        part_tell_shared(machine, made->of, made);
+    }
+    if (UNLIKELY(machine->state.halted)) {
+        return false;
+    }
     made->live = true;
     machine->state.mappings++;
     if (!made->listed) {
         mapping_list(machine, made);
     }
-    mdl_walk part;
-    if (made->of == NULL) {
-        return;
-    }
-    bool is_one = made->offset + made->length <= made->of->mdl->ByteCount;
-    if (UNLIKELY(!is_one) &&
-        mdl_walk_begin(machine, &part, made->of->mdl, made->offset, made->length)) {
-        parts_begin(machine, made, &part);
-    } else {
-        part_tell_shared(machine, made->of, made);
+    if (UNLIKELY(parts > 1)) {
+        parts_begin(machine, made, &part, parts);
+    } else if (made->of != NULL) {
         mdl_add(made->of, made);
     }
+    return true;
 }
 
 void mapping_end(wdfdma_machine *machine, mapping *gone) {

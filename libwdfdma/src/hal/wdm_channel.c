@@ -127,6 +127,9 @@ static void answer_check(wdfdma_machine *machine, adapter *by, uint32_t base,
         return;
     }
     if (!wdm_registers_are_flushed(machine, by, base)) {
+        if (machine->state.halted) {
+            return;
+        }
         wdm_mappings_end(machine, by, base);
     }
     guard_fill(machine, base, pool_get_held(machine, by, base));
@@ -145,6 +148,9 @@ static IO_ALLOCATION_ACTION channel_is_granted(wdfdma_machine *machine, hal_requ
     }
     request_close(machine, asked);
     answer_check(machine, by, asked->granted_base, action);
+    if (machine->state.halted) {
+        return action;
+    }
     if (action == KeepObject && by->channel == granted) {
         by->wdm_owner = asked;
         if (asked->transfer != NULL) {

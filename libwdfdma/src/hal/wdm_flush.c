@@ -15,7 +15,9 @@ static void mapping_flush(wdfdma_machine *machine, wdm_mapping *used, uint64_t b
         part.offset += skipped;
         bounce_copy(machine, &part, last - part.offset, false);
     }
-    mapping_end(machine, &used->map);
+    if (!machine->state.halted) {
+        mapping_end(machine, &used->map);
+    }
 }
 
 static bool mapping_meets(const wdm_mapping *at, uint32_t base, const mdl_walk *part) {
@@ -96,7 +98,12 @@ static bool mappings_flush(wdfdma_machine *machine, adapter *by, const wdm_range
         wdm_mapping *at = *link;
         if (mapping_meets(at, base, &part)) {
             guard_check_padding(machine, by, at);
-            mapping_flush(machine, at, part.offset, part.offset + part.left);
+            if (!machine->state.halted) {
+                mapping_flush(machine, at, part.offset, part.offset + part.left);
+            }
+            if (machine->state.halted) {
+                return false;
+            }
             *link = at->next;
             data_free(machine, at);
         } else {

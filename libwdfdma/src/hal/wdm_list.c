@@ -36,13 +36,13 @@ static void list_control_call(wdfdma_machine *machine, const wdm_request *asked,
 static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request *granted) {
     const wdm_request asked = *(const wdm_request *)(void *)granted;
     wdm_list *target = asked.target;
-    if (asked.transfer != NULL && asked.transfer->waiting == (wdm_request *)(void *)granted) {
-        asked.transfer->waiting = NULL;
-    }
-    wdm_context_release(machine, asked.transfer);
     mdl_walk part;
-    if (list_find(machine, &asked.list, &part)) {
-        list_fill(machine, &asked.list, &part, &target->map, target->list);
+    if (list_find(machine, &asked.list, &part) &&
+        list_fill(machine, &asked.list, &part, &target->map, target->list)) {
+        if (asked.transfer != NULL && asked.transfer->waiting == (wdm_request *)(void *)granted) {
+            asked.transfer->waiting = NULL;
+        }
+        wdm_context_release(machine, asked.transfer);
         if (target->map.first_register != NO_REGISTER) {
             table_put(machine, &hal_of(machine)->wdm_bounced, target->map.first_register, 1);
         }
@@ -280,6 +280,18 @@ NTSTATUS wdm_build_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJEC
                      ask.synchronous ? (PSCATTER_GATHER_LIST *)ScatterGatherList : NULL);
 }
 
+static void list_end(wdfdma_machine *machine, adapter *by, wdm_list *gone, uint64_t key) {
+    map_flush(machine, &gone->map, gone->map.length);
+    if (machine->state.halted) {
+        return;
+    }
+    table_remove(&hal_of(machine)->wdm_lists, key);
+    guard_fill(machine, gone->base, gone->count);
+    list_put(machine, by, &gone->map, gone->base, gone->count);
+    data_free(machine, gone->list);
+    data_free(machine, gone);
+}
+
 void wdm_put_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST ScatterGather,
                                  BOOLEAN WriteToDevice) {
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
@@ -297,12 +309,7 @@ void wdm_put_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST S
         verifier_dma_violation(machine, WDFDMA_RULE_DMA_06, by->lists_held, by->lists_held + 1, 0,
                                &by->head);
     } else {
-        table_remove(&hal_of(machine)->wdm_lists, key);
-        map_flush(machine, &gone->map, gone->map.length);
-        guard_fill(machine, gone->base, gone->count);
-        list_put(machine, by, &gone->map, gone->base, gone->count);
-        data_free(machine, gone->list);
-        data_free(machine, gone);
+        list_end(machine, by, gone, key);
     }
     wdm_leave(&entered);
 }

@@ -144,7 +144,9 @@ static wdm_mapping *mapping_make(wdfdma_machine *machine, adapter *by, const wdm
     if (made == NULL) {
         return NULL;
     }
-    map_transfer(machine, by, &plan->part, &made->map, &made->element);
+    if (map_transfer(machine, by, &plan->part, &made->map, &made->element) == 0) {
+        return NULL;
+    }
     made->base = plan->base;
     made->start = plan->start;
     made->registers = (uint32_t)pages_spanned(plan->start, made->map.length);
