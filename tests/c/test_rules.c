@@ -546,9 +546,14 @@ TEST(a_device_goes_astray) {
     check_access(&of, 0x7000000000, WDFDMA_RULE_DEVICE_OUTSIDE_LIST);
     finish(of.first);
     check_access(&of, address, WDFDMA_RULE_DEVICE_AFTER_FREE);
-    CHECK_STATUS(WdfDmaTransactionAllocateResources(of.first, READ, 2, world_reserve_dma, NULL),
-                 STATUS_SUCCESS);
+    reserve(of.first, 2); /* somebody has the registers again */
+    check_access(&of, address, WDFDMA_RULE_DEVICE_AFTER_FREE);
+    start(&of, of.first, 100);
+    CHECK_STATUS(wdfdma_device_write(of.machine, address, &byte, 1), STATUS_SUCCESS);
+    finish(of.first); /* and keeps them */
     check_access(&of, address, WDFDMA_RULE_DEVICE_AFTER_COMPLETION);
+    WdfDmaTransactionFreeResources(of.first);
+    check_access(&of, address, WDFDMA_RULE_DEVICE_AFTER_FREE);
 }
 
 /* Collected, a device's access is refused and nothing else; ignored, nobody remembers it. */

@@ -247,6 +247,7 @@ void registers_free(wdfdma_machine *machine, adapter *from, uint32_t base, uint3
         return;
     }
     from->registers_held -= count;
+    device_note_freed(machine, base, count);
     pool_put(machine, base, count);
     if (hal_of(machine)->pool.queue.first != NULL) {
         pool_drain(machine);

@@ -32,7 +32,8 @@ uint8_t *register_get_page(wdfdma_machine *machine, uint32_t index) {
 
 static void mapped_page_remove(wdfdma_machine *machine, mapped_page *gone) {
     hal *of = hal_of(machine);
-    of->ended[of->ended_count++ % ENDED_PAGES] = (ended_page){gone->key, gone->start, gone->end};
+    of->ended[of->ended_count++ % ENDED_PAGES] =
+        (ended_page){.key = gone->key, .start = (uint16_t)gone->start, .end = (uint16_t)gone->end};
     if (gone->next_here != NULL) {
         gone->next_here->previous_here = gone->previous_here;
     }
@@ -196,15 +197,29 @@ static uint8_t *address_find(wdfdma_machine *machine, uint64_t address, bool wri
     return host + at;
 }
 
-/* True where a mapping that has ended allowed [at] of the page with [key], as far back as is known. */
-static bool page_was_mapped(const hal *of, uint64_t key, uint32_t at) {
-    for (uint64_t i = 0; i < ENDED_PAGES && i < of->ended_count; i++) {
-        const ended_page *page = &of->ended[i];
+static uint64_t ended_count(const hal *of) {
+    return of->ended_count < ENDED_PAGES ? of->ended_count : ENDED_PAGES;
+}
+
+void device_note_freed(wdfdma_machine *machine, uint32_t base, uint32_t count) {
+    hal *of = hal_of(machine);
+    uint64_t first = (REGISTERS_ADDRESS / PAGE_BYTES + base) | REGISTER_KEY;
+    for (uint64_t i = 0; i < ended_count(of); i++) {
+        ended_page *page = &of->ended[i];
+        page->freed = page->freed || (page->key >= first && page->key - first < count);
+    }
+}
+
+/* The last mapping that has ended and had allowed [at] of the page with [key], as far back as is
+ * known; NULL where there is none. */
+static const ended_page *ended_find(const hal *of, uint64_t key, uint32_t at) {
+    for (uint64_t back = 1; back <= ended_count(of); back++) {
+        const ended_page *page = &of->ended[(of->ended_count - back) % ENDED_PAGES];
         if (page->key == key && at >= page->start && at < page->end) {
-            return true;
+            return page;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* Why no mapping allows a device [address]: one of our rules, which the bug check follows. */
@@ -212,13 +227,15 @@ static wdfdma_rule access_get_rule(const wdfdma_machine *machine, uint64_t addre
     const hal *of = hal_of(machine);
     uint64_t number = address / PAGE_BYTES;
     uint32_t at = (uint32_t)(address % PAGE_BYTES);
-    if (page_was_mapped(of, number | REGISTER_KEY, at)) {
+    const ended_page *page = ended_find(of, number | REGISTER_KEY, at);
+    if (page != NULL) {
         uint64_t index = number - REGISTERS_ADDRESS / PAGE_BYTES;
         bool is_held = (of->pool.held[index / 64] >> (index % 64) & 1) != 0;
-        return is_held ? WDFDMA_RULE_DEVICE_AFTER_COMPLETION : WDFDMA_RULE_DEVICE_AFTER_FREE;
+        return is_held && !page->freed ? WDFDMA_RULE_DEVICE_AFTER_COMPLETION
+                                       : WDFDMA_RULE_DEVICE_AFTER_FREE;
     }
-    return page_was_mapped(of, number, at) ? WDFDMA_RULE_DEVICE_AFTER_COMPLETION
-                                           : WDFDMA_RULE_DEVICE_OUTSIDE_LIST;
+    return ended_find(of, number, at) != NULL ? WDFDMA_RULE_DEVICE_AFTER_COMPLETION
+                                              : WDFDMA_RULE_DEVICE_OUTSIDE_LIST;
 }
 
 static bool access_is_allowed(wdfdma_machine *machine, uint64_t address, size_t bytes, bool write) {

@@ -146,8 +146,9 @@ enum {
 /* Bytes [start, end) of a logical page that a device used, and that it may use no more. */
 typedef struct ended_page {
     uint64_t key;
-    uint32_t start;
-    uint32_t end;
+    uint16_t start;
+    uint16_t end;
+    bool freed; /* a map register's: its run was freed since, whoever has it now */
 } ended_page;
 
 typedef struct hal {
@@ -401,6 +402,8 @@ bool mapping_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
 /* device.c: the device's accesses */
 /* Takes what the index has of [gone] out of it. */
 NO_INLINE void mapping_unindex(wdfdma_machine *machine, mapping *gone);
+/* A run of registers is freed: what is remembered of the device's use of them is of the past. */
+void device_note_freed(wdfdma_machine *machine, uint32_t base, uint32_t count);
 uint8_t *register_get_page(wdfdma_machine *machine, uint32_t index);
 
 /* list.c: scatter/gather lists */
