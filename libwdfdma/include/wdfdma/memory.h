@@ -61,7 +61,9 @@ WDFDMA_API void *wdfdma_mdl_get_bytes(wdfdma_machine *machine, PMDL mdl);
 /* Reads [bytes] bytes at a logical address, as a bus master does. What no live mapping of a
  * transfer to the device and no common buffer allows is bug check 0xE6 with parameter 1 = 0x26,
  * and nothing is copied. Where a map register and a directly mapped page have the same logical
- * address, the map register answers.
+ * address, the map register answers. Where rule DMA_26 is ignored there is no IOMMU: map registers
+ * answer that nothing maps for the device, with 0x0F where no transfer bounces through them, unless
+ * DMA_0F_3, 4 and 5 are ignored too.
  * Errors: STATUS_INVALID_PARAMETER where [machine] or [out] is NULL; STATUS_UNSUCCESSFUL, with
  * nothing copied, where that is not allowed or the machine has halted;
  * STATUS_INSUFFICIENT_RESOURCES. */

@@ -415,7 +415,7 @@ void packet_flush(wdfdma_machine *machine, transaction *item) {
         verifier_rule(machine, WDFDMA_RULE_COMPLETED_WHILE_WAITING, &item->base.head);
         return;
     }
-    map_flush(machine, &item->map, item->fragment);
+    map_flush(machine, &item->map, item->fragment, &item->base.head);
     if (item->is_system && !machine->state.halted) {
         transfer_flush(&item->hal.packet.system.context);
     }

@@ -376,7 +376,7 @@ HOT_PATH void gather_put(wdfdma_machine *machine, transaction *item) {
     }
     item->held_list = LIST_PUT;
     list_put(machine, item->adapter, &item->map, item->hal.gather.list_base,
-             item->hal.gather.list_count);
+             item->hal.gather.list_count, &item->base.head);
     if (transaction_is_alive(machine, item, handle)) {
         /* A list that came meanwhile is forgotten, its registers with it; no device may use it
          * any more. */

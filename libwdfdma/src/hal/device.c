@@ -34,6 +34,10 @@ static void mapped_page_remove(wdfdma_machine *machine, mapped_page *gone) {
     hal *of = hal_of(machine);
     of->ended[of->ended_count++ % ENDED_PAGES] =
         (ended_page){.key = gone->key, .start = (uint16_t)gone->start, .end = (uint16_t)gone->end};
+    if ((gone->key & REGISTER_KEY) != 0) {
+        /* What the transfer leaves in the page is no filling. */
+        table_remove(&of->filled, (gone->key ^ REGISTER_KEY) - REGISTERS_ADDRESS / PAGE_BYTES);
+    }
     if (gone->next_here != NULL) {
         gone->next_here->previous_here = gone->previous_here;
     }
@@ -165,6 +169,33 @@ static bool mappings_index(wdfdma_machine *machine) {
     return true;
 }
 
+static const mapped_page *register_find_pages(const wdfdma_machine *machine, uint32_t index) {
+    uint64_t key = (REGISTERS_ADDRESS / PAGE_BYTES + index) | REGISTER_KEY;
+    const uint64_t *here = table_find(&hal_of(machine)->index, key);
+    return here == NULL ? NULL : (const mapped_page *)(uintptr_t)*here;
+}
+
+const mapping *register_get_mapping(const wdfdma_machine *machine, uint32_t index) {
+    const mapped_page *page = register_find_pages(machine, index);
+    return page == NULL ? NULL : page->of;
+}
+
+bool register_find_gap(const wdfdma_machine *machine, uint32_t index, uint32_t *begin,
+                       uint32_t *end) {
+    const mapped_page *first = register_find_pages(machine, index);
+    const mapped_page *page = first;
+    while (page != NULL) {
+        bool covers = *begin >= page->start && *begin < page->end;
+        *begin = covers ? page->end : *begin;
+        page = covers ? first : page->next_here;
+    }
+    *end = PAGE_BYTES;
+    for (page = first; page != NULL; page = page->next_here) {
+        *end = page->start > *begin && page->start < *end ? page->start : *end;
+    }
+    return *begin < PAGE_BYTES;
+}
+
 static const mapped_page *page_allowing(const wdfdma_machine *machine, uint64_t key, uint32_t at,
                                         bool write) {
     const uint64_t *here = table_find(&hal_of(machine)->index, key);
@@ -255,15 +286,14 @@ static bool access_is_allowed(wdfdma_machine *machine, uint64_t address, size_t 
     return true;
 }
 
-/* Where an IOMMU fault is ignored there is no IOMMU: what a device writes into registers that
- * nothing maps for it lands there. False where some of it goes elsewhere: memory is never harmed. */
-static bool registers_write(wdfdma_machine *machine, uint64_t address, const uint8_t *data,
-                            size_t bytes) {
+/* Where an IOMMU fault is ignored there is no IOMMU: a device reaches the registers that nothing
+ * maps for it. False where it would reach for something else: memory is never harmed. */
+static bool registers_access(wdfdma_machine *machine, uint64_t address, uint8_t *out,
+                             const uint8_t *data, size_t bytes) {
     uint64_t first = address / PAGE_BYTES - REGISTERS_ADDRESS / PAGE_BYTES;
     uint64_t at = address % PAGE_BYTES;
     uint64_t pages = pages_spanned(at, bytes);
-    if (data == NULL || machine->state.halted ||
-        machine->rule_modes[WDFDMA_RULE_DMA_26] != WDFDMA_MODE_IGNORE ||
+    if (machine->state.halted || machine->rule_modes[WDFDMA_RULE_DMA_26] != WDFDMA_MODE_IGNORE ||
         bytes > (uint64_t)machine->config.map_registers * PAGE_BYTES ||
         first >= machine->config.map_registers || pages > machine->config.map_registers - first) {
         return false;
@@ -273,8 +303,12 @@ static bool registers_write(wdfdma_machine *machine, uint64_t address, const uin
             return false;
         }
     }
+    for (uint64_t page = 0; page < pages; page++) {
+        guard_fill(machine, (uint32_t)(first + page));
+    }
     register_get_page(machine, (uint32_t)(first + pages - 1));
-    memcpy(register_get_page(machine, (uint32_t)first) + at, data, bytes);
+    uint8_t *there = register_get_page(machine, (uint32_t)first) + at;
+    memcpy(data != NULL ? there : out, data != NULL ? data : there, bytes);
     return true;
 }
 
@@ -292,8 +326,8 @@ static NTSTATUS device_access(wdfdma_machine *machine, uint64_t address, uint8_t
     bool allowed = access_is_allowed(machine, address, bytes, write);
     ddi_leave(&call);
     if (!allowed) {
-        return registers_write(machine, address, data, bytes) ? STATUS_SUCCESS
-                                                              : STATUS_UNSUCCESSFUL;
+        return registers_access(machine, address, out, data, bytes) ? STATUS_SUCCESS
+                                                                    : STATUS_UNSUCCESSFUL;
     }
     for (size_t done = 0; done < bytes;) {
         uint64_t here = 0;

@@ -164,8 +164,7 @@ typedef struct hal {
     table wdm_contexts; /* a WDM driver's transfer context, by its address -> struct wdm_context */
     table wdm_lists;    /* a list given to a WDM driver, by its address -> struct wdm_list */
     table wdm_buffers;  /* its common buffers, by address -> struct wdm_buffer */
-    table wdm_bounced;  /* the first register of a run through which a WDM driver bounced -> 1 */
-    table wdm_filled;   /* a free register that is filled -> 1 */
+    table filled;       /* a register that is filled where nothing is mapped through it -> 1 */
     struct wdm_request *wdm_open; /* requests for a channel whose routine has not returned */
     request_queue kept;           /* granted requests whose registers or channel are kept unused */
     void (*kept_look)(wdfdma_machine *machine, hal_request *kept);
@@ -352,8 +351,11 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
                       mapping *out, SCATTER_GATHER_ELEMENT *element);
 /* True when map_transfer would have [part] go through its registers. */
 bool map_bounces(const adapter *by, const map_part *part);
-/* Ends [used]: copies [length] bytes of it out where it bounced and came from the device. */
-void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length);
+/* Ends [used], which [concerned] made: copies [length] bytes of it out where it bounced and came from
+ * the device. */
+void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length, const object *concerned);
+/* What a mapping that goes through its registers needs at its start. */
+NO_INLINE void bounce_begin(wdfdma_machine *machine, const mapping *made);
 NO_INLINE void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t length,
                            bool to_registers);
 
@@ -405,6 +407,12 @@ NO_INLINE void mapping_unindex(wdfdma_machine *machine, mapping *gone);
 /* A run of registers is freed: what is remembered of the device's use of them is of the past. */
 void device_note_freed(wdfdma_machine *machine, uint32_t base, uint32_t count);
 uint8_t *register_get_page(wdfdma_machine *machine, uint32_t index);
+/* Of the mappings that a device has looked for: one that goes through a register, or NULL. */
+const mapping *register_get_mapping(const wdfdma_machine *machine, uint32_t index);
+/* The next bytes of a register, from [begin] on, that none of them covers; false where there are no
+ * more. */
+bool register_find_gap(const wdfdma_machine *machine, uint32_t index, uint32_t *begin,
+                       uint32_t *end);
 
 /* list.c: scatter/gather lists */
 typedef struct list_request {
@@ -425,8 +433,9 @@ bool list_fill(wdfdma_machine *machine, const list_request *request, const mdl_w
                mapping *map, PSCATTER_GATHER_LIST list);
 /* Stands on the range's first byte; false, with the machine halted, where the chain is no more. */
 bool list_find(wdfdma_machine *machine, const list_request *request, mdl_walk *part);
-/* Flushes the list and frees its registers. */
-void list_put(wdfdma_machine *machine, adapter *by, mapping *map, uint32_t base, uint32_t count);
+/* Flushes the list, which [concerned] got, and frees its registers. */
+void list_put(wdfdma_machine *machine, adapter *by, mapping *map, uint32_t base, uint32_t count,
+              const object *concerned);
 
 /* system.c: transfer contexts and the DMA controller */
 void transfer_context_initialize(transfer_context *context);
@@ -446,10 +455,18 @@ typedef struct common_memory {
 NTSTATUS common_allocate(wdfdma_machine *machine, adapter *by, uint64_t bytes, common_memory *out);
 void common_free(wdfdma_machine *machine, adapter *by, common_memory *gone);
 
-/* guard.c */
-/* The filling of registers that are to be granted, where they are filled; false where the machine
- * has halted over it. */
-COLD bool guard_check_filling(wdfdma_machine *machine, uint32_t base, uint32_t count);
+/* guard.c: what nobody may write to */
+/* True where some register is filled: otherwise there is nothing to check. */
+static inline bool guards_lie(const wdfdma_machine *machine) {
+    return hal_of(machine)->filled.count != 0;
+}
+/* Fills what nothing is mapped through of a register that a device is about to use all the same. */
+void guard_fill(wdfdma_machine *machine, uint32_t index);
+/* The registers of these that nothing is mapped through. Returns how many were written to and are
+ * not ignored; the machine may have halted over the first. */
+COLD size_t guard_check_unused(wdfdma_machine *machine, uint32_t base, uint32_t count);
+/* What [used] leaves of its registers. */
+COLD void guard_check_around(wdfdma_machine *machine, const mapping *used, const object *concerned);
 
 /* wdm_*.c: the same as a WDM driver calls it */
 extern const DMA_OPERATIONS adapter_operations;

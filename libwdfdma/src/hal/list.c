@@ -23,8 +23,8 @@ bool list_fill(wdfdma_machine *machine, const list_request *request, const mdl_w
         return false;
     }
     by->lists_held++;
-    if (UNLIKELY(bounces) && request->to_device) {
-        bounce_copy(machine, map, request->length, true);
+    if (UNLIKELY(bounces)) {
+        bounce_begin(machine, map);
     }
     return !machine->state.halted;
 }
@@ -59,13 +59,14 @@ bool list_find(wdfdma_machine *machine, const list_request *request, mdl_walk *p
     return false;
 }
 
-void list_put(wdfdma_machine *machine, adapter *by, mapping *map, uint32_t base, uint32_t count) {
+void list_put(wdfdma_machine *machine, adapter *by, mapping *map, uint32_t base, uint32_t count,
+              const object *concerned) {
     if (by->lists_held == 0) {
         verifier_dma_violation(machine, WDFDMA_RULE_DMA_06, by->lists_held, by->lists_held + 1, 0,
                                &by->head);
         return;
     }
-    map_flush(machine, map, map->length);
+    map_flush(machine, map, map->length, concerned);
     if (machine->state.halted) {
         return;
     }

@@ -185,6 +185,15 @@ void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t lengt
     }
 }
 
+void bounce_begin(wdfdma_machine *machine, const mapping *made) {
+    if (UNLIKELY(guards_lie(machine))) {
+        guard_check_unused(machine, made->first_register, made->register_count);
+    }
+    if (made->device_reads) {
+        bounce_copy(machine, made, made->length, true);
+    }
+}
+
 /* How many of [pages] pages follow one another from the first on. */
 NO_INLINE static uint64_t frames_count_run(const uint64_t *pfns, uint64_t pages) {
     uint64_t run = 1;
@@ -250,15 +259,21 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
     if (!mapping_begin(machine, out)) {
         return 0;
     }
-    if (UNLIKELY(bounces) && part->to_device) {
-        bounce_copy(machine, out, length, true);
+    if (UNLIKELY(bounces)) {
+        bounce_begin(machine, out);
     }
     return machine->state.halted ? 0 : length;
 }
 
-void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length) {
+void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length, const object *concerned) {
     if (!used->live) {
         return;
+    }
+    if (UNLIKELY(guards_lie(machine))) {
+        guard_check_around(machine, used, concerned);
+        if (machine->state.halted) {
+            return;
+        }
     }
     if (used->first_register != NO_REGISTER && used->device_writes) {
         bounce_copy(machine, used, length < used->length ? length : used->length, false);

@@ -188,7 +188,7 @@ bool pool_take_here(wdfdma_machine *machine, const adapter *owner, uint32_t coun
     uint64_t held = of->held[word];
     uint64_t starts = LIKELY(count <= WORD_BITS) ? word_find_runs(held, count) : 0;
     if (UNLIKELY(starts == 0) || UNLIKELY(of->stale_word != word) ||
-        UNLIKELY(hal_of(machine)->wdm_filled.count != 0)) {
+        UNLIKELY(guards_lie(machine))) {
         return false;
     }
     uint32_t bit = bit_find_lowest(starts);
@@ -207,9 +207,11 @@ bool pool_take(wdfdma_machine *machine, const adapter *owner, uint32_t count, ui
     if (UNLIKELY(first == NONE)) {
         return false;
     }
-    if (UNLIKELY(hal_of(machine)->wdm_filled.count != 0) &&
-        !guard_check_filling(machine, first, count)) {
-        return false;
+    if (UNLIKELY(guards_lie(machine))) {
+        guard_check_unused(machine, first, count);
+        if (machine->state.halted) {
+            return false;
+        }
     }
     bits_flip(of, first, count);
     run_note(machine, owner, first, count);

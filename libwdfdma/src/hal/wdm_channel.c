@@ -132,7 +132,6 @@ static void answer_check(wdfdma_machine *machine, adapter *by, uint32_t base,
         }
         wdm_mappings_end(machine, by, base);
     }
-    guard_fill(machine, base, pool_get_held(machine, by, base));
 }
 
 /* The channel's owner lives on where the driver keeps the channel. */
@@ -315,11 +314,9 @@ static void channel_give_up(wdfdma_machine *machine, adapter *by, bool keeps_reg
         !wdm_registers_are_flushed(machine, by, by->channel_base)) {
         return;
     }
-    if (!keeps_registers && by->channel_count != 0) {
-        if (!registers_are_held(machine, by, by->channel_base, by->channel_count)) {
-            return;
-        }
-        guard_fill(machine, by->channel_base, by->channel_count);
+    if (!keeps_registers && by->channel_count != 0 &&
+        !registers_are_held(machine, by, by->channel_base, by->channel_count)) {
+        return;
     }
     by->wdm_owner = NULL;
     by->channel_count = keeps_registers ? 0 : by->channel_count;
@@ -368,9 +365,6 @@ void wdm_free_map_registers(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase,
         verifier_dma_violation(machine, WDFDMA_RULE_DMA_05, NumberOfMapRegisters,
                                (uint64_t)(uintptr_t)MapRegisterBase, 0, &by->head);
     } else if (base != NO_REGISTER && wdm_registers_are_flushed(machine, by, base)) {
-        if (pool_get_held(machine, by, base) == NumberOfMapRegisters) {
-            guard_fill(machine, base, count);
-        }
         registers_free(machine, by, base, NumberOfMapRegisters);
     }
     wdm_leave(&entered);

@@ -97,7 +97,7 @@ static bool mappings_flush(wdfdma_machine *machine, adapter *by, const wdm_range
     while (*link != NULL) {
         wdm_mapping *at = *link;
         if (mapping_meets(at, base, &part)) {
-            guard_check_padding(machine, by, at);
+            guard_check_around(machine, &at->map, &by->head);
             if (!machine->state.halted) {
                 mapping_flush(machine, at, part.offset, part.offset + part.left);
             }

@@ -128,11 +128,6 @@ uint64_t wdm_get_offset(const MDL *mdl, PVOID address);
 enum {
     GUARD_TAG_BYTES = 8
 };
-/* Fills what a bounced mapping leaves of its first and last register. */
-void guard_pad(wdfdma_machine *machine, const wdm_mapping *made);
-void guard_check_padding(wdfdma_machine *machine, const adapter *by, const wdm_mapping *used);
-/* Fills a run that is about to be freed, if it was bounced through. */
-void guard_fill(wdfdma_machine *machine, uint32_t base, uint32_t count);
 /* Puts tags before and after a common buffer. */
 void guard_tag(uint8_t *bytes, uint64_t length);
 void guard_check_tags(wdfdma_machine *machine, const adapter *by, const uint8_t *bytes,

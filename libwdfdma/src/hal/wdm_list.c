@@ -43,9 +43,6 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
             asked.transfer->waiting = NULL;
         }
         wdm_context_release(machine, asked.transfer);
-        if (target->map.first_register != NO_REGISTER) {
-            table_put(machine, &hal_of(machine)->wdm_bounced, target->map.first_register, 1);
-        }
         data_free(machine, granted);
         target->base = asked.list.request.base;
         target->count = asked.list.request.count;
@@ -281,13 +278,11 @@ NTSTATUS wdm_build_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJEC
 }
 
 static void list_end(wdfdma_machine *machine, adapter *by, wdm_list *gone, uint64_t key) {
-    map_flush(machine, &gone->map, gone->map.length);
+    list_put(machine, by, &gone->map, gone->base, gone->count, &by->head);
     if (machine->state.halted) {
         return;
     }
     table_remove(&hal_of(machine)->wdm_lists, key);
-    guard_fill(machine, gone->base, gone->count);
-    list_put(machine, by, &gone->map, gone->base, gone->count);
     data_free(machine, gone->list);
     data_free(machine, gone);
 }

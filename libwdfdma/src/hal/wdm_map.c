@@ -150,7 +150,6 @@ static wdm_mapping *mapping_make(wdfdma_machine *machine, adapter *by, const wdm
     made->base = plan->base;
     made->start = plan->start;
     made->registers = (uint32_t)pages_spanned(plan->start, made->map.length);
-    guard_pad(machine, made);
     made->next = by->wdm_mappings;
     by->wdm_mappings = made;
     return made;

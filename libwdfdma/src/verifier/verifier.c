@@ -72,11 +72,11 @@ void verifier_wdf_violation(wdfdma_machine *machine, wdfdma_wdf_violation violat
     rule_break(machine, rule_of_violation(violation), parameters, concerned);
 }
 
-void verifier_dma_violation(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second,
+bool verifier_dma_violation(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second,
                             uint64_t third, uint64_t fourth, const object *concerned) {
     const uint64_t parameters[4] = {(uint64_t)verifier_get_rule(rule)->first, second, third,
                                     fourth};
-    rule_break(machine, rule, parameters, concerned);
+    return rule_break(machine, rule, parameters, concerned);
 }
 
 bool verifier_rule_with(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second, uint64_t third,

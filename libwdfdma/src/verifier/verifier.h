@@ -14,8 +14,8 @@ COLD void verifier_wdf_violation(wdfdma_machine *machine, wdfdma_wdf_violation v
                                  uint64_t second, uint64_t third, const object *concerned);
 
 /* DRIVER_VERIFIER_DMA_VIOLATION: parameter 1 is the rule's. Where the machine goes on, the call
- * that broke the rule changes nothing. */
-COLD void verifier_dma_violation(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second,
+ * that broke the rule changes nothing. False where it is ignored, or the machine had halted. */
+COLD bool verifier_dma_violation(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second,
                                  uint64_t third, uint64_t fourth, const object *concerned);
 
 /* One of our rules. Where what follows is undefined on a real machine, it does not follow: the
