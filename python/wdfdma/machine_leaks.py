@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from wdfdma.traces import Traces
 
-_RULES = tuple(int(rule) for rule in Rule if rule.name.startswith(("NEVER_", "LEAK_")))
+_RULES = tuple(int(rule) for rule in Rule if rule.name.startswith(("NEVER_", "LEAK_", "DMA_0F_3")))
 
 
 class MachineLeaks:
@@ -29,8 +29,9 @@ class MachineLeaks:
         """Reports what is still held, by the whole machine or below a device or an enabler, as violations.
 
         Returns the new ones, which `violations` has from now on, too. Their rules are NEVER_COMPLETED and LEAK_...;
-        what the rules ignore is not reported. Nothing else changes. Deleting a device or an enabler reports the same
-        before, but for common buffers, which go with their enabler.
+        what the rules ignore is not reported. Without [below] also map registers that a device wrote to while nothing
+        was mapped through them, each once, as DMA_0F_3. Nothing else changes. Deleting a device or an enabler reports
+        the same before, but for registers, and for common buffers, which go with their enabler.
         Errors: StatusError where [below] is deleted or of another machine; BugCheck where a rule stops the machine.
 
         >>> from wdfdma import Machine
@@ -86,7 +87,7 @@ def take_leaks(core: Core) -> list[Violation]:
         return []
     machine: Any = core.machine
     for rule in _RULES:
-        if lib.wdfdma_machine_get_rule_mode(machine, rule) == RuleMode.STOP:
+        if lib.wdfdma_machine_get_rule_mode(machine, rule) != RuleMode.IGNORE:
             set_mode(machine, rule, RuleMode.COLLECT)
     # Room for what is found, and memory to note it.
     lib.wdfdma_machine_clear_violations(machine)

@@ -304,7 +304,8 @@ WDFDMA_API NTSTATUS wdfdma_machine_stop_at_violation(wdfdma_machine *machine, ui
  * everything, or where [below] is a device or an enabler, what lies below it and itself. [count]
  * receives how many were found that are not ignored. In the order of transactions, common
  * buffers, requests, references, adapters; in each of the objects in memory, or as the tree below
- * has them. Nothing else changes. wdfdma_device_destroy, and WdfObjectDelete of an enabler, report
+ * has them. Without [below], last, also the map registers that nothing is mapped through and that a
+ * device wrote to, each once, as DMA_0F_3. Nothing else changes. wdfdma_device_destroy, and WdfObjectDelete of an enabler, report
  * the same for what they delete, but for common buffers, which go with their enabler; a machine
  * takes its violations with it, so ask before wdfdma_machine_destroy. O(size of the machine).
  * Errors: STATUS_INVALID_HANDLE where [below] is no live device or enabler of [machine];

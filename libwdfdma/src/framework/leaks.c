@@ -303,6 +303,9 @@ NTSTATUS wdfdma_machine_check_leaks(wdfdma_machine *machine, WDFOBJECT below, si
         return STATUS_INVALID_HANDLE;
     }
     leaks_find(&search);
+    if (below == NULL && !machine->state.halted) {
+        search.found += guard_check_unused(machine, 0, machine->config.map_registers);
+    }
     if (machine->state.halted) {
         return STATUS_UNSUCCESSFUL;
     }
