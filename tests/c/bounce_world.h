@@ -137,7 +137,7 @@ static inline void violation_check(const bounced *of, size_t index, uint32_t rul
     CHECK_EQUAL(found[index].code, WDFDMA_BUGCHECK_DRIVER_VERIFIER_DMA_VIOLATION);
     CHECK_EQUAL(found[index].parameters[0], 0x0F);
     CHECK_EQUAL(found[index].parameters[1], wdfdma_rule_get_info(rule)->second);
-    CHECK_EQUAL(found[index].parameters[2], third);
+    CHECK_EQUAL(found[index].parameters[2], wdfdma_machine_localize(of->machine, third));
     CHECK_EQUAL(found[index].parameters[3], fourth);
 }
 
