@@ -51,6 +51,7 @@ from wdfdma.transaction_calls import TransactionInfo, TransferInfo
 __version__ = VERSION
 
 if TYPE_CHECKING:
+    from wdfdma.fault_plan import DeviceBehaviour, Routine
     from wdfdma.fault_sites import FaultSites, SiteFault, SiteLog, SiteLogError
     from wdfdma.run import Difference, first_difference, run_scenario
     from wdfdma.scenario import Scenario
@@ -59,7 +60,9 @@ if TYPE_CHECKING:
 
 # These need pydantic, or time, which most who import this package do not.
 _LATER_NAMES = {
+    "DeviceBehaviour": "wdfdma.fault_plan",
     "Difference": "wdfdma.run",
+    "Routine": "wdfdma.fault_plan",
     "FaultSites": "wdfdma.fault_sites",
     "Scenario": "wdfdma.scenario",
     "SiteFault": "wdfdma.fault_sites",
@@ -82,6 +85,7 @@ __all__ = [
     "CommonBuffer",
     "CompletionStatus",
     "Device",
+    "DeviceBehaviour",
     "Difference",
     "Direction",
     "DmaCompletion",
@@ -105,6 +109,7 @@ __all__ = [
     "Request",
     "RequestInfo",
     "RequestType",
+    "Routine",
     "Rule",
     "RuleInfo",
     "RuleMode",

@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -36,9 +36,6 @@ from wdfdma.report import (
 )
 from wdfdma.run import compare, execute_scenario
 from wdfdma.scenario import Scenario
-
-if TYPE_CHECKING:
-    from wdfdma.faults import FaultSweep
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -200,41 +197,54 @@ def _print_pages(outcomes: list[Outcome], *, to_stderr: bool) -> None:
 
 @cli.command()
 @click.argument("files", metavar="SCENARIO...", nargs=-1, required=True)
+@click.option(
+    "--chance",
+    type=click.IntRange(1, 1000),
+    metavar="PER_MILLE",
+    help="Leave all faults to chance instead: each hits so many of a thousand times.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), help="With --chance: the first run's [0]."
+)
+@click.option(
+    "--runs", type=click.IntRange(1, 10**6), help="With --chance: how many, a seed each [100]."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option(
     "--sites", metavar="LOG", help="Only what LOG does not tell of yet, by step; it is written on."
 )
 @report_errors
-def faults(files: tuple[str, ...], as_json: bool, sites: str | None) -> int:
+def faults(
+    files: tuple[str, ...],
+    chance: int | None,
+    seed: int | None,
+    runs: int | None,
+    as_json: bool,
+    sites: str | None,
+) -> int:
     """Run each SCENARIO once for every fault that it could meet, and table what each led to.
 
-    A fault is a call that fails as its documentation says it may, or registers, an adapter or memory that are not to be
-    had. SCENARIO is a file or a folder, or FILE:NUMBER for one line of a .jsonl file. Ends with 3 if any run ended in
-    an error of wdfdma's own.
+    A fault is a call that fails as its documentation says it may, registers, an adapter or memory that are not to be
+    had, a mapping that falls short, or a device that is short, silent, late, twice or wrong. SCENARIO is a file or a
+    folder, or FILE:NUMBER for one line of a .jsonl file. Ends with 3 if any run ended in an error of wdfdma's own.
+
+    With --chance each runs again and again, with every fault that it could meet by chance: the same seed does the same.
 
     With --sites each step is a call site, which fails once with each status, in any of its calls. LOG has a line for
     each fault before it happens, so that a rerun goes on where the last one ended.
     """
-    from wdfdma.faults import sweep_faults
+    from wdfdma.fault_command import print_sweeps, sweep_all
 
     scenarios = [scenario for _, scenario in _load(files)]
     if sites is not None:
-        from wdfdma.site_command import sweep_all
+        from wdfdma.site_command import sweep_all as sweep_sites
 
-        return sweep_all(scenarios, sites, as_json, _show_progress)
-    sweeps = [sweep_faults(scenario, _show_progress) for scenario in scenarios]
-    _print_sweeps(sweeps, as_json)
+        if chance is not None:
+            raise ScenarioError([Problem("--chance", "not together with --sites")])
+        return sweep_sites(scenarios, sites, as_json, _show_progress)
+    sweeps = sweep_all(scenarios, chance, seed, runs, _show_progress)
+    print_sweeps(sweeps, as_json)
     return OUR_ERROR if any(sweep.has_error for sweep in sweeps) else MATCH
-
-
-def _print_sweeps(sweeps: "list[FaultSweep]", as_json: bool) -> None:
-    from wdfdma.fault_report import make_entry, make_table, print_tables
-
-    if as_json:
-        entries = [make_entry(sweep) for sweep in sweeps]
-        click.echo(dump_json({"version": VERSION, "scenarios": entries}, indent=1))
-        return
-    print_tables(make_table(sweep) for sweep in sweeps)
 
 
 def main(arguments: list[str] | None = None) -> None:

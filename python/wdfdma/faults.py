@@ -9,7 +9,9 @@ from typing import Any
 from wdfdma._native import ffi, lib
 from wdfdma.enums import Op, Rule
 from wdfdma.errors import CheckError
-from wdfdma.fault_plan import FAULT_STATUSES, FaultKind, PlannedFault, add_fault, read_faults
+from wdfdma.fault_forms import Fault
+from wdfdma.fault_kinds import list_counters, list_faults
+from wdfdma.fault_plan import PlannedFault, add_fault, read_faults
 from wdfdma.operations import ProgramRule
 from wdfdma.problems import ScenarioError
 from wdfdma.program import compile_scenario
@@ -25,11 +27,9 @@ from wdfdma.run import (
     first_difference,
     make_machine,
 )
-from wdfdma.scenario import Fault, Scenario
-from wdfdma.status import SUCCESS
+from wdfdma.scenario import Scenario
 
 _SET_UP = (Op.ENABLER_CREATE, Op.ENABLER_CONFIGURE_SYSTEM_PROFILE)
-_OPS = {op.label: op for op in Op}
 
 
 class Outcome(Enum):
@@ -42,6 +42,7 @@ class Outcome(Enum):
     VIOLATION = "violation"
     BREAK = "break"
     WAITS = "still waits at the end"
+    TRANSFERS = "still transfers at the end"
     STATUS = "another status"
     COURSE = "another course"
     UNCHANGED = "unchanged"
@@ -77,7 +78,7 @@ class FaultSweep:
 
 
 @dataclass(frozen=True, slots=True)
-class _Observation:
+class Observation:
     """What is left of a run."""
 
     log: list[Record]
@@ -97,47 +98,18 @@ def sweep_faults(
     [show] is given the faults and gives them back one by one, as a bar of progress does. The scenario's own faults
     are part of every run. Errors: ScenarioError where the scenario itself is refused.
     """
-    base = _observe(scenario, count=True)
+    base = observe(scenario, count=True)
     runs = []
-    for fault in show(_list_faults(scenario, base)):
-        run = _run_fault(scenario, fault, base)
+    for fault in show(list_faults(scenario, base.plan, base.allocations)):
+        run = run_fault(scenario, fault, base)
         if run is not None:
             runs.append(run)
     return FaultSweep(scenario, runs)
 
 
-def _list_counters() -> list[PlannedFault]:
-    """Faults that only count: one for each op and status, and those below."""
-    calls = [
-        PlannedFault(FaultKind.CALL, op=_OPS[name], status=status)
-        for name, statuses in FAULT_STATUSES.items()
-        for status in statuses
-    ]
-    return [*calls, PlannedFault(FaultKind.GRANT), PlannedFault(FaultKind.ADAPTER)]
-
-
-def _list_faults(scenario: Scenario, base: _Observation) -> list[Fault]:
-    """Every fault that the run [base] has met, by op, place and status; then those below the calls."""
-    met = {(item.kind, item.op, item.status): item.met for item in base.plan}
-    faults = []
-    for name, statuses in FAULT_STATUSES.items():
-        keys = [(FaultKind.CALL, _OPS[name], status) for status in statuses]
-        for nth in range(1, max(met[key] for key in keys) + 1):
-            faults += [
-                Fault(op=name, nth=nth, status=key[2].name) for key in keys if nth <= met[key]
-            ]
-    grants = met[FaultKind.GRANT, Op.NONE, SUCCESS]
-    adapters = met[FaultKind.ADAPTER, Op.NONE, SUCCESS]
-    faults += [Fault(register_grant=nth) for nth in range(1, grants + 1)]
-    faults += [Fault(adapter=nth) for nth in range(1, adapters + 1)]
-    if all(fault.allocation is None for fault in scenario.faults):
-        faults += [Fault(allocation=nth) for nth in range(1, base.allocations + 1)]
-    return faults
-
-
-def _observe(
+def observe(
     scenario: Scenario, *, count: bool = False, arm: Callable[[Any], None] | None = None
-) -> _Observation:
+) -> Observation:
     """Runs a scenario to its end; with [count], everything that could be hit is counted, and nothing is.
 
     [arm] is given the machine before.
@@ -151,7 +123,7 @@ def _observe(
         if arm is not None:
             arm(machine)
         if count:
-            for fault in _list_counters():
+            for fault in list_counters():
                 add_fault(machine, fault).check("wdfdma_machine_add_fault")
         counts_memory = count and all(fault.allocation is None for fault in scenario.faults)
         if counts_memory:
@@ -165,10 +137,10 @@ def _observe(
         before = _count_set_up(scenario, program) if counts_memory else 0
         state = lib.wdfdma_machine_get_state(machine)
         plan = read_faults(machine)
-        return _Observation(
+        return Observation(
             log=render_log(_copy_log(machine)),
             violations=read_violations(machine),
-            plan=plan[len(plan) - len(_list_counters()) :] if count else plan,
+            plan=plan[len(plan) - len(list_counters()) :] if count else plan,
             waiting=state.waiting_pool + state.waiting_channel,
             rule=ProgramRule(result.rule),
             place=_find_place(scenario, result),
@@ -185,21 +157,21 @@ def _find_place(scenario: Scenario, result: Any) -> str:
     return str(_explain(scenario, result)).removeprefix(f"{scenario.where}: ")
 
 
-def _run_fault(scenario: Scenario, fault: Fault, base: _Observation) -> FaultRun | None:
+def run_fault(scenario: Scenario, fault: Fault, base: Observation) -> FaultRun | None:
     """One run; None where the memory that failed was the script's own, which no driver has."""
     changed = scenario.model_copy(update={"faults": [*scenario.faults, fault]})
     try:
-        seen = _observe(changed)
+        seen = observe(changed)
     except (CheckError, ScenarioError, MemoryError, AssertionError) as error:
         return FaultRun(fault, None, Outcome.ERROR, f"{type(error).__name__}: {error}")
     step = _find_step(fault, base, seen)
     if step is not None and seen.rule == ProgramRule.NO_MEMORY:
         return None
-    outcome, detail = _judge(base, seen)
+    outcome, detail = judge(base, seen)
     return FaultRun(fault, step, outcome, detail)
 
 
-def _find_step(fault: Fault, base: _Observation, seen: _Observation) -> int | None:
+def _find_step(fault: Fault, base: Observation, seen: Observation) -> int | None:
     if fault.allocation is None:
         hit = seen.plan[-1]
         return None if hit.hit_op in _SET_UP else hit.hit_step
@@ -207,7 +179,7 @@ def _find_step(fault: Fault, base: _Observation, seen: _Observation) -> int | No
     return 0 if difference is None else difference.step
 
 
-def _judge(base: _Observation, seen: _Observation) -> tuple[Outcome, str]:
+def judge(base: Observation, seen: Observation) -> tuple[Outcome, str]:
     """The worst that came, and more of it in words."""
     if seen.rule in (ProgramRule.ENABLER_REFUSED, ProgramRule.NO_MEMORY):
         return Outcome.REFUSED, seen.place
@@ -226,11 +198,25 @@ def _judge(base: _Observation, seen: _Observation) -> tuple[Outcome, str]:
     if breaks:
         return Outcome.BREAK, f"in {', '.join(sorted(breaks))}"
     if seen.waiting > base.waiting:
-        return Outcome.WAITS, f"{seen.waiting} {'request' if seen.waiting == 1 else 'requests'}"
+        return Outcome.WAITS, _count(seen.waiting, "request")
+    transferring = _count_transfers(seen)
+    if transferring > _count_transfers(base):
+        return Outcome.TRANSFERS, _count(transferring, "transaction")
     return _compare(base, seen)
 
 
-def _compare(base: _Observation, seen: _Observation) -> tuple[Outcome, str]:
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _count_transfers(seen: Observation) -> int:
+    """How many transactions a device had not answered when the last step was over."""
+    last = next((record for record in reversed(seen.log) if "snapshot" in record), None)
+    states = last["snapshot"]["transactions"].values() if last is not None else ()
+    return sum(state["state"] == "transfer" for state in states)
+
+
+def _compare(base: Observation, seen: Observation) -> tuple[Outcome, str]:
     difference = first_difference(base.log, seen.log)
     if difference is None:
         return Outcome.UNCHANGED, ""
@@ -249,7 +235,7 @@ def _name_rule(rule: Rule | int) -> str:
     return f"{info.name} ({info.code_text})" if info.code_text else info.name
 
 
-def _find_bugcheck(seen: _Observation) -> str:
+def _find_bugcheck(seen: Observation) -> str:
     """What halted the machine; empty where nothing did."""
     stopped = next((item for item in seen.violations if item.stopped), None)
     if stopped is not None:
@@ -258,5 +244,5 @@ def _find_bugcheck(seen: _Observation) -> str:
     return str(last["code"]) if last.get("event") == "bugcheck" else ""
 
 
-def _list_breaks(seen: _Observation) -> list[str]:
+def _list_breaks(seen: Observation) -> list[str]:
     return [record["op"] for record in seen.log if record.get("event") == "break"]

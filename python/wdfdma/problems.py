@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 # The keys whose items are steps; pydantic names the operation between the index and the key.
 _STEP_KEYS = ("steps", "do")
+# The forms that a value may have, which pydantic names too.
+_FORMS = ("(n)", "(chance)")
 
 
 class Problem(NamedTuple):
@@ -98,11 +100,19 @@ def format_place(location: Iterable[int | str]) -> str:
     for at, part in enumerate(parts):
         if isinstance(part, int):
             place += f"[{part}]"
-        elif at >= 2 and isinstance(parts[at - 1], int) and parts[at - 2] in _STEP_KEYS:
+        elif _is_name_of_form(parts, at):
             continue
         else:
             place += f".{_quote_key(part)}" if place else _quote_key(part)
     return place
+
+
+def _is_name_of_form(parts: list[int | str], at: int) -> bool:
+    """Whether pydantic's own name for one form of what may have several stands at [at]: no place of the scenario."""
+    if at < 2:
+        return False
+    is_step = isinstance(parts[at - 1], int) and parts[at - 2] in _STEP_KEYS
+    return is_step or (parts[0] == "faults" and parts[at] in _FORMS)
 
 
 def _quote_key(key: str) -> str:

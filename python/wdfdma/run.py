@@ -9,7 +9,7 @@ from typing import Any
 from wdfdma._native import NULL, ffi, lib, read_string
 from wdfdma.enums import BugCheckCode, Rule, RuleMode
 from wdfdma.errors import BugCheck, CheckError
-from wdfdma.fault_plan import plan_faults
+from wdfdma.fault_forms import plan_faults
 from wdfdma.operations import ProgramRule
 from wdfdma.problems import Problem, ScenarioError, show
 from wdfdma.program import compile_scenario, find_place

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, create_model
 
 from wdfdma.enums import AllocationAction, Argument, Direction, Event, Irql, Profile
-from wdfdma.fault_plan import FAULT_STATUSES
+from wdfdma.fault_forms import Fault, check_faults
 from wdfdma.operations import OPERATIONS, Operand, OperandKind
 from wdfdma.problems import Problem, ScenarioError, format_place, list_problems, show
 
@@ -19,7 +19,6 @@ _MOST_FAULTS = 2**16  # the library's own bound
 
 _Registers = Annotated[int, Field(ge=0, le=_LARGEST_POOL)]
 _Length = Annotated[int, Field(ge=0, le=_LARGEST_LENGTH)]
-_Place = Annotated[int, Field(ge=1, le=2**32 - 1)]  # counted from 1
 
 if TYPE_CHECKING:
     ProfileName = str
@@ -66,17 +65,6 @@ class BufferPart(_Model):
     offset: Annotated[int, Field(ge=0, le=4095)] = 0
     length: Annotated[int, Field(ge=1, le=_LARGEST_LENGTH)]
     pfns: list[Annotated[int, Field(ge=0)]]
-
-
-class Fault(_Model):
-    """A fault to be injected: one call of an op, or one of what lies below the calls."""
-
-    op: str | None = None
-    nth: _Place | None = None
-    status: str | None = None
-    register_grant: _Place | None = None
-    allocation: _Place | None = None
-    adapter: _Place | None = None
 
 
 # The keys that may be left out, with what they are then.
@@ -163,7 +151,7 @@ class Scenario(_Model):
         except ValidationError as error:
             raise ScenarioError(list_problems(error), where) from None
         problems = _check_name(scenario) + _check_pages(scenario)
-        problems += _check_faults(scenario) + _check_rules(scenario) + _check_log(scenario)
+        problems += check_faults(scenario.faults) + _check_rules(scenario) + _check_log(scenario)
         if problems:
             raise ScenarioError(problems, where)
         scenario._where = where
@@ -190,45 +178,6 @@ def _check_name(scenario: Scenario) -> list[Problem]:
     """JSON can write half of a character, which nothing can print."""
     halves = any("\ud800" <= letter <= "\udfff" for letter in scenario.name)
     return [Problem("name", "half of a surrogate pair stands alone")] if halves else []
-
-
-def _check_faults(scenario: Scenario) -> list[Problem]:
-    """Each fault has one form, and a status that its op documents; memory fails once."""
-    problems = []
-    for index, fault in enumerate(scenario.faults):
-        problem = _find_fault_problem(fault)
-        if problem is not None:
-            place = f"faults[{index}].{problem.place}" if problem.place else f"faults[{index}]"
-            problems.append(Problem(place, problem.message))
-    allocations = [at for at, fault in enumerate(scenario.faults) if fault.allocation is not None]
-    problems += [
-        Problem(f"faults[{at}].allocation", "memory can fail once only") for at in allocations[1:]
-    ]
-    return problems
-
-
-def _find_fault_problem(fault: Fault) -> Problem | None:
-    below = [
-        name
-        for name in ("register_grant", "allocation", "adapter")
-        if getattr(fault, name) is not None
-    ]
-    of_call = [name for name in ("op", "nth", "status") if getattr(fault, name) is not None]
-    if len(below) + bool(of_call) != 1:
-        forms = "op, nth and status, or register_grant, allocation or adapter"
-        return Problem("", f"is not one of: {forms}")
-    if below:
-        return None
-    for name in ("op", "nth", "status"):
-        if name not in of_call:
-            return Problem(name, "is missing")
-    statuses = FAULT_STATUSES.get(str(fault.op), ())
-    if not statuses:
-        return Problem("op", f"{show(fault.op)} is no call that can be made to fail")
-    names = [status.name for status in statuses]
-    if fault.status not in names:
-        return Problem("status", f"{show(fault.status)} is not {' or '.join(names)}")
-    return None
 
 
 def _check_rules(scenario: Scenario) -> list[Problem]:

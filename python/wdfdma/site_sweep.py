@@ -10,7 +10,7 @@ from wdfdma._native import lib
 from wdfdma.enums import BugCheckCode
 from wdfdma.errors import CheckError
 from wdfdma.fault_sites import SiteFault, SiteLog, set_sites
-from wdfdma.faults import Outcome, _judge, _Observation, _observe
+from wdfdma.faults import Observation, Outcome, judge, observe
 from wdfdma.problems import Problem, ScenarioError, show
 from wdfdma.program import find_place
 from wdfdma.scenario import Scenario
@@ -99,13 +99,13 @@ def sweep_sites(scenario: Scenario, log: SiteLog) -> SiteSweep:
     The log has a fault's line before the call fails: who is interrupted goes on with the next one. The scenario's own
     faults are part of every run. Errors: ScenarioError where the scenario itself is refused; OSError.
     """
-    base = _observe(scenario, count=True)
+    base = observe(scenario, count=True)
     sites = _ScenarioSites(scenario)
     return SiteSweep(scenario, list(_list_runs(scenario, log, sites, base)))
 
 
 def _list_runs(
-    scenario: Scenario, log: SiteLog, sites: _ScenarioSites, base: _Observation
+    scenario: Scenario, log: SiteLog, sites: _ScenarioSites, base: Observation
 ) -> Iterator[SiteRun]:
     known = -1
     while known < len(log):
@@ -121,10 +121,10 @@ def _list_runs(
 
 
 def _run_once(
-    scenario: Scenario, log: SiteLog, sites: _ScenarioSites, base: _Observation
+    scenario: Scenario, log: SiteLog, sites: _ScenarioSites, base: Observation
 ) -> tuple[Outcome, str]:
     try:
-        seen = _observe(scenario, arm=lambda machine: sites.arm(machine, log))
+        seen = observe(scenario, arm=lambda machine: sites.arm(machine, log))
     except (CheckError, ScenarioError, MemoryError, AssertionError) as error:
         return Outcome.ERROR, f"{type(error).__name__}: {error}"
-    return _judge(base, seen)
+    return judge(base, seen)

@@ -222,14 +222,14 @@ def test_the_scenarios_own_faults_are_in_every_run(scenario: Data) -> None:
 def test_an_error_of_ours_is_one(scenario: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     from wdfdma import faults
 
-    observe = faults._observe
+    observe = faults.observe
 
     def break_down(changed: Scenario, *, count: bool = False) -> Any:
         if any(fault.op == "execute" for fault in changed.faults):
             raise AssertionError("broken")
         return observe(changed, count=count)
 
-    monkeypatch.setattr(faults, "_observe", break_down)
+    monkeypatch.setattr(faults, "observe", break_down)
     sweep = sweep_faults(Scenario.parse(scenario))
     assert sweep.has_error
     run = find_run(sweep.runs, f"execute 1: {NO_RESOURCES}")
@@ -246,21 +246,22 @@ def test_twice_is_the_same(recordings: dict[str, list[Any]]) -> None:
 
 def test_what_fails_so_by_itself_is_left_as_it_is(recordings: dict[str, list[Any]]) -> None:
     """Where calls fail anyway, a fault with their status leaves nothing else than they do."""
-    from wdfdma.faults import _list_faults, _observe, _run_fault
+    from wdfdma.fault_kinds import list_faults
+    from wdfdma.faults import observe, run_fault
 
     seen = 0
     for source in recordings["random"][::2]:
         scenario = Scenario.parse(source)
-        base = _observe(scenario, count=True)
+        base = observe(scenario, count=True)
         statuses: dict[str, set[str]] = {}
         for record in base.log:
             if "op" in record and "status" in record:
                 statuses.setdefault(record["op"], set()).add(record["status"])
         if base.log[-1].get("event") == "bugcheck":
             continue
-        for fault in _list_faults(scenario, base):
+        for fault in list_faults(scenario, base.plan, base.allocations):
             if fault.op is not None and statuses.get(fault.op) == {fault.status}:
-                run = _run_fault(scenario, fault, base)
+                run = run_fault(scenario, fault, base)
                 assert run is not None
                 assert run.outcome == Outcome.UNCHANGED, (source["name"], format_fault(fault))
                 seen += 1
@@ -268,11 +269,11 @@ def test_what_fails_so_by_itself_is_left_as_it_is(recordings: dict[str, list[Any
 
 
 def test_counting_changes_nothing(recordings: dict[str, list[Any]]) -> None:
-    from wdfdma.faults import _observe
+    from wdfdma.faults import observe
 
     for source in recordings["canonical"][::7]:
         scenario = Scenario.parse(source)
-        assert _observe(scenario, count=True).log == execute_scenario(scenario).log
+        assert observe(scenario, count=True).log == execute_scenario(scenario).log
 
 
 def test_the_command(call: Callable[..., Answer], tmp_path: Path, scenario: Data) -> None:

@@ -58,6 +58,8 @@ WDFDMA_API void *wdfdma_mdl_get_bytes(wdfdma_machine *machine, PMDL mdl);
 
 /* The device's side */
 
+/* The plan of faults may make each of these three go wrong (wdfdma/faults.h). */
+
 /* Reads [bytes] bytes at a logical address, as a bus master does. What no live mapping of a
  * transfer to the device and no common buffer allows is bug check 0xE6 with parameter 1 = 0x26,
  * and nothing is copied. Where a map register and a directly mapped page have the same logical

@@ -43,7 +43,9 @@ static NTSTATUS buffer_fill(wdfdma_machine *machine, enabler *of, const buffer_a
 static NTSTATUS buffer_create(wdfdma_machine *machine, enabler *of, const buffer_ask *ask,
                               WDFCOMMONBUFFER *out) {
     NTSTATUS status = arguments_check(machine, ask);
-    if (!NT_SUCCESS(status) || fault_hits_call(machine, 0, &status)) {
+    uint32_t routine = ask->has_config ? WDFDMA_ROUTINE_COMMON_BUFFER_CREATE_WITH_CONFIG
+                                       : WDFDMA_ROUTINE_COMMON_BUFFER_CREATE;
+    if (!NT_SUCCESS(status) || fault_hits_routine(machine, routine, &status)) {
         return status;
     }
     fx_object *made = NULL;

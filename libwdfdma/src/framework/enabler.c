@@ -285,10 +285,9 @@ PDMA_ADAPTER WdfDmaEnablerWdmGetDmaAdapter(WDFDMAENABLER DmaEnabler,
         return NULL;
     }
     adapter *by = adapter_for(call.machine, of, DmaDirection);
-    ddi_leave(&call);
-    if (by == NULL) {
-        return NULL;
+    if (by != NULL) {
+        by->is_shown = true;
     }
-    by->is_shown = true;
-    return &by->wdm;
+    ddi_leave(&call);
+    return by == NULL ? NULL : &by->wdm;
 }

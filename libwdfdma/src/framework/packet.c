@@ -261,6 +261,7 @@ static NTSTATUS packet_map(wdfdma_machine *machine, transaction *item, uint64_t 
     map_part part = {.length = length,
                      .base = item->base_register,
                      .registers = item->base_count,
+                     .may_fall_short = item->is_version_3,
                      .to_device = item->direction == WdfDmaDirectionWriteToDevice};
     wdfdma_rule rule = map_rule(machine, item);
     if (UNLIKELY(rule != WDFDMA_RULE_NONE)) {

@@ -131,7 +131,10 @@ static NTSTATUS mdl_retrieve(WDFREQUEST handle, bool input, PMDL *out) {
         status = STATUS_INVALID_DEVICE_REQUEST;
     } else if (mdl == NULL || length == 0) {
         status = STATUS_BUFFER_TOO_SMALL;
-    } else if (!fault_hits_call(call.machine, 0, &status)) {
+    } else if (!fault_hits_routine(call.machine,
+                                   input ? WDFDMA_ROUTINE_RETRIEVE_INPUT_WDM_MDL
+                                         : WDFDMA_ROUTINE_RETRIEVE_OUTPUT_WDM_MDL,
+                                   &status)) {
         *out = mdl;
     }
     ddi_leave(&call);

@@ -109,7 +109,7 @@ bool wdfdma_enabler_complete_transfer(WDFDMAENABLER handle, WDF_DMA_DIRECTION di
     }
     uint32_t label = of->base.head.label;
     adapter *by = direction_is_valid(direction) ? of->adapters[direction] : NULL;
-    bool ran = of->is_system && by != NULL && controller_complete(call.machine, by);
+    bool ran = of->is_system && by != NULL && controller_complete_or_fail(call.machine, by);
     ran = ran && !call.machine->state.halted;
     ddi_leave_values(&call, label, ran, (uint64_t)direction);
     return ran;

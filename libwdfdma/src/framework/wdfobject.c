@@ -337,6 +337,7 @@ PVOID WdfObjectGetTypedContextWorker(WDFOBJECT Handle, PCWDF_OBJECT_CONTEXT_TYPE
 
 NTSTATUS WdfObjectAllocateContext(WDFOBJECT Handle, PWDF_OBJECT_ATTRIBUTES ContextAttributes,
                                   PVOID *Context) {
+    SITE_NOTE(Handle, WDFDMA_OP_OBJECT_CALL);
     ddi_call call;
     fx_object *item = any_enter(&call, Handle);
     if (item == NULL) {
@@ -356,6 +357,8 @@ NTSTATUS WdfObjectAllocateContext(WDFOBJECT Handle, PWDF_OBJECT_ATTRIBUTES Conte
         status = STATUS_DELETE_PENDING;
     } else if ((made = context_find(item, ContextAttributes->ContextTypeInfo)) != NULL) {
         status = STATUS_OBJECT_NAME_EXISTS;
+    } else if (fault_hits_routine(call.machine, WDFDMA_ROUTINE_OBJECT_ALLOCATE_CONTEXT, &status)) {
+        /* so it fails */
     } else if ((made = context_create(call.machine, item, ContextAttributes)) == NULL) {
         status = STATUS_INSUFFICIENT_RESOURCES;
     }

@@ -312,9 +312,20 @@ static bool registers_access(wdfdma_machine *machine, uint64_t address, uint8_t 
     return true;
 }
 
-static NTSTATUS device_access(wdfdma_machine *machine, uint64_t address, uint8_t *out,
-                              const uint8_t *data, size_t bytes) {
-    bool write = data != NULL;
+void device_copy(wdfdma_machine *machine, const device_move *move) {
+    bool write = move->data != NULL;
+    for (size_t done = 0; done < move->bytes && (write || move->out != NULL);) {
+        uint64_t here = 0;
+        uint8_t *host = address_find(machine, move->address + done, write, &here);
+        size_t part = here < move->bytes - done ? (size_t)here : move->bytes - done;
+        memcpy(write ? host : move->out + done, write ? move->data + done : host, part);
+        done += part;
+    }
+}
+
+NTSTATUS device_access(wdfdma_machine *machine, const device_move *move, bool obeys) {
+    bool write = move->data != NULL;
+    NTSTATUS status = STATUS_SUCCESS;
     if (machine->state.halted) {
         return STATUS_UNSUCCESSFUL;
     }
@@ -323,27 +334,24 @@ static NTSTATUS device_access(wdfdma_machine *machine, uint64_t address, uint8_t
     }
     ddi_call call;
     ddi_begin(&call, machine, write ? WDFDMA_OP_DEVICE_WRITE : WDFDMA_OP_DEVICE_READ);
-    bool allowed = access_is_allowed(machine, address, bytes, write);
+    if (!access_is_allowed(machine, move->address, move->bytes, write)) {
+        bool lands = registers_access(machine, move->address, move->out, move->data, move->bytes);
+        status = lands ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL;
+    } else if (!obeys && faults_are_planned(machine)) {
+        device_copy_or_fail(machine, move);
+    } else {
+        device_copy(machine, move);
+    }
     ddi_leave(&call);
-    if (!allowed) {
-        return registers_access(machine, address, out, data, bytes) ? STATUS_SUCCESS
-                                                                    : STATUS_UNSUCCESSFUL;
-    }
-    for (size_t done = 0; done < bytes;) {
-        uint64_t here = 0;
-        uint8_t *host = address_find(machine, address + done, write, &here);
-        size_t part = here < bytes - done ? (size_t)here : bytes - done;
-        memcpy(write ? host : out + done, write ? data + done : host, part);
-        done += part;
-    }
-    return STATUS_SUCCESS;
+    return status;
 }
 
 NTSTATUS wdfdma_device_read(wdfdma_machine *machine, uint64_t address, void *out, size_t bytes) {
     if (machine == NULL || (out == NULL && bytes != 0)) {
         return STATUS_INVALID_PARAMETER;
     }
-    return bytes == 0 ? STATUS_SUCCESS : device_access(machine, address, out, NULL, bytes);
+    const device_move move = {.address = address, .out = out, .bytes = bytes};
+    return bytes == 0 ? STATUS_SUCCESS : device_access(machine, &move, false);
 }
 
 NTSTATUS wdfdma_device_write(wdfdma_machine *machine, uint64_t address, const void *data,
@@ -351,5 +359,6 @@ NTSTATUS wdfdma_device_write(wdfdma_machine *machine, uint64_t address, const vo
     if (machine == NULL || (data == NULL && bytes != 0)) {
         return STATUS_INVALID_PARAMETER;
     }
-    return bytes == 0 ? STATUS_SUCCESS : device_access(machine, address, NULL, data, bytes);
+    const device_move move = {.address = address, .data = data, .bytes = bytes};
+    return bytes == 0 ? STATUS_SUCCESS : device_access(machine, &move, false);
 }

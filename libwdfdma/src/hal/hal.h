@@ -344,6 +344,7 @@ typedef struct map_part {
     uint32_t base;   /* NO_REGISTER: a NULL base */
     uint32_t registers;
     bool to_device;
+    bool may_fall_short; /* the interface tells how much was mapped */
 } map_part;
 /* MapTransferEx of a packet or system adapter: one element. Returns the length mapped; 0 where the
  * machine has halted. */
@@ -414,6 +415,23 @@ const mapping *register_get_mapping(const wdfdma_machine *machine, uint32_t inde
 bool register_find_gap(const wdfdma_machine *machine, uint32_t index, uint32_t *begin,
                        uint32_t *end);
 
+/* One access of the device. [out] and [data] NULL: a read whose bytes nobody wants. */
+typedef struct device_move {
+    uint64_t address;
+    uint8_t *out;
+    const uint8_t *data; /* of a write */
+    size_t bytes;
+} device_move;
+/* [obeys]: no fault is asked. */
+NTSTATUS device_access(wdfdma_machine *machine, const device_move *move, bool obeys);
+/* Copies what is allowed. */
+void device_copy(wdfdma_machine *machine, const device_move *move);
+
+/* device_faults.c: the same as the plan of faults has it */
+COLD void device_copy_or_fail(wdfdma_machine *machine, const device_move *move);
+/* True where a transfer ran, and its completion routine has run. */
+bool controller_complete_or_fail(wdfdma_machine *machine, adapter *by);
+
 /* list.c: scatter/gather lists */
 typedef struct list_request {
     hal_request request;
@@ -442,7 +460,8 @@ void transfer_context_initialize(transfer_context *context);
 void transfer_start(adapter *by, transfer_context *context, uint64_t length);
 void transfer_flush(transfer_context *context);
 NTSTATUS transfer_cancel(wdfdma_machine *machine, transfer_context *context);
-bool controller_complete(wdfdma_machine *machine, adapter *by);
+/* The controller's transfer ends with [status]; false where none runs. */
+bool controller_complete(wdfdma_machine *machine, adapter *by, DMA_COMPLETION_STATUS status);
 
 /* common.c */
 typedef struct common_memory {

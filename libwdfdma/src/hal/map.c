@@ -226,6 +226,13 @@ bool map_bounces(const adapter *by, const map_part *part) {
            frames_bounce(by, pfns, pages, frames_count_run(pfns, pages));
 }
 
+/* What an injected fault leaves of a mapping: half of its pages, counted down. */
+static uint64_t length_cut(wdfdma_machine *machine, uint64_t in_page, uint64_t length) {
+    uint64_t pages = pages_spanned(in_page, length);
+    return pages < 2 || !fault_hits(machine, WDFDMA_FAULT_MAP) ? length
+                                                               : pages / 2 * PAGE_BYTES - in_page;
+}
+
 uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part *part,
                       mapping *out, SCATTER_GATHER_ELEMENT *element) {
     const MDL *mdl = part->of->mdl;
@@ -243,6 +250,9 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
     bool bounces = has_registers && !LIKELY(within) && frames_bounce(by, pfns, pages, run);
     if (!bounces && run < pages) {
         length = run * PAGE_BYTES - in_page;
+    }
+    if (part->may_fall_short && faults_are_planned(machine)) {
+        length = length_cut(machine, in_page, length);
     }
     uint64_t address = bounces ? REGISTERS_ADDRESS + (uint64_t)part->base * PAGE_BYTES + in_page
                                : pfns[0] * PAGE_BYTES + in_page;

@@ -42,14 +42,14 @@ NTSTATUS transfer_cancel(wdfdma_machine *machine, transfer_context *context) {
     return STATUS_SUCCESS;
 }
 
-bool controller_complete(wdfdma_machine *machine, adapter *by) {
+bool controller_complete(wdfdma_machine *machine, adapter *by, DMA_COMPLETION_STATUS status) {
     transfer_context *context = by->controller;
     if (context == NULL) {
         return false;
     }
     context_stop(context);
     if (context->complete != NULL) {
-        context->complete(machine, context, DmaComplete);
+        context->complete(machine, context, status);
     }
     return true;
 }

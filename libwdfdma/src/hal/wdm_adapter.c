@@ -102,19 +102,29 @@ static void buffer_free(wdfdma_machine *machine, adapter *by, wdm_buffer *gone) 
     }
 }
 
-static PVOID wdm_allocate_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length,
-                                        PPHYSICAL_ADDRESS LogicalAddress, BOOLEAN CacheEnabled) {
-    (void)CacheEnabled;
+static PVOID buffer_allocate(PDMA_ADAPTER DmaAdapter, ULONG Length,
+                             PPHYSICAL_ADDRESS LogicalAddress, uint32_t routine) {
     wdm_call entered;
     adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_PASSIVE);
     if (by == NULL) {
         return NULL;
     }
-    PVOID bytes = Length == 0 || LogicalAddress == NULL
-                      ? NULL
-                      : buffer_create(entered.call.machine, by, Length, LogicalAddress);
+    NTSTATUS unwanted;
+    PVOID bytes = NULL;
+    if (Length != 0 && LogicalAddress != NULL &&
+        !fault_hits_routine(entered.call.machine, routine, &unwanted)) {
+        bytes = buffer_create(entered.call.machine, by, Length, LogicalAddress);
+    }
     wdm_leave(&entered);
     return bytes;
+}
+
+static PVOID wdm_allocate_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length,
+                                        PPHYSICAL_ADDRESS LogicalAddress, BOOLEAN CacheEnabled) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
+    (void)CacheEnabled;
+    return buffer_allocate(DmaAdapter, Length, LogicalAddress,
+                           WDFDMA_ROUTINE_ALLOCATE_COMMON_BUFFER);
 }
 
 /* What lies above [MaximumAddress] is refused rather than searched for lower down: common memory
@@ -123,9 +133,11 @@ static PVOID wdm_allocate_common_buffer_ex(PDMA_ADAPTER DmaAdapter,
                                            PPHYSICAL_ADDRESS MaximumAddress, ULONG Length,
                                            PPHYSICAL_ADDRESS LogicalAddress, BOOLEAN CacheEnabled,
                                            NODE_REQUIREMENT PreferredNode) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     (void)PreferredNode;
     PHYSICAL_ADDRESS found;
-    PVOID bytes = wdm_allocate_common_buffer(DmaAdapter, Length, &found, CacheEnabled);
+    PVOID bytes =
+        buffer_allocate(DmaAdapter, Length, &found, WDFDMA_ROUTINE_ALLOCATE_COMMON_BUFFER_EX);
     if (bytes == NULL || LogicalAddress == NULL) {
         return NULL;
     }
@@ -194,13 +206,15 @@ static NTSTATUS wdm_build_mdl(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST Scat
 }
 
 static NTSTATUS wdm_get_dma_adapter_info(PDMA_ADAPTER DmaAdapter, PDMA_ADAPTER_INFO AdapterInfo) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     wdm_call entered;
     const adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
     NTSTATUS status = STATUS_INVALID_PARAMETER;
-    if (AdapterInfo != NULL && AdapterInfo->Version == DMA_ADAPTER_INFO_VERSION1) {
+    if (AdapterInfo != NULL && AdapterInfo->Version == DMA_ADAPTER_INFO_VERSION1 &&
+        !fault_hits_routine(entered.call.machine, WDFDMA_ROUTINE_GET_DMA_ADAPTER_INFO, &status)) {
         AdapterInfo->V1 = (DMA_ADAPTER_INFO_V1){.ReadDmaCounterAvailable = !by->master,
                                                 .ScatterGatherLimit = by->map_registers,
                                                 .DmaAddressWidth = by->width,
@@ -227,6 +241,10 @@ static NTSTATUS transfer_info_get(wdfdma_machine *machine, const adapter *by,
     if (shape.past_end) {
         return STATUS_BUFFER_TOO_SMALL;
     }
+    NTSTATUS status;
+    if (fault_hits_routine(machine, WDFDMA_ROUTINE_GET_DMA_TRANSFER_INFO, &status)) {
+        return status;
+    }
     out->V1.MapRegisterCount = by->needs_registers ? (ULONG)shape.registers : 0;
     out->V1.ScatterGatherElementCount = (ULONG)shape.elements;
     out->V1.ScatterGatherListSize =
@@ -240,6 +258,7 @@ static NTSTATUS transfer_info_get(wdfdma_machine *machine, const adapter *by,
 static NTSTATUS wdm_get_dma_transfer_info(PDMA_ADAPTER DmaAdapter, PMDL Mdl, ULONGLONG Offset,
                                           ULONG Length, BOOLEAN WriteOnly,
                                           PDMA_TRANSFER_INFO TransferInfo) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     (void)WriteOnly;
     wdm_call entered;
     const adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);

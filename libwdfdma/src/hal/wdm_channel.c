@@ -162,10 +162,11 @@ static IO_ALLOCATION_ACTION channel_is_granted(wdfdma_machine *machine, hal_requ
     return action;
 }
 
-static NTSTATUS channel_ask(wdfdma_machine *machine, wdm_request *asked, bool synchronous) {
+static NTSTATUS channel_ask(wdfdma_machine *machine, wdm_request *asked, uint32_t routine,
+                            bool synchronous) {
     asked->list.request.routine = channel_is_granted;
     NTSTATUS status;
-    if (!fault_hits_call(machine, 0, &status)) {
+    if (!fault_hits_routine(machine, routine, &status)) {
         status = channel_allocate(machine, &asked->list.request, channel_is_granted, synchronous);
     }
     if (!NT_SUCCESS(status)) {
@@ -186,7 +187,8 @@ typedef struct channel_wish {
     PDRIVER_CONTROL control;
     PVOID context;
     PVOID *base;
-    bool alone; /* one request for a device object at a time */
+    bool alone;       /* one request for a device object at a time */
+    uint32_t routine; /* wdfdma_routine */
 } channel_wish;
 
 static wdm_request *channel_request_create(wdfdma_machine *machine, adapter *by,
@@ -229,7 +231,7 @@ static NTSTATUS channel_call(wdfdma_machine *machine, adapter *by, const channel
     if (asked == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    NTSTATUS status = channel_ask(machine, asked, synchronous);
+    NTSTATUS status = channel_ask(machine, asked, ask->routine, synchronous);
     if (NT_SUCCESS(status) && ask->control == NULL) {
         *ask->base = base_to_wdm(by->channel_base);
     }
@@ -249,7 +251,8 @@ NTSTATUS wdm_allocate_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT De
                               .registers = NumberOfMapRegisters,
                               .control = ExecutionRoutine,
                               .context = Context,
-                              .alone = true};
+                              .alone = true,
+                              .routine = WDFDMA_ROUTINE_ALLOCATE_ADAPTER_CHANNEL};
     NTSTATUS status = channel_call(entered.call.machine, by, &ask);
     wdm_leave(&entered);
     return status;
@@ -271,7 +274,8 @@ NTSTATUS wdm_allocate_adapter_channel_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT
                               .flags = Flags,
                               .control = ExecutionRoutine,
                               .context = ExecutionContext,
-                              .base = MapRegisterBase};
+                              .base = MapRegisterBase,
+                              .routine = WDFDMA_ROUTINE_ALLOCATE_ADAPTER_CHANNEL_EX};
     NTSTATUS status = channel_call(entered.call.machine, by, &ask);
     wdm_leave(&entered);
     return status;

@@ -76,6 +76,7 @@ typedef struct wdm_range {
     uint64_t length;
     bool by_address;
     bool to_device;
+    bool may_fall_short; /* as map_part's */
 } wdm_range;
 
 /* The IRQL that a routine wants. */

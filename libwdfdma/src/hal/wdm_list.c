@@ -16,6 +16,7 @@ typedef struct list_ask {
     bool to_device;
     bool synchronous;
     wdm_level level;
+    uint32_t routine; /* wdfdma_routine */
 } list_ask;
 
 static uint64_t list_get_bytes(uint64_t elements) {
@@ -157,7 +158,7 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
     asked->list.request.count = (uint32_t)registers;
     asked->list.request.base = NO_REGISTER;
     asked->list.request.routine = list_is_granted;
-    if (!fault_hits_call(machine, 0, &status)) {
+    if (!fault_hits_routine(machine, ask->routine, &status)) {
         status = channel_allocate(machine, &asked->list.request, list_is_granted, ask->synchronous);
     }
     if (!NT_SUCCESS(status)) {
@@ -198,7 +199,8 @@ NTSTATUS wdm_get_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Dev
                                      PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context,
                                      BOOLEAN WriteToDevice) {
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
-    list_ask ask = {.device = DeviceObject,
+    list_ask ask = {.routine = WDFDMA_ROUTINE_GET_SCATTER_GATHER_LIST,
+                    .device = DeviceObject,
                     .mdl = Mdl,
                     .length = Length,
                     .control = ExecutionRoutine,
@@ -217,7 +219,8 @@ wdm_get_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObj
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     (void)DmaCompletionRoutine;
     (void)CompletionContext;
-    list_ask ask = {.device = DeviceObject,
+    list_ask ask = {.routine = WDFDMA_ROUTINE_GET_SCATTER_GATHER_LIST_EX,
+                    .device = DeviceObject,
                     .transfer = DmaTransferContext,
                     .mdl = Mdl,
                     .offset = Offset,
@@ -235,7 +238,8 @@ NTSTATUS wdm_build_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT D
                                        BOOLEAN WriteToDevice, PVOID ScatterGatherBuffer,
                                        ULONG ScatterGatherLength) {
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
-    list_ask ask = {.device = DeviceObject,
+    list_ask ask = {.routine = WDFDMA_ROUTINE_BUILD_SCATTER_GATHER_LIST,
+                    .device = DeviceObject,
                     .mdl = Mdl,
                     .length = Length,
                     .control = ExecutionRoutine,
@@ -259,7 +263,8 @@ NTSTATUS wdm_build_scatter_gather_list_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJEC
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     (void)DmaCompletionRoutine;
     (void)CompletionContext;
-    list_ask ask = {.device = DeviceObject,
+    list_ask ask = {.routine = WDFDMA_ROUTINE_BUILD_SCATTER_GATHER_LIST_EX,
+                    .device = DeviceObject,
                     .transfer = DmaTransferContext,
                     .mdl = Mdl,
                     .offset = Offset,
@@ -312,6 +317,7 @@ void wdm_put_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST S
 NTSTATUS wdm_calculate_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID CurrentVa,
                                            ULONG Length, PULONG ScatterGatherListSize,
                                            PULONG pNumberOfMapRegisters) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     wdm_call entered;
     const adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
     if (by == NULL) {
@@ -331,7 +337,8 @@ NTSTATUS wdm_calculate_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PV
             .mdl = Mdl, .offset = wdm_get_offset(Mdl, CurrentVa), .length = Length};
         status = list_get_registers(machine, &range, &registers);
     }
-    if (NT_SUCCESS(status)) {
+    if (NT_SUCCESS(status) &&
+        !fault_hits_routine(machine, WDFDMA_ROUTINE_CALCULATE_SCATTER_GATHER_LIST, &status)) {
         *ScatterGatherListSize = (ULONG)list_get_bytes(registers);
         if (pNumberOfMapRegisters != NULL) {
             *pNumberOfMapRegisters = (ULONG)registers;

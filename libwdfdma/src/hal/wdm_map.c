@@ -133,8 +133,13 @@ static bool mapping_plan(wdfdma_machine *machine, const adapter *by, const wdm_r
         return false;
     }
     plan->start = (uint64_t)(uintptr_t)MmGetMdlVirtualAddress(part.at->mdl) + part.offset;
-    plan->part =
-        (map_part){part.at, part.offset, part.length, plan->base, plan->count, range->to_device};
+    plan->part = (map_part){.of = part.at,
+                            .offset = part.offset,
+                            .length = part.length,
+                            .base = plan->base,
+                            .registers = plan->count,
+                            .to_device = range->to_device,
+                            .may_fall_short = range->may_fall_short};
     return part_is_unmapped(machine, by, plan->start, plan->start + part.length) &&
            registers_place(machine, by, plan) && bytes_are_allowed(machine, by, plan);
 }
@@ -179,6 +184,7 @@ PHYSICAL_ADDRESS wdm_map_transfer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
     wdm_range range = wdm_range_by_address(machine, Mdl, MapRegisterBase, CurrentVa,
                                            Length == NULL ? 0 : *Length);
     range.to_device = WriteToDevice != FALSE;
+    range.may_fall_short = by->scatter_gather;
     wdm_plan plan;
     const wdm_mapping *made =
         mapping_plan(machine, by, &range, &plan) ? mapping_make(machine, by, &plan) : NULL;
@@ -210,6 +216,10 @@ static NTSTATUS map_ex(wdfdma_machine *machine, adapter *by, const wdm_range *ra
         verifier_rule(machine, WDFDMA_RULE_MAPPED_TWICE, &by->head);
         return STATUS_UNSUCCESSFUL;
     }
+    NTSTATUS status;
+    if (fault_hits_routine(machine, WDFDMA_ROUTINE_MAP_TRANSFER_EX, &status)) {
+        return status;
+    }
     *out = mapping_make(machine, by, &plan);
     if (*out == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
@@ -226,6 +236,7 @@ NTSTATUS wdm_map_transfer_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegiste
                              ULONG ScatterGatherBufferLength,
                              PDMA_COMPLETION_ROUTINE DmaCompletionRoutine,
                              PVOID CompletionContext) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     (void)DeviceOffset;
     wdm_call entered;
     adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
@@ -239,7 +250,8 @@ NTSTATUS wdm_map_transfer_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegiste
                                  .base = MapRegisterBase,
                                  .offset = Offset,
                                  .length = *Length,
-                                 .to_device = WriteToDevice != FALSE};
+                                 .to_device = WriteToDevice != FALSE,
+                                 .may_fall_short = true};
         wdm_context *transfer = by->wdm_owner == NULL ? NULL : by->wdm_owner->transfer;
         wdm_mapping *made = NULL;
         status = map_ex(entered.call.machine, by, &range, transfer, &made);

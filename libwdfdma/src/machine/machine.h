@@ -135,6 +135,22 @@ typedef struct fault_plan {
     uint32_t capacity;
 } fault_plan;
 
+/* A move of the device that comes later: who makes it, and what of it is kept. The bytes that it
+ * carries, if any, follow it. */
+typedef struct late_move {
+    struct late_move *next;
+    uint64_t step; /* in which it was put off */
+    void (*make)(wdfdma_machine *machine, const struct late_move *move);
+    uint64_t address; /* or a handle, or a number: what it concerns */
+    uint64_t length;  /* bytes */
+    uint32_t op;      /* wdfdma_op */
+} late_move;
+
+typedef struct late_queue {
+    late_move *first;
+    late_move *last;
+} late_queue;
+
 /* A callback of the driver in progress, in one word, for every cycle writes one. Low half: the low
  * bits of its object's handle; of one that is gone: its label. High half: wdfdma_event; of one that
  * is gone: CALLBACK_GONE and its type too. */
@@ -153,7 +169,8 @@ enum {
     ATTENTION_HALTED = 1,
     ATTENTION_LOG = 2,
     ATTENTION_FAULTS = 4, /* there is a plan, which every call asks on its full way */
-    ATTENTION_SITES = 8   /* call sites fail, once each; a restore leaves it */
+    ATTENTION_SITES = 8,  /* call sites fail, once each; a restore leaves it */
+    ATTENTION_LATE = 16   /* a move of the device waits for the end of an outermost call */
 };
 
 struct wdfdma_machine {
@@ -175,6 +192,7 @@ struct wdfdma_machine {
     violation_list violations;
     uint64_t stop_countdown; /* the violation that halts the machine, from now on; 0: none */
     fault_plan faults;
+    late_queue late; /* in the order in which they were put off */
     /* the callbacks in progress, each at its depth modulo the length */
     callback_entry callbacks[2 * WDFDMA_VIOLATION_FRAMES];
     object_describer describe; /* of the floor that knows what objects are */
@@ -344,6 +362,14 @@ static inline wdfdma_log_record *log_append(wdfdma_machine *machine, wdfdma_reco
     return log_append_slow(machine, kind, code, label);
 }
 
+/* late.c */
+/* Puts a move off; [data]: the bytes that it carries, or NULL. [what] and [data] copied. */
+COLD void late_add(wdfdma_machine *machine, const late_move *what, const uint8_t *data);
+/* Makes what was put off before this step. */
+COLD void late_run(wdfdma_machine *machine);
+/* The same where the call that ends is an outermost one of its own. */
+COLD void late_come(wdfdma_machine *machine);
+
 /* call.c: what a call and a callback in progress leave to be put back */
 typedef struct ddi_call {
     wdfdma_machine *machine;
@@ -361,6 +387,9 @@ HOT_INLINE void ddi_begin(ddi_call *call, wdfdma_machine *machine, wdfdma_op op)
 }
 HOT_INLINE void ddi_leave(const ddi_call *call) {
     call->machine->state.op = call->outer_op;
+    if (UNLIKELY((call->machine->attention & ATTENTION_LATE) != 0)) {
+        late_come(call->machine);
+    }
 }
 
 typedef struct callback_frame {

@@ -211,7 +211,6 @@ static void actor_do(wdfdma_machine *machine, interpreter *run, actor *who,
     PFN_WDF_PROGRAM_DMA program_dma =
         argument == WDFDMA_ARGUMENT_NULL_CALLBACK ? NULL : actor_program_dma;
     const uint64_t *values = step->values;
-    NTSTATUS status;
     ULONG registers;
     ULONG elements;
     switch (step->op) {
@@ -260,13 +259,9 @@ static void actor_do(wdfdma_machine *machine, interpreter *run, actor *who,
         WdfDmaTransactionGetCurrentDmaTransferLength(handle);
         break;
     case WDFDMA_OP_DMA_COMPLETED:
-        WdfDmaTransactionDmaCompleted(handle, &status);
-        break;
     case WDFDMA_OP_DMA_COMPLETED_WITH_LENGTH:
-        WdfDmaTransactionDmaCompletedWithLength(handle, (size_t)values[1], &status);
-        break;
     case WDFDMA_OP_DMA_COMPLETED_FINAL:
-        WdfDmaTransactionDmaCompletedFinal(handle, (size_t)values[1], &status);
+        completion_step(machine, who, handle, step);
         break;
     case WDFDMA_OP_RELEASE:
         WdfDmaTransactionRelease(handle);
@@ -380,6 +375,9 @@ static void outermost_steps_run(wdfdma_machine *machine, interpreter *run, uint6
            reader_step(&reader, &run->limits, &step)) {
         machine->state.step = run->result.steps;
         step_run(machine, run, &step);
+        if (UNLIKELY((machine->attention & ATTENTION_LATE) != 0)) {
+            late_run(machine);
+        }
         run->result.steps++;
         steps--;
         if (run_goes_on(machine, run)) {

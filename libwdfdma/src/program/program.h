@@ -110,6 +110,10 @@ typedef struct actor {
     uint8_t wrong; /* wdfdma_argument: what its next call is handed */
 } actor;
 
+/* completion.c */
+void completion_step(wdfdma_machine *machine, const actor *who, WDFDMATRANSACTION handle,
+                     const program_step *step);
+
 /* What the steps of a WDM driver give numbers to. */
 typedef enum name_kind {
     NAME_ADAPTER,

@@ -56,8 +56,11 @@ static const fault_op ops[] = {
                                                     .count = 2},
     [WDFDMA_OP_INITIALIZE_USING_REQUEST] = INITIALIZE_FAULTS,
     [WDFDMA_OP_COMMON_BUFFER_CREATE] = NO_RESOURCES,
-    [WDFDMA_OP_REQUEST_CALL] = NO_RESOURCES, /* the two that retrieve an MDL */
-    [WDFDMA_OP_ADAPTER_CALL] = NO_RESOURCES, /* what asks for a channel or a list */
+    /* These stand for several routines; routines.c knows which of them can fail how. */
+    [WDFDMA_OP_REQUEST_CALL] = NO_RESOURCES,
+    [WDFDMA_OP_OBJECT_CALL] = NO_RESOURCES,
+    [WDFDMA_OP_ADAPTER_CALL] = {.statuses = {STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_SUPPORTED},
+                                .count = 2},
 };
 
 static const fault_op *op_find(uint32_t op) {
@@ -82,16 +85,47 @@ const NTSTATUS *wdfdma_fault_get_statuses(uint32_t op, size_t *count) {
     return of == NULL ? NULL : of->statuses;
 }
 
+static bool call_is_valid(const wdfdma_fault *fault) {
+    if (fault->routine != WDFDMA_ROUTINE_ANY) {
+        const wdfdma_routine_info *info = wdfdma_fault_get_routine(fault->routine);
+        return info != NULL && (fault->op == WDFDMA_OP_NONE || fault->op == info->op) &&
+               routine_may_fail(fault->routine, fault->status);
+    }
+    const fault_op *of = op_find(fault->op);
+    return of != NULL && status_find(of, fault->status) < of->count;
+}
+
+static bool move_is_valid(const wdfdma_fault *fault) {
+    switch (fault->op) {
+    case WDFDMA_OP_NONE:
+    case WDFDMA_OP_DEVICE_READ:
+    case WDFDMA_OP_DEVICE_WRITE:
+    case WDFDMA_OP_COMPLETE_TRANSFER:
+    case WDFDMA_OP_DMA_COMPLETED:
+    case WDFDMA_OP_DMA_COMPLETED_WITH_LENGTH:
+    case WDFDMA_OP_DMA_COMPLETED_FINAL:
+        return fault->behaviour != WDFDMA_DEVICE_OBEYS &&
+               fault->behaviour < WDFDMA_DEVICE_BEHAVIOUR_COUNT;
+    default:
+        return false;
+    }
+}
+
 static bool fault_is_valid(const wdfdma_fault *fault) {
+    bool is_call = fault->kind == WDFDMA_FAULT_CALL;
+    bool is_move = fault->kind == WDFDMA_FAULT_DEVICE;
     if (fault->kind >= WDFDMA_FAULT_KIND_COUNT || fault->per_mille > 1000 ||
         (fault->nth != 0 && fault->per_mille != 0)) {
         return false;
     }
-    if (fault->kind != WDFDMA_FAULT_CALL) {
-        return fault->op == WDFDMA_OP_NONE && fault->status == STATUS_SUCCESS;
+    if ((!is_call && (fault->routine != WDFDMA_ROUTINE_ANY || fault->status != STATUS_SUCCESS)) ||
+        (!is_move && fault->behaviour != WDFDMA_DEVICE_OBEYS)) {
+        return false;
     }
-    const fault_op *of = op_find(fault->op);
-    return of != NULL && status_find(of, fault->status) < of->count;
+    if (is_call) {
+        return call_is_valid(fault);
+    }
+    return is_move ? move_is_valid(fault) : fault->op == WDFDMA_OP_NONE;
 }
 
 static bool plan_grow(wdfdma_machine *machine) {
@@ -120,6 +154,9 @@ NTSTATUS wdfdma_machine_add_fault(wdfdma_machine *machine, const wdfdma_fault *f
     wdfdma_fault added = *fault; /* which may lie in the plan itself */
     if (plan->count == plan->capacity && !plan_grow(machine)) {
         return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    if (added.routine != WDFDMA_ROUTINE_ANY) {
+        added.op = wdfdma_fault_get_routine(added.routine)->op;
     }
     added.hit_op = WDFDMA_OP_NONE;
     added.hit_step = 0;
@@ -156,21 +193,33 @@ static uint64_t chance_get(uint64_t seed, uint64_t n) {
     return seed_mix(seed + (n - 1) * 0x9E3779B97F4A7C15u);
 }
 
-bool fault_fits(uint32_t op, NTSTATUS status, uint32_t traits) {
+bool fault_fits(uint32_t op, uint32_t routine, NTSTATUS status, uint32_t traits) {
+    if (routine != WDFDMA_ROUTINE_ANY) {
+        return routine_may_fail(routine, status);
+    }
     const fault_op *of = op_find(op);
     uint32_t needs = of->needs[status_find(of, status)];
     return needs == 0 || (needs & traits) != 0;
 }
 
-static bool fault_meets(const wdfdma_machine *machine, const wdfdma_fault *fault,
-                        wdfdma_fault_kind kind, uint32_t traits) {
-    if (fault->kind != (uint32_t)kind) {
+static bool call_meets(const wdfdma_fault *fault, const fault_point *point) {
+    bool named = fault->routine == WDFDMA_ROUTINE_ANY || fault->routine == point->routine;
+    return named && fault->op == point->op &&
+           fault_fits(point->op, point->routine, fault->status, point->traits);
+}
+
+static bool fault_meets(const wdfdma_fault *fault, const fault_point *point) {
+    if (fault->kind != (uint32_t)point->kind) {
         return false;
     }
-    if (kind != WDFDMA_FAULT_CALL) {
-        return true;
+    if (point->kind == WDFDMA_FAULT_CALL) {
+        return call_meets(fault, point);
     }
-    return fault->op == machine->state.op && fault_fits(fault->op, fault->status, traits);
+    if (point->kind == WDFDMA_FAULT_DEVICE) {
+        return (fault->op == WDFDMA_OP_NONE || fault->op == point->op) &&
+               (point->behaviours >> fault->behaviour & 1) != 0;
+    }
+    return true;
 }
 
 static bool fault_counts_to_hit(wdfdma_fault *fault) {
@@ -179,25 +228,45 @@ static bool fault_counts_to_hit(wdfdma_fault *fault) {
                            : chance_get(fault->seed, fault->met) % 1000 < fault->per_mille;
 }
 
-bool faults_hit(wdfdma_machine *machine, wdfdma_fault_kind kind, uint32_t traits,
-                NTSTATUS *status) {
-    bool hit = false;
+const wdfdma_fault *faults_hit(wdfdma_machine *machine, const fault_point *point) {
+    const wdfdma_fault *first = NULL;
     if (machine->state.halted) {
-        return false;
+        return NULL;
     }
     for (uint32_t i = 0; i < machine->faults.count; i++) {
         wdfdma_fault *fault = &machine->faults.faults[i];
-        if (!fault_meets(machine, fault, kind, traits) || !fault_counts_to_hit(fault)) {
+        if (!fault_meets(fault, point) || !fault_counts_to_hit(fault)) {
             continue;
         }
         fault->hits++;
-        fault->hit_op = machine->state.op;
+        fault->hit_op = point->op;
         fault->hit_step = machine->state.step;
-        *status = hit ? *status : fault->status;
-        hit = true;
+        first = first == NULL ? fault : first;
     }
-    if (!hit && (machine->attention & ATTENTION_SITES) != 0) {
-        hit = sites_hit(machine, kind, traits, status);
+    return first;
+}
+
+bool faults_hit_call(wdfdma_machine *machine, uint32_t traits, uint32_t routine, NTSTATUS *status) {
+    const fault_point point = {
+        .kind = WDFDMA_FAULT_CALL, .op = machine->state.op, .traits = traits, .routine = routine};
+    const wdfdma_fault *hit = faults_hit(machine, &point);
+    if (hit != NULL) {
+        *status = hit->status;
+        return true;
     }
-    return hit;
+    return sites_are_asked(machine) &&
+           sites_hit(machine, WDFDMA_FAULT_CALL, routine, traits, status);
+}
+
+bool faults_hit_below(wdfdma_machine *machine, wdfdma_fault_kind kind) {
+    const fault_point point = {.kind = kind, .op = machine->state.op};
+    NTSTATUS none;
+    return faults_hit(machine, &point) != NULL ||
+           (sites_are_asked(machine) && sites_hit(machine, kind, WDFDMA_ROUTINE_ANY, 0, &none));
+}
+
+uint32_t faults_misbehave(wdfdma_machine *machine, uint32_t op, uint32_t behaviours) {
+    const fault_point point = {.kind = WDFDMA_FAULT_DEVICE, .op = op, .behaviours = behaviours};
+    const wdfdma_fault *hit = faults_hit(machine, &point);
+    return hit == NULL ? (uint32_t)WDFDMA_DEVICE_OBEYS : hit->behaviour;
 }

@@ -46,6 +46,7 @@ static const struct {
     {"initialize_using_request", WDFDMA_OP_INITIALIZE_USING_REQUEST},
     {"common_buffer_create", WDFDMA_OP_COMMON_BUFFER_CREATE},
     {"request_call", WDFDMA_OP_REQUEST_CALL},
+    {"object_call", WDFDMA_OP_OBJECT_CALL},
     {"adapter_call", WDFDMA_OP_ADAPTER_CALL},
     {"register_grant", WDFDMA_OP_NONE},
     {"adapter", WDFDMA_OP_NONE},

@@ -190,7 +190,8 @@ static bool site_fails(wdfdma_machine *machine, const char *call, const char *st
     return true;
 }
 
-bool sites_hit(wdfdma_machine *machine, wdfdma_fault_kind kind, uint32_t traits, NTSTATUS *status) {
+bool sites_hit(wdfdma_machine *machine, wdfdma_fault_kind kind, uint32_t routine, uint32_t traits,
+               NTSTATUS *status) {
     struct site_watch *watch = machine->arena.sites;
     char site[WDFDMA_SITE_BYTES] = "";
     uint32_t op = machine->state.op;
@@ -212,7 +213,7 @@ bool sites_hit(wdfdma_machine *machine, wdfdma_fault_kind kind, uint32_t traits,
     size_t count;
     const NTSTATUS *statuses = wdfdma_fault_get_statuses(op, &count);
     for (size_t i = 0; i < count; i++) {
-        if (fault_fits(op, statuses[i], traits) &&
+        if (fault_fits(op, routine, statuses[i], traits) &&
             site_fails(machine, call, wdfdma_status_get_info(statuses[i])->name, site)) {
             *status = statuses[i];
             return true;
