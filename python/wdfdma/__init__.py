@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wdfdma._callbacks import Element
 from wdfdma._native import VERSION, get_cmake_dir, get_include
+from wdfdma.circumstances import Frame, Moment, ObjectState
 from wdfdma.common_buffer import CommonBuffer
 from wdfdma.device import Device
 from wdfdma.enabler import DmaEnabler, EnablerInfo
@@ -96,10 +97,13 @@ __all__ = [
     "EnablerInfo",
     "Event",
     "FaultSites",
+    "Frame",
     "Irql",
     "Machine",
     "MachineState",
     "Mdl",
+    "Moment",
+    "ObjectState",
     "ObjectType",
     "Op",
     "Pool",
