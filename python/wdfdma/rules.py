@@ -15,7 +15,8 @@ class RuleInfo:
     """A rule in words, from the library's table.
 
     `code`, and `parameters` where they tell the rule from others, are what the machine halts with; `meanings` says
-    what the other parameters hold. `example` is the name of a shipped scenario that breaks the rule, or empty.
+    what the other parameters hold. `example` is the name of a scenario in tests/rules that breaks the rule and no
+    other, or empty.
     """
 
     rule: Rule

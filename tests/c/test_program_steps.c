@@ -144,6 +144,23 @@ static size_t copy_log(uint8_t *into) {
     return size;
 }
 
+/* A snapshot says how many states follow it. */
+static void check_snapshots(const uint8_t *log, size_t size) {
+    uint64_t due = 0;
+    for (size_t at = 0; at + sizeof(wdfdma_log_record) <= size; at += sizeof(wdfdma_log_record)) {
+        wdfdma_log_record record;
+        memcpy(&record, log + at, sizeof record);
+        if (record.kind == WDFDMA_RECORD_STATE) {
+            CHECK(due > 0);
+            due--;
+        } else {
+            CHECK_EQUAL(due, 0);
+            due = record.kind == WDFDMA_RECORD_SNAPSHOT ? record.values[1] : 0;
+        }
+    }
+    CHECK_EQUAL(due, 0);
+}
+
 TEST(random_operations) {
     static program made;
     static uint8_t first_log[LOG_MOST], second_log[LOG_MOST];
@@ -163,6 +180,7 @@ TEST(random_operations) {
         CHECK_EQUAL(copy_log(second_log), size);
         CHECK_EQUAL(memcmp(&first, &second, sizeof first), 0);
         CHECK_BYTES(second_log, first_log, size);
+        check_snapshots(first_log, size);
         CHECK(first.rule != WDFDMA_PROGRAM_TRUNCATED);
         steps += first.steps + first.nested;
     }

@@ -1,7 +1,6 @@
 """The tables of rules and statuses: what follows from them is current, and what they say is so."""
 
 import importlib.util
-import json
 import re
 import subprocess
 import sys
@@ -11,29 +10,13 @@ from typing import Any
 
 import pytest
 
-from wdfdma import Rule, Severity, Status, get_rule_info, list_rules, list_statuses
-from wdfdma._native import NULL, ffi, lib
+from wdfdma import Rule, Severity, Status, list_rules, list_statuses
 from wdfdma.enums import RuleEnding
 from wdfdma.explain import Entry
-from wdfdma.program import compile_scenario
-from wdfdma.rules import read_violations
-from wdfdma.run import execute_scenario
-from wdfdma.scenario import Scenario
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "libwdfdma" / "src"
 MAKER = ROOT / "libwdfdma" / "make_rules.py"
-WITH_EXAMPLE = [info for info in list_rules() if info.example]
-
-# Only a check for leaks finds these, which no step of a scenario asks for.
-FOUND_AT_THE_END = {
-    "NEVER_COMPLETED",
-    "LEAK_TRANSACTION",
-    "LEAK_RESERVATION",
-    "LEAK_REGISTERS",
-    "LEAK_LIST",
-    "LEAK_CHANNEL",
-}
 
 
 def load_maker() -> Any:
@@ -43,17 +26,6 @@ def load_maker() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture(scope="module")
-def scenarios() -> dict[str, Any]:
-    """The recorded scenarios, and those of the rules, by name."""
-    texts = []
-    for folder in (ROOT / "tests" / "conformance", ROOT / "tests" / "rules"):
-        texts += [path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.json"))]
-        for path in sorted(folder.rglob("*.jsonl")):
-            texts += path.read_text(encoding="utf-8").splitlines()
-    return {item["name"]: item for item in map(json.loads, texts)}
 
 
 def test_what_is_made_from_the_tables_is_current() -> None:
@@ -112,51 +84,6 @@ def test_rule_is_told_in_full(info: Any) -> None:
     assert info.ending != RuleEnding.ABSENT or "cannot arise" in info.cause
     assert info.severity == Severity.BUGCHECK or not info.code_text
     assert info.meanings == "" or re.match(r"[1-4]: |none", info.meanings)
-
-
-def test_examples_exist(scenarios: dict[str, Any]) -> None:
-    assert len(WITH_EXAMPLE) > 20
-    assert {info.name: info.example for info in WITH_EXAMPLE if info.example not in scenarios} == {}
-
-
-@pytest.mark.parametrize(
-    "info",
-    [info for info in WITH_EXAMPLE if info.rule.name not in FOUND_AT_THE_END],
-    ids=lambda info: info.name,
-)
-def test_example_breaks_its_rule(info: Any, scenarios: dict[str, Any]) -> None:
-    violations = execute_scenario(scenarios[info.example]).violations
-    broken = {violation.rule for violation in violations}
-    assert info.rule in broken
-    if info.severity != Severity.ADVICE:
-        following = {Rule.WDF_DMA_FATAL_ERROR} if info.rule == Rule.STATUS_IGNORED else set()
-        others = {get_rule_info(rule).severity for rule in broken - {info.rule} - following}
-        assert others <= {Severity.ADVICE}
-
-
-def find_leaks(scenario: Any) -> set[Rule]:
-    """The rules that a scenario has broken when it is over and its leaks are looked for."""
-    program = compile_scenario(Scenario.parse(scenario))
-    out, result = ffi.new("wdfdma_machine **"), ffi.new("wdfdma_program_result *")
-    config, count = ffi.new("wdfdma_machine_config *"), ffi.new("size_t *")
-    lib.wdfdma_machine_config_init(config)
-    assert lib.wdfdma_program_get_config(program, len(program), config)
-    Status(lib.wdfdma_machine_create(config, out)).check()
-    try:
-        assert lib.wdfdma_program_run(out[0], program, len(program), 2**64 - 1, result)
-        Status(lib.wdfdma_machine_check_leaks(out[0], NULL, count)).check()
-        return {violation.rule for violation in read_violations(out[0])}
-    finally:
-        lib.wdfdma_machine_destroy(out[0])
-
-
-@pytest.mark.parametrize(
-    "info",
-    [info for info in WITH_EXAMPLE if info.rule.name in FOUND_AT_THE_END],
-    ids=lambda info: info.name,
-)
-def test_example_leaves_what_its_rule_says(info: Any, scenarios: dict[str, Any]) -> None:
-    assert info.rule in find_leaks(scenarios[info.example])
 
 
 def test_every_status_of_the_sources_is_in_the_table() -> None:

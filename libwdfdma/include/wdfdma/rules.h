@@ -174,7 +174,7 @@ typedef struct wdfdma_rule_info {
     const char *cause;
     const char *fix;
     const char *source;
-    const char *example; /* the name of a scenario that breaks it, or "" */
+    const char *example; /* the name of a scenario that breaks it and no other, or "" */
 } wdfdma_rule_info;
 
 /* A status that calls of this library return, in words. All text is owned by the library,
