@@ -135,15 +135,31 @@ TEST(a_synchronous_request_never_waits) {
     CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
 }
 
-static void channel_ask(const wdm *of, PVOID context, seen *out) {
+typedef enum reuse {
+    REUSE_INITIALIZE,
+    REUSE_CHANNEL,
+    REUSE_LIST,
+    REUSE_COUNT
+} reuse;
+
+/* Uses [context] again, on an adapter whose channel is free. */
+static NTSTATUS context_use(const wdm *of, reuse how, PVOID context, seen *out) {
     *out = (seen){.answer = KeepObject};
-    CHECK_STATUS(of->ops->AllocateAdapterChannelEx(of->adapter, of->object, context, 2, 0,
-                                                   on_control, out, NULL),
-                 STATUS_SUCCESS);
+    switch (how) {
+    case REUSE_INITIALIZE:
+        return of->ops->InitializeDmaTransferContext(of->adapter, context);
+    case REUSE_CHANNEL:
+        return of->ops->AllocateAdapterChannelEx(of->adapter, of->object, context, 2, 0, on_control,
+                                                 out, NULL);
+    default:
+        return of->ops->GetScatterGatherListEx(of->adapter, of->object, context, of->mdl, 0, 100, 0,
+                                               on_list, out, TRUE, NULL, NULL, NULL);
+    }
 }
 
-/* [waits]: both requests have to wait for registers; [cancels]: and one is taken back. */
-static void context_share(bool waits, bool cancels) {
+/* A context under which a request waits, or owns its channel, is used again: that stops the machine.
+ * [ends]: its request is cancelled or its channel freed before; that is no misuse. */
+static void context_reuse(reuse how, bool waits, bool ends) {
     wdm made = wdm_open(false, false), other = made, third = made;
     uint8_t context[DMA_TRANSFER_CONTEXT_SIZE_V1];
     seen holder, first, second;
@@ -154,29 +170,32 @@ static void context_share(bool waits, bool cancels) {
     if (waits) {
         base = channel_get(&third, REGISTERS, DeallocateObjectKeepRegisters, &holder);
     }
-    channel_ask(&made, context, &first);
-    channel_ask(&other, context, &second);
-    if (cancels) {
-        made.ops->CancelAdapterChannel(other.adapter, made.object, context);
+    CHECK_STATUS(context_use(&made, REUSE_CHANNEL, context, &first), STATUS_SUCCESS);
+    CHECK_EQUAL(first.calls, !waits);
+    if (ends && waits) {
+        CHECK(made.ops->CancelAdapterChannel(made.adapter, made.object, context));
+    } else if (ends) {
+        made.ops->FreeAdapterChannel(made.adapter);
     }
-    if (waits) {
-        made.ops->FreeMapRegisters(third.adapter, base, REGISTERS);
-    }
-    made.ops->FreeAdapterChannel(made.adapter);
-    if (second.calls == 1) {
-        made.ops->FreeAdapterChannel(other.adapter);
-    }
-    CHECK(wdfdma_machine_get_bugcheck(made.machine) != NULL ||
-          world_free_registers(made.machine) == REGISTERS);
+    NTSTATUS status = context_use(&other, how, context, &second);
+    CHECK_STATUS(status, ends ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL);
+    CHECK_EQUAL(world_rule(made.machine),
+                ends ? WDFDMA_RULE_NONE : WDFDMA_RULE_TRANSFER_CONTEXT_REUSED);
+    CHECK_EQUAL(second.calls, ends && !waits && how != REUSE_INITIALIZE);
     CHECK_MACHINE(made.machine);
+    if (ends && waits) {
+        made.ops->FreeMapRegisters(third.adapter, base, REGISTERS);
+        CHECK_EQUAL(second.calls, how != REUSE_INITIALIZE);
+    }
 }
 
-/* A driver that uses one transfer context for two requests at once does what it must not, and yet
- * each of them ends once. */
-TEST(a_context_serves_two_requests) {
-    context_share(false, false);
-    context_share(true, false);
-    context_share(true, true);
+TEST(a_context_serves_one_request_at_a_time) {
+    for (int how = 0; how < REUSE_COUNT; how++) {
+        context_reuse((reuse)how, false, false);
+        context_reuse((reuse)how, true, false);
+        context_reuse((reuse)how, false, true);
+        context_reuse((reuse)how, true, true);
+    }
 }
 
 /* ---- What is freed twice, wrongly or never ---- */
@@ -400,7 +419,8 @@ TEST(a_channel_is_not_freed_under_a_transfer) {
 HARNESS_MAIN(ENTRY(an_adapter_is_what_its_description_says), ENTRY(version_2_has_three_widths),
              ENTRY(what_a_routine_answers_is_kept), ENTRY(requests_wait_in_line),
              ENTRY(a_request_is_cancelled_by_its_context), ENTRY(a_synchronous_request_never_waits),
-             ENTRY(a_context_serves_two_requests), ENTRY(registers_are_freed_once_and_whole),
+             ENTRY(a_context_serves_one_request_at_a_time),
+             ENTRY(registers_are_freed_once_and_whole),
              ENTRY(registers_of_another_adapter_are_not_freed),
              ENTRY(an_adapter_is_put_with_empty_hands), ENTRY(a_channel_is_freed_by_its_owner),
              ENTRY(a_waiting_request_keeps_its_channel), ENTRY(an_adapter_is_known_by_its_address),

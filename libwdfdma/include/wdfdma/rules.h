@@ -130,7 +130,8 @@ typedef enum wdfdma_rule {
     WDFDMA_RULE_DMA_24 = 83,
     WDFDMA_RULE_DMA_25 = 84,
     WDFDMA_RULE_DMA_26 = 85,
-    WDFDMA_RULE_COUNT = 86
+    WDFDMA_RULE_TRANSFER_CONTEXT_REUSED = 86,
+    WDFDMA_RULE_COUNT = 87
     /* rules: end */
 } wdfdma_rule;
 

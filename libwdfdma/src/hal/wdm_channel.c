@@ -80,8 +80,10 @@ NTSTATUS wdm_initialize_dma_transfer_context(PDMA_ADAPTER DmaAdapter, PVOID DmaT
     NTSTATUS status = STATUS_SUCCESS;
     if (DmaTransferContext == NULL) {
         status = STATUS_INVALID_PARAMETER;
-    } else if (context != NULL && (context->transfer.mapped || context->waiting != NULL)) {
+    } else if (context != NULL && context->transfer.mapped) {
         verifier_rule(machine, WDFDMA_RULE_MAPPED_TWICE, &entered.by->head);
+        status = STATUS_UNSUCCESSFUL;
+    } else if (!wdm_context_is_free(machine, entered.by, DmaTransferContext, false)) {
         status = STATUS_UNSUCCESSFUL;
     } else if (context != NULL) {
         transfer_context_initialize(&context->transfer);
@@ -226,6 +228,9 @@ static NTSTATUS channel_call(wdfdma_machine *machine, adapter *by, const channel
     }
     if (!wdm_channel_is_allowed(machine, by, ask->device, ask->registers, ask->alone)) {
         return machine->state.halted ? STATUS_UNSUCCESSFUL : STATUS_INSUFFICIENT_RESOURCES;
+    }
+    if (!wdm_context_is_free(machine, by, ask->transfer, synchronous)) {
+        return STATUS_UNSUCCESSFUL;
     }
     wdm_request *asked = channel_request_create(machine, by, ask);
     if (asked == NULL) {

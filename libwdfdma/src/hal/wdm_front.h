@@ -96,6 +96,9 @@ typedef struct wdm_call {
 adapter *wdm_enter(wdm_call *entered, PDMA_ADAPTER given, wdm_level level);
 bool wdm_level_is_right(wdfdma_machine *machine, wdm_level level, const object *concerned);
 bool wdm_count_is_allowed(wdfdma_machine *machine, const adapter *by, uint64_t registers);
+/* Nothing waits under the driver's transfer context [given], nor owns a channel; a synchronous request
+ * that finds its channel owned fails, and leaves the context as it is. */
+bool wdm_context_is_free(wdfdma_machine *machine, const adapter *by, PVOID given, bool synchronous);
 /* [alone]: the device object may have no other such request open. */
 bool wdm_channel_is_allowed(wdfdma_machine *machine, const adapter *by, PDEVICE_OBJECT device,
                             ULONG registers, bool alone);

@@ -141,6 +141,9 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
     if (!NT_SUCCESS(status)) {
         return status;
     }
+    if (!wdm_context_is_free(machine, by, ask->transfer, ask->synchronous)) {
+        return STATUS_UNSUCCESSFUL;
+    }
     wdm_context *transfer = wdm_context_get(machine, ask->transfer);
     wdm_request *asked = list_request_create(machine, by, ask, registers);
     if (asked == NULL || (transfer == NULL && ask->transfer != NULL)) {

@@ -66,6 +66,17 @@ bool wdm_count_is_allowed(wdfdma_machine *machine, const adapter *by, uint64_t r
     return false;
 }
 
+bool wdm_context_is_free(wdfdma_machine *machine, const adapter *by, PVOID given,
+                         bool synchronous) {
+    const wdm_context *context = wdm_context_find(machine, given);
+    bool used = context != NULL && (context->waiting != NULL || context->owns_channel);
+    if (used && !(synchronous && by->channel != NULL)) {
+        verifier_rule(machine, WDFDMA_RULE_TRANSFER_CONTEXT_REUSED, &by->head);
+        return false;
+    }
+    return true;
+}
+
 /* Lists are bounded one by one: a driver may have several under way. */
 bool wdm_channel_is_allowed(wdfdma_machine *machine, const adapter *by, PDEVICE_OBJECT device,
                             ULONG registers, bool alone) {
