@@ -6,16 +6,13 @@ from wdfdma._core import Core
 from wdfdma._native import NULL, ffi, lib
 from wdfdma.device import Device
 from wdfdma.enabler import DmaEnabler
-from wdfdma.enums import Rule, RuleMode
-from wdfdma.rules import Violation, read_violations, set_mode
+from wdfdma.rules import Violation, read_violations
 from wdfdma.status import Status
 
 if TYPE_CHECKING:
     from traceback import StackSummary
 
     from wdfdma.traces import Traces
-
-_RULES = tuple(int(rule) for rule in Rule if rule.name.startswith(("NEVER_", "LEAK_", "DMA_0F_3")))
 
 
 class MachineLeaks:
@@ -28,10 +25,11 @@ class MachineLeaks:
     def check_leaks(self, below: Device | DmaEnabler | None = None) -> list[Violation]:
         """Reports what is still held, by the whole machine or below a device or an enabler, as violations.
 
-        Returns the new ones, which `violations` has from now on, too. Their rules are NEVER_COMPLETED and LEAK_...;
-        what the rules ignore is not reported. Without [below] also map registers that a device wrote to while nothing
-        was mapped through them, each once, as DMA_0F_3. Nothing else changes. Deleting a device or an enabler reports
-        the same before, but for registers, and for common buffers, which go with their enabler.
+        Returns the new ones, which `violations` has from now on, too: what it tells of already is told again only after
+        `clear_violations`. Their rules are NEVER_COMPLETED and LEAK_...; what the rules ignore is not reported. Without
+        [below] also map registers that a device wrote to while nothing was mapped through them, each once, as DMA_0F_3.
+        Nothing else changes. Deleting a device or an enabler reports the same before, but for registers, and for common
+        buffers, which go with their enabler.
         Errors: StatusError where [below] is deleted or of another machine; BugCheck where a rule stops the machine.
 
         >>> from wdfdma import Machine
@@ -86,13 +84,7 @@ def take_leaks(core: Core) -> list[Violation]:
     if core.halted:
         return []
     machine: Any = core.machine
-    for rule in _RULES:
-        if lib.wdfdma_machine_get_rule_mode(machine, rule) != RuleMode.IGNORE:
-            set_mode(machine, rule, RuleMode.COLLECT)
-    # Room for what is found, and memory to note it.
-    lib.wdfdma_machine_clear_violations(machine)
-    lib.wdfdma_machine_fail_allocation(machine, 0)
-    lib.wdfdma_machine_check_leaks(machine, NULL, ffi.new("size_t *"))
+    lib.wdfdma_machine_take_leaks(machine, ffi.new("size_t *"))
     return read_violations(machine)
 
 

@@ -81,8 +81,10 @@ def test_only_the_new_ones_are_returned() -> None:
     with Machine() as machine:
         begin(machine.device().enabler(), machine)
         first = machine.check_leaks()
+        assert machine.check_leaks() == []
+        machine.clear_violations()
         assert machine.check_leaks() == first
-        assert machine.violations == first * 2
+        assert machine.violations == first
 
 
 def test_every_kind_is_told_in_order() -> None:
@@ -118,7 +120,9 @@ def test_every_kind_is_told_in_order() -> None:
             0,
             1,
         ]
+        machine.clear_violations()
         assert list_rules(machine.check_leaks(gather)) == [Rule.NEVER_COMPLETED, Rule.LEAK_LIST]
+        machine.clear_violations()
         assert len(machine.check_leaks(device)) == 8
         assert machine.check_leaks(machine.device()) == []
 

@@ -21,6 +21,12 @@ extern "C" {
 typedef void (*wdfdma_bugcheck_handler)(wdfdma_machine *machine, const wdfdma_bugcheck *bugcheck,
                                         void *context);
 
+/* Called by wdfdma_machine_destroy where [machine] still holds something: [leaks] are [count]
+ * violations, as wdfdma_machine_take_leaks gives them, borrowed until it returns. May read the
+ * machine; it cannot end it. */
+typedef void (*wdfdma_leak_handler)(wdfdma_machine *machine, const wdfdma_violation *leaks,
+                                    size_t count, void *context);
+
 /* The settings of a machine; wdfdma_machine_config_init gives the values in brackets. */
 typedef struct wdfdma_machine_config {
     uint32_t size;          /* sizeof(wdfdma_machine_config) */
@@ -37,9 +43,11 @@ typedef struct wdfdma_machine_config {
     uint64_t log_records;
     /* the n-th allocation fails, as out of memory; 0: none does [0] */
     uint64_t fail_allocation;
-    uint64_t reserve_bytes;          /* address space set aside, at least 16 MiB [4 GiB] */
-    wdfdma_bugcheck_handler handler; /* called when the machine halts, or NULL [NULL] */
-    void *handler_context;           /* borrowed for the machine's life [NULL] */
+    uint64_t reserve_bytes;           /* address space set aside, at least 16 MiB [4 GiB] */
+    wdfdma_bugcheck_handler handler;  /* called when the machine halts, or NULL [NULL] */
+    void *handler_context;            /* borrowed for the machine's life [NULL] */
+    wdfdma_leak_handler leak_handler; /* told what is held at the end, or NULL [NULL] */
+    void *leak_context;               /* borrowed for the machine's life [NULL] */
 } wdfdma_machine_config;
 
 /* What a machine counts. Live: a pointer to it shows each change, without a call. */
@@ -78,7 +86,8 @@ WDFDMA_API void wdfdma_machine_config_init(wdfdma_machine_config *config);
 WDFDMA_API NTSTATUS wdfdma_machine_create(const wdfdma_machine_config *config,
                                           wdfdma_machine **out);
 
-/* Ends [machine] and frees all that it holds; no callback runs. NULL is allowed and silent.
+/* Ends [machine] and frees all that it holds; no callback of the driver runs. NULL is allowed and
+ * silent. What it still held is told to its leak_handler, unless it has halted.
  * Refused inside one of its own callbacks, with STATUS_INVALID_DEVICE_STATE. Handles of it are
  * stale from then on. */
 WDFDMA_API NTSTATUS wdfdma_machine_destroy(wdfdma_machine *machine);

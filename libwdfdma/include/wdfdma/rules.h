@@ -305,14 +305,24 @@ WDFDMA_API NTSTATUS wdfdma_machine_stop_at_violation(wdfdma_machine *machine, ui
  * everything, or where [below] is a device or an enabler, what lies below it and itself. [count]
  * receives how many were found that are not ignored. In the order of transactions, common
  * buffers, requests, references, adapters; in each of the objects in memory, or as the tree below
- * has them. Without [below], last, also the map registers that nothing is mapped through and that a
- * device wrote to, each once, as DMA_0F_3. Nothing else changes. wdfdma_device_destroy, and WdfObjectDelete of an enabler, report
- * the same for what they delete, but for common buffers, which go with their enabler; a machine
- * takes its violations with it, so ask before wdfdma_machine_destroy. O(size of the machine).
+ * has them; without [below], last, also the map registers that nothing is mapped through and that a
+ * device wrote to, each once, as DMA_0F_3. What a violation in the record tells of already is
+ * counted, and told again only where its rule stops the machine, or after
+ * wdfdma_machine_clear_violations. Nothing else changes; where all these rules are ignored, nothing
+ * is searched. wdfdma_device_destroy, and WdfObjectDelete of an enabler, report the same for what
+ * they delete, but for registers, and for common buffers, which go with their enabler;
+ * wdfdma_machine_destroy tells the machine's leak_handler. O(size of the machine).
  * Errors: STATUS_INVALID_HANDLE where [below] is no live device or enabler of [machine];
  * STATUS_UNSUCCESSFUL on a halted machine, and where a rule that stops has halted it now. */
 WDFDMA_API NTSTATUS wdfdma_machine_check_leaks(wdfdma_machine *machine, WDFOBJECT below,
                                                size_t *count);
+
+/* The same for a machine that is about to end: all that it holds, told before or not. The violations
+ * recorded so far are forgotten, and a rule that would stop the machine collects from now on. Returns
+ * the violations, [count] of them, owned by the machine, valid until its next call; none on a halted
+ * machine. */
+WDFDMA_API const wdfdma_violation *wdfdma_machine_take_leaks(wdfdma_machine *machine,
+                                                             size_t *count);
 
 /* [number], a parameter or a handle of a record or an address, as logs have it: a handle without the
  * bits that tell one machine from another, an address in [machine] (an MDL, a buffer) or near it as its

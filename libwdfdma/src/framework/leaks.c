@@ -20,13 +20,59 @@ typedef struct leak_search {
     bool is_deletion;      /* of [root]: what goes with its parent is no leak */
     size_t found;
     uint64_t adapters; /* visited */
+    table told;        /* of each leak that the record has: how many times it has it */
 } leak_search;
 
 typedef void (*leak_visitor)(leak_search *search, const object *item);
 
+static bool rule_is_leak(uint32_t rule) {
+    return rule == WDFDMA_RULE_NEVER_COMPLETED ||
+           (rule >= WDFDMA_RULE_LEAK_TRANSACTION && rule <= WDFDMA_RULE_LEAK_ADAPTER);
+}
+
+/* What tells one leak from another: of an object's own, the object alone, whatever it holds by now;
+ * of what it holds several of, which one. */
+static uint64_t leak_get_key(uint32_t rule, uint64_t second, uint64_t third) {
+    bool one_of_many = rule == WDFDMA_RULE_LEAK_COMMON_BUFFER || rule == WDFDMA_RULE_LEAK_LIST ||
+                       rule == WDFDMA_RULE_LEAK_REGISTERS;
+    return seed_mix(seed_mix(second ^ (uint64_t)rule << 56) ^ (one_of_many ? third : 0)) >> 1;
+}
+
+/* Enters what the record tells of already. Without memory it is told again. */
+static void told_enter(leak_search *search) {
+    wdfdma_machine *machine = search->machine;
+    uint64_t countdown = failures_suspend(machine);
+    for (uint32_t i = 0; i < machine->violations.count; i++) {
+        const wdfdma_violation *told = &machine->violations.records[i];
+        if (rule_is_leak(told->rule)) {
+            uint64_t key = leak_get_key(told->rule, told->parameters[1], told->parameters[2]);
+            const uint64_t *times = table_find(&search->told, key);
+            table_put(machine, &search->told, key, times == NULL ? 1 : *times + 1);
+        }
+    }
+    failures_resume(machine, countdown);
+}
+
+/* True for one that the record tells of, once for each time. */
+static bool leak_is_told(leak_search *search, wdfdma_rule rule, uint64_t second, uint64_t third) {
+    if (search->told.count == 0 || search->machine->rule_modes[rule] == WDFDMA_MODE_STOP) {
+        return false;
+    }
+    uint64_t *times = table_find(&search->told, leak_get_key(rule, second, third));
+    if (times == NULL || *times == 0) {
+        return false;
+    }
+    --*times;
+    return true;
+}
+
 static void leak_tell(leak_search *search, wdfdma_rule rule, uint64_t second, uint64_t third,
-                      const object *concerned) {
-    search->found += verifier_rule_with(search->machine, rule, second, third, 0, concerned);
+                      uint64_t fourth, const object *concerned) {
+    wdfdma_machine *machine = search->machine;
+    if (machine->rule_modes[rule] != WDFDMA_MODE_IGNORE) {
+        search->found += leak_is_told(search, rule, second, third) ||
+                         verifier_rule_with(machine, rule, second, third, fourth, concerned);
+    }
 }
 
 static void units_visit(leak_search *search, wdfdma_object_type type, leak_visitor visit) {
@@ -65,29 +111,29 @@ static void transaction_visit(leak_search *search, const object *head) {
         return;
     }
     if (item->state == WDFDMA_STATE_TRANSFER && item->map.live) {
-        leak_tell(search, WDFDMA_RULE_NEVER_COMPLETED, head->handle, item->fragment, head);
+        leak_tell(search, WDFDMA_RULE_NEVER_COMPLETED, head->handle, item->fragment, 0, head);
     } else if (item->state != WDFDMA_STATE_CREATED && item->state != WDFDMA_STATE_RELEASED) {
-        leak_tell(search, WDFDMA_RULE_LEAK_TRANSACTION, head->handle, item->state, head);
+        leak_tell(search, WDFDMA_RULE_LEAK_TRANSACTION, head->handle, item->state, 0, head);
     }
     /* A count that a Cancel left behind holds nothing. */
     if (item->reserved != 0 && (item->holds_base || transaction_is_waiting(item))) {
-        leak_tell(search, WDFDMA_RULE_LEAK_RESERVATION, head->handle, item->reserved, head);
+        leak_tell(search, WDFDMA_RULE_LEAK_RESERVATION, head->handle, item->reserved, 0, head);
     }
     if (item->held_list == LIST_HELD) {
-        leak_tell(search, WDFDMA_RULE_LEAK_LIST, head->handle, item->map.length, head);
+        leak_tell(search, WDFDMA_RULE_LEAK_LIST, head->handle, item->map.length, 0, head);
     }
 }
 
 static void common_buffer_visit(leak_search *search, const object *head) {
     if (head->kind != KIND_DELETED && !search->is_deletion) {
         uint64_t length = ((const common_buffer *)head)->length;
-        leak_tell(search, WDFDMA_RULE_LEAK_COMMON_BUFFER, head->handle, length, head);
+        leak_tell(search, WDFDMA_RULE_LEAK_COMMON_BUFFER, head->handle, length, 0, head);
     }
 }
 
 static void request_visit(leak_search *search, const object *head) {
     if (head->kind != KIND_DELETED && !((const wdf_request *)head)->completed) {
-        leak_tell(search, WDFDMA_RULE_LEAK_REQUEST, head->handle, 0, head);
+        leak_tell(search, WDFDMA_RULE_LEAK_REQUEST, head->handle, 0, 0, head);
     }
 }
 
@@ -96,7 +142,7 @@ static void reference_visit(leak_search *search, const object *head) {
     uint32_t references = ((const fx_object *)head)->references;
     uint32_t own = head->kind == KIND_DELETED ? 0 : 1;
     if (references > own) {
-        leak_tell(search, WDFDMA_RULE_LEAK_REFERENCE, head->handle, references - own, head);
+        leak_tell(search, WDFDMA_RULE_LEAK_REFERENCE, head->handle, references - own, 0, head);
     }
 }
 
@@ -130,7 +176,7 @@ static void wdm_buffers_visit(leak_search *search, const adapter *by) {
     const wdm_buffer *buffer;
     while ((buffer = block_next(&walk)) != NULL) {
         if (buffer->by == by) {
-            leak_tell(search, WDFDMA_RULE_LEAK_COMMON_BUFFER, by->head.handle, buffer->length,
+            leak_tell(search, WDFDMA_RULE_LEAK_COMMON_BUFFER, by->head.handle, buffer->length, 0,
                       adapter_get_face(search->machine, by));
         }
     }
@@ -146,7 +192,7 @@ static void wdm_lists_visit(leak_search *search, const adapter *by) {
     const wdm_list *list;
     while ((list = block_next(&walk)) != NULL) {
         if (wdm_list_is_held(list, by)) {
-            leak_tell(search, WDFDMA_RULE_LEAK_LIST, by->head.handle, list->map.length,
+            leak_tell(search, WDFDMA_RULE_LEAK_LIST, by->head.handle, list->map.length, 0,
                       adapter_get_face(search->machine, by));
         }
     }
@@ -201,8 +247,7 @@ static void window_visit(leak_search *search, const adapter *by, const run_windo
         uint32_t base = window->first + bit;
         uint32_t length = pool_get_held(search->machine, by, base);
         if (length != 0 && (window->known[bit / 64] >> (bit % 64) & 1) == 0) {
-            search->found += verifier_rule_with(search->machine, WDFDMA_RULE_LEAK_REGISTERS,
-                                                by->head.handle, base, length, face);
+            leak_tell(search, WDFDMA_RULE_LEAK_REGISTERS, by->head.handle, base, length, face);
         }
     }
 }
@@ -233,10 +278,10 @@ static void adapter_visit(leak_search *search, const object *head) {
     }
     if (by->channel != NULL) {
         uint64_t owner = (uint64_t)(uintptr_t)request_get_handle(search->machine, by->channel);
-        leak_tell(search, WDFDMA_RULE_LEAK_CHANNEL, head->handle, owner, face);
+        leak_tell(search, WDFDMA_RULE_LEAK_CHANNEL, head->handle, owner, 0, face);
     }
     if (!by->is_enablers) {
-        leak_tell(search, WDFDMA_RULE_LEAK_ADAPTER, head->handle, 0, face);
+        leak_tell(search, WDFDMA_RULE_LEAK_ADAPTER, head->handle, 0, 0, face);
     }
 }
 
@@ -269,7 +314,19 @@ static void adapters_visit(leak_search *search) {
     }
 }
 
+static bool all_is_ignored(const wdfdma_machine *machine) {
+    bool ignored = true;
+    for (uint32_t rule = 0; rule < WDFDMA_RULE_COUNT; rule++) {
+        ignored &= !rule_is_leak(rule) || machine->rule_modes[rule] == WDFDMA_MODE_IGNORE;
+    }
+    return ignored;
+}
+
 static void leaks_find(leak_search *search) {
+    if (all_is_ignored(search->machine)) {
+        return;
+    }
+    told_enter(search);
     objects_visit(search, WDFDMA_OBJECT_TRANSACTION, transaction_visit);
     objects_visit(search, WDFDMA_OBJECT_COMMON_BUFFER, common_buffer_visit);
     objects_visit(search, WDFDMA_OBJECT_REQUEST, request_visit);
@@ -277,11 +334,21 @@ static void leaks_find(leak_search *search) {
         objects_visit(search, (wdfdma_object_type)type, reference_visit);
     }
     adapters_visit(search);
+    data_free(search->machine, search->told.entries);
 }
 
 void leaks_report(wdfdma_machine *machine, const fx_object *doomed) {
     leak_search search = {.machine = machine, .root = doomed, .is_deletion = true};
     leaks_find(&search);
+}
+
+/* What lies below a root, or all; registers that nobody used are nobody's, so of all only. */
+static void machine_search(leak_search *search) {
+    wdfdma_machine *machine = search->machine;
+    leaks_find(search);
+    if (search->root == NULL && !machine->state.halted) {
+        search->found += guard_check_unused(machine, 0, machine->config.map_registers);
+    }
 }
 
 static const fx_object *root_find(const wdfdma_machine *machine, WDFOBJECT below) {
@@ -302,13 +369,33 @@ NTSTATUS wdfdma_machine_check_leaks(wdfdma_machine *machine, WDFOBJECT below, si
     if (below != NULL && (search.root = root_find(machine, below)) == NULL) {
         return STATUS_INVALID_HANDLE;
     }
-    leaks_find(&search);
-    if (below == NULL && !machine->state.halted) {
-        search.found += guard_check_unused(machine, 0, machine->config.map_registers);
-    }
+    machine_search(&search);
     if (machine->state.halted) {
         return STATUS_UNSUCCESSFUL;
     }
     *count = search.found;
     return STATUS_SUCCESS;
+}
+
+const wdfdma_violation *wdfdma_machine_take_leaks(wdfdma_machine *machine, size_t *count) {
+    if (machine == NULL || count == NULL) {
+        return NULL;
+    }
+    *count = 0;
+    if (machine->state.halted) {
+        return NULL;
+    }
+    for (uint32_t rule = 0; rule < WDFDMA_RULE_COUNT; rule++) {
+        bool asked = rule_is_leak(rule) || rule == WDFDMA_RULE_DMA_0F_3;
+        if (asked && machine->rule_modes[rule] != WDFDMA_MODE_IGNORE) {
+            machine->rule_modes[rule] = WDFDMA_MODE_COLLECT;
+        }
+    }
+    /* Room for what is found, and memory to note it. */
+    wdfdma_machine_clear_violations(machine);
+    machine->fail_countdown = 0;
+    leak_search search = {.machine = machine};
+    machine_search(&search);
+    *count = machine->violations.count;
+    return machine->violations.records;
 }

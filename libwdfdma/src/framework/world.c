@@ -36,6 +36,16 @@ NTSTATUS wdfdma_machine_create(const wdfdma_machine_config *config, wdfdma_machi
     return STATUS_SUCCESS;
 }
 
+/* Inside a call: the handler cannot end the machine. */
+static void leaks_tell(wdfdma_machine *machine) {
+    size_t count = 0;
+    const wdfdma_violation *leaks = wdfdma_machine_take_leaks(machine, &count);
+    if (count != 0) {
+        machine->state.op = WDFDMA_OP_CONTROL;
+        machine->config.leak_handler(machine, leaks, count, machine->config.leak_context);
+    }
+}
+
 NTSTATUS wdfdma_machine_destroy(wdfdma_machine *machine) {
     if (machine == NULL) {
         return STATUS_SUCCESS;
@@ -44,6 +54,9 @@ NTSTATUS wdfdma_machine_destroy(wdfdma_machine *machine) {
         return STATUS_INVALID_DEVICE_STATE;
     }
     sites_end(machine);
+    if (machine->config.leak_handler != NULL) {
+        leaks_tell(machine);
+    }
     registry_remove(machine);
     arena_destroy(machine);
     return STATUS_SUCCESS;
