@@ -25,7 +25,7 @@ static void stray_run(way by, WDF_DMA_DIRECTION direction, int64_t at, uint32_t 
     }
     CHECK_EQUAL(violations_count(&of), 0);
     bounced_finish(&of);
-    found_check(&of, rule, mode, (uint64_t)(uintptr_t)MmGetMdlVirtualAddress(of.mdl),
+    found_check(&of, rule, mode, address_number(MmGetMdlVirtualAddress(of.mdl)),
                 of.address + (uint64_t)at);
     if (wdfdma_machine_get_bugcheck(of.machine) == NULL) {
         CHECK_STATUS(wdfdma_mdl_read(of.machine, of.mdl, 0, back, sizeof back), STATUS_SUCCESS);
@@ -68,8 +68,8 @@ TEST(a_long_overrun_is_told_once) {
     device_write(&of, 0, 4 * WORLD_PAGE, 0x77);
     bounced_complete(&of);
     REQUIRE(CHECK_EQUAL(violations_count(&of), 1));
-    violation_check(&of, 0, WDFDMA_RULE_DMA_0F_5,
-                    (uint64_t)(uintptr_t)MmGetMdlVirtualAddress(of.mdl), of.address + LENGTH);
+    violation_check(&of, 0, WDFDMA_RULE_DMA_0F_5, address_number(MmGetMdlVirtualAddress(of.mdl)),
+                    of.address + LENGTH);
     WdfDmaTransactionFreeResources(of.transaction);
     CHECK_EQUAL(violations_count(&of), 1);
     CHECK_STATUS(WdfDmaTransactionRelease(of.transaction), STATUS_SUCCESS);
@@ -104,8 +104,7 @@ static void chain_run(way by, WDF_DMA_DIRECTION direction, uint64_t in_registers
     device_write(&of, at, 1, 0x77);
     bounced_finish(&of);
     found_check(&of, rule, WDFDMA_MODE_COLLECT,
-                (uint64_t)(uintptr_t)MmGetMdlVirtualAddress(mdls[second]),
-                of.address + (uint64_t)at);
+                address_number(MmGetMdlVirtualAddress(mdls[second])), of.address + (uint64_t)at);
     harness_machine_end(of.machine);
 }
 
@@ -143,7 +142,7 @@ static void parts_run(int first, int step) {
         const MDL *mdl = i < 2 ? of.mdl : of.mdl->Next;
         violation_check(&of, (size_t)((i - first) / step),
                         i % 2 == 0 ? WDFDMA_RULE_DMA_0F_4 : WDFDMA_RULE_DMA_0F_5,
-                        (uint64_t)(uintptr_t)MmGetMdlVirtualAddress(mdl), wrong[i]);
+                        address_number(MmGetMdlVirtualAddress(mdl)), wrong[i]);
     }
 }
 
@@ -176,10 +175,8 @@ TEST(each_mapping_of_a_run_has_guards) {
     CHECK_EQUAL(violations_count(&of), 0);
     of.wdm.ops->FlushAdapterBuffers(of.wdm.adapter, of.wdm.mdl, base, start + PART, PART, FALSE);
     REQUIRE(CHECK_EQUAL(violations_count(&of), 2));
-    violation_check(&of, 0, WDFDMA_RULE_DMA_0F_4, (uint64_t)(uintptr_t)(start + PART),
-                    of.address - 1);
-    violation_check(&of, 1, WDFDMA_RULE_DMA_0F_5, (uint64_t)(uintptr_t)(start + PART),
-                    of.address + PART);
+    violation_check(&of, 0, WDFDMA_RULE_DMA_0F_4, address_number(start + PART), of.address - 1);
+    violation_check(&of, 1, WDFDMA_RULE_DMA_0F_5, address_number(start + PART), of.address + PART);
 }
 
 HARNESS_MAIN(ENTRY(what_bounces_has_guards), ENTRY(the_rest_of_the_run_is_a_guard),

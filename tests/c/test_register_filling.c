@@ -50,6 +50,7 @@ TEST(kept_registers_are_filled_between_transfers) {
         found_check(&of, late != 0 ? WDFDMA_RULE_DMA_0F_3 : WDFDMA_RULE_NONE, WDFDMA_MODE_DEFAULT,
                     of.address + LENGTH - 1, 0);
         CHECK_EQUAL(of.seen.programmed, late != 0 ? 1 : 2);
+        CHECK_EQUAL(wdfdma_machine_get_state(of.machine)->mappings, late != 0 ? 0 : 1);
     }
 }
 
@@ -87,7 +88,7 @@ TEST(a_leak_check_leaves_transfers_alone) {
     CHECK_EQUAL(count, 0);
     bounced_finish(&of);
     found_check(&of, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_DEFAULT,
-                (uint64_t)(uintptr_t)MmGetMdlVirtualAddress(of.mdl), of.address + LENGTH);
+                address_number(MmGetMdlVirtualAddress(of.mdl)), of.address + LENGTH);
 }
 
 /* A grant that takes the shortest way, to a transfer that does not bounce. */
@@ -223,7 +224,7 @@ TEST(an_iommu_guards_the_guards) {
 TEST(a_restore_takes_the_change_back) {
     for (way by = 0; by < WAYS; by++) {
         bounced of = bounced_open(by, true);
-        uint64_t start = (uint64_t)(uintptr_t)MmGetMdlVirtualAddress(of.mdl);
+        uint64_t start = address_number(MmGetMdlVirtualAddress(of.mdl));
         bounced_start(&of, READ, LENGTH);
         wdfdma_snapshot *whole = world_snapshot(of.machine);
         device_write(&of, LENGTH, 1, 0x77);
@@ -253,7 +254,7 @@ TEST(a_change_stays) {
     CHECK_EQUAL(byte, 0x77);
     bounced_finish(&of);
     found_check(&of, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_DEFAULT,
-                (uint64_t)(uintptr_t)MmGetMdlVirtualAddress(of.mdl), of.address + LENGTH);
+                address_number(MmGetMdlVirtualAddress(of.mdl)), of.address + LENGTH);
 }
 
 /* The noting of a fill is not the driver's memory. */
@@ -266,7 +267,7 @@ TEST(a_filling_meets_no_injected_failure) {
     CHECK_EQUAL(wdfdma_machine_get_fail_allocation(of.machine), 1);
     bounced_finish(&of);
     found_check(&of, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_DEFAULT,
-                (uint64_t)(uintptr_t)MmGetMdlVirtualAddress(of.mdl), of.address + LENGTH);
+                address_number(MmGetMdlVirtualAddress(of.mdl)), of.address + LENGTH);
 }
 
 /* Two machines do the same at random; on one of them a device goes astray, between transfers and around

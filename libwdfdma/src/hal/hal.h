@@ -355,8 +355,6 @@ bool map_bounces(const adapter *by, const map_part *part);
 /* Ends [used], which [concerned] made: copies [length] bytes of it out where it bounced and came from
  * the device. */
 void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length, const object *concerned);
-/* What a mapping that goes through its registers needs at its start. */
-NO_INLINE void bounce_begin(wdfdma_machine *machine, const mapping *made);
 NO_INLINE void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t length,
                            bool to_registers);
 

@@ -23,8 +23,8 @@ bool list_fill(wdfdma_machine *machine, const list_request *request, const mdl_w
         return false;
     }
     by->lists_held++;
-    if (UNLIKELY(bounces)) {
-        bounce_begin(machine, map);
+    if (UNLIKELY(bounces) && request->to_device) {
+        bounce_copy(machine, map, request->length, true);
     }
     return !machine->state.halted;
 }

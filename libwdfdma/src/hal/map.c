@@ -185,15 +185,6 @@ void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t lengt
     }
 }
 
-void bounce_begin(wdfdma_machine *machine, const mapping *made) {
-    if (UNLIKELY(guards_lie(machine))) {
-        guard_check_unused(machine, made->first_register, made->register_count);
-    }
-    if (made->device_reads) {
-        bounce_copy(machine, made, made->length, true);
-    }
-}
-
 /* How many of [pages] pages follow one another from the first on. */
 NO_INLINE static uint64_t frames_count_run(const uint64_t *pfns, uint64_t pages) {
     uint64_t run = 1;
@@ -233,6 +224,15 @@ static uint64_t length_cut(wdfdma_machine *machine, uint64_t in_page, uint64_t l
                                                                : pages / 2 * PAGE_BYTES - in_page;
 }
 
+/* Registers that are kept may have been written to since the last transfer. False where a rule stops
+ * the machine. */
+static bool transfer_begin(wdfdma_machine *machine, mapping *made) {
+    if (made->first_register != NO_REGISTER && UNLIKELY(guards_lie(machine))) {
+        guard_check_unused(machine, made->first_register, made->register_count);
+    }
+    return mapping_begin(machine, made);
+}
+
 uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part *part,
                       mapping *out, SCATTER_GATHER_ELEMENT *element) {
     const MDL *mdl = part->of->mdl;
@@ -266,11 +266,11 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
     out->first_register = bounces ? part->base : NO_REGISTER;
     out->device_reads = part->to_device;
     out->device_writes = !part->to_device;
-    if (!mapping_begin(machine, out)) {
+    if (!transfer_begin(machine, out)) {
         return 0;
     }
-    if (UNLIKELY(bounces)) {
-        bounce_begin(machine, out);
+    if (UNLIKELY(bounces) && part->to_device) {
+        bounce_copy(machine, out, length, true);
     }
     return machine->state.halted ? 0 : length;
 }
