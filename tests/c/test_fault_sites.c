@@ -312,6 +312,58 @@ TEST(a_call_keeps_its_site_over_others) {
     wdfdma_site_log_close(log);
 }
 
+static wdfdma_site_log *armed_in_callback;
+
+static BOOLEAN program_arms_and_makes(WDFDMATRANSACTION transaction, WDFDEVICE device,
+                                      WDFCONTEXT context, WDF_DMA_DIRECTION direction,
+                                      PSCATTER_GATHER_LIST list) {
+    sites_set(wdfdma_object_get_machine(transaction), armed_in_callback, 2);
+    return program_and_make(transaction, device, context, direction, list);
+}
+
+/* Between a callback and the call that it came from lies this library, which is no part of a site
+ * (where it is a module of its own). */
+TEST(the_library_is_no_frame) {
+    wdfdma_site_log *log = log_begin();
+    world made = list_open();
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    CHECK_STATUS(WdfDmaTransactionInitializeUsingOffset(transaction, program_arms_and_makes,
+                                                        WdfDmaDirectionReadFromDevice, mdl, 0,
+                                                        WORLD_PAGE),
+                 STATUS_SUCCESS);
+    armed_in_callback = log;
+    CHECK_STATUS(WdfDmaTransactionExecute(transaction, made.enabler), STATUS_SUCCESS);
+    const char *site = line_site(wdfdma_site_log_get_line(log, 0));
+    CHECK(strstr(site, " < test_fault_sites") != NULL && strstr(site, "libwdfdma") == NULL);
+    wdfdma_site_log_close(log);
+}
+
+/* A call that cannot fail itself lets another's request through: that one has no site, least of all
+ * the one noted before. */
+TEST(a_note_is_of_its_own_call_only) {
+    wdfdma_site_log *log = log_begin();
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfileSystem});
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    WDFDMATRANSACTION first = world_transaction(made.enabler);
+    WDFDMATRANSACTION second = world_transaction(made.enabler);
+    WDFDMATRANSACTION third = NULL;
+    CHECK_STATUS(WdfDmaTransactionAllocateResources(first, WdfDmaDirectionReadFromDevice, 4,
+                                                    world_reserve_dma, NULL),
+                 STATUS_SUCCESS);
+    CHECK_STATUS(world_initialize(second, WdfDmaDirectionReadFromDevice, mdl, 0, 100),
+                 STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionExecute(second, NULL), STATUS_SUCCESS);
+    CHECK_EQUAL(world_info(second).waiting, WDFDMA_WAITING_CHANNEL);
+    sites_set(made.machine, log, 0);
+    CHECK(!NT_SUCCESS(WdfDmaTransactionCreate(made.enabler, NULL, &third)));
+    WdfObjectDelete(first);
+    CHECK_EQUAL(world_info(second).waiting, WDFDMA_WAITING_NOT);
+    CHECK_EQUAL(wdfdma_site_log_get_count(log), 1);
+    CHECK_EQUAL(wdfdma_machine_get_sites(made.machine)->unnamed, 1);
+    wdfdma_site_log_close(log);
+}
+
 APART static NTSTATUS enabler_make(WDFDEVICE device) {
     WDFDMAENABLER made = NULL;
     const world_profile profile = {.profile = WdfDmaProfilePacket, .version = 3};
@@ -658,6 +710,8 @@ int main(int argc, char **argv) {
                                             ENTRY(two_calls_in_a_line_are_two_sites),
                                             ENTRY(more_frames_tell_callers_apart),
                                             ENTRY(a_call_keeps_its_site_over_others),
+                                            ENTRY(a_note_is_of_its_own_call_only),
+                                            ENTRY(the_library_is_no_frame),
                                             ENTRY(registers_and_adapters_are_denied),
                                             ENTRY(a_wdm_driver_has_sites),
                                             ENTRY(a_source_names_the_sites),
