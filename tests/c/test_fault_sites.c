@@ -317,7 +317,7 @@ static wdfdma_site_log *armed_in_callback;
 static BOOLEAN program_arms_and_makes(WDFDMATRANSACTION transaction, WDFDEVICE device,
                                       WDFCONTEXT context, WDF_DMA_DIRECTION direction,
                                       PSCATTER_GATHER_LIST list) {
-    sites_set(wdfdma_object_get_machine(transaction), armed_in_callback, 2);
+    sites_set(wdfdma_object_get_machine(transaction), armed_in_callback, WDFDMA_SITE_FRAMES);
     return program_and_make(transaction, device, context, direction, list);
 }
 
