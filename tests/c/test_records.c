@@ -286,6 +286,9 @@ TEST(stopped_at_the_second) {
         uint64_t before = count_log(of.machine);
         size_t leaks = 0;
         wdfdma_machine_check_leaks(of.machine, NULL, &leaks);
+        uint64_t before_second = count_log(of.machine);
+        WdfDmaTransactionAllocateResources(of.second, READ, 1, world_reserve_dma, NULL);
+        before += count_log(of.machine) - before_second;
         wdfdma_machine_check_leaks(of.machine, NULL, &leaks);
         size_t count = 0;
         const wdfdma_violation *found = wdfdma_machine_get_violations(of.machine, &count);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -26,12 +25,7 @@ from wdfdma import (
     StatusError,
     TransactionState,
     Violation,
-    get_rule_info,
 )
-from wdfdma._native import NULL, ffi, lib
-from wdfdma.program import compile_scenario
-from wdfdma.rules import read_violations
-from wdfdma.scenario import Scenario
 
 CANONICAL = Path(__file__).parents[1] / "conformance" / "canonical.jsonl"
 LENGTH = 3 * 4096
@@ -283,35 +277,3 @@ def test_no_trace_without_being_asked() -> None:
     with Machine() as machine:
         begin(machine.device().enabler(), machine)
     assert machine.get_trace(machine.leaks[0]) is None
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        Rule.NEVER_COMPLETED,
-        Rule.LEAK_TRANSACTION,
-        Rule.LEAK_RESERVATION,
-        Rule.LEAK_REGISTERS,
-        Rule.LEAK_LIST,
-        Rule.LEAK_CHANNEL,
-    ],
-)
-def test_the_example_of_a_rule_leaks(rule: Rule) -> None:
-    """The scenario that the table names leaves what the rule is about."""
-    lines = map(json.loads, CANONICAL.read_text(encoding="utf-8").splitlines())
-    (found,) = [line for line in lines if line["name"] == get_rule_info(rule).example]
-    scenario = Scenario.parse(found)
-    program = compile_scenario(scenario)
-    config = ffi.new("wdfdma_machine_config *")
-    lib.wdfdma_machine_config_init(config)
-    assert lib.wdfdma_program_get_config(program, len(program), config)
-    out = ffi.new("wdfdma_machine **")
-    assert lib.wdfdma_machine_create(config, out) == 0
-    try:
-        result = ffi.new("wdfdma_program_result *")
-        assert lib.wdfdma_program_run(out[0], program, len(program), 2**64 - 1, result)
-        lib.wdfdma_machine_clear_violations(out[0])
-        assert lib.wdfdma_machine_check_leaks(out[0], NULL, ffi.new("size_t *")) == 0
-        assert rule in list_rules(read_violations(out[0]))
-    finally:
-        lib.wdfdma_machine_destroy(out[0])
