@@ -12,9 +12,11 @@ static bool limit_is_exceeded(const transaction *item, uint64_t registers) {
 /* True where the first MDL holds all of a range: then [registers] are what it needs. */
 HOT_INLINE bool range_is_plain(const transaction *item, uint64_t offset, uint64_t length,
                                uint64_t *registers) {
-    uint64_t byte_count = item->cursor == NULL ? 0 : item->cursor->mdl->ByteCount;
-    if (!cursor_is_good(item) || offset >= byte_count || length > byte_count - offset ||
-        length == 0) {
+    if (!cursor_is_good(item)) {
+        return false;
+    }
+    uint64_t byte_count = item->cursor->mdl->ByteCount;
+    if (offset >= byte_count || length > byte_count - offset || length == 0) {
         return false;
     }
     *registers = pages_spanned(mdl_page_offset(item->cursor->mdl, offset), length);
