@@ -186,6 +186,42 @@ TEST(a_system_transfer_completes_in_its_body) {
     runner_close(&on);
 }
 
+/* A routine that frees its channel answers KeepObject; the channel of a list is nobody's to free. */
+TEST(a_channel_is_freed_once) {
+    static const struct {
+        uint64_t op, action;
+        uint32_t rule;
+    } rows[] = {
+        {WDFDMA_OP_ALLOCATE_ADAPTER_CHANNEL, KeepObject - 1, WDFDMA_RULE_NONE},
+        {WDFDMA_OP_ALLOCATE_ADAPTER_CHANNEL, DeallocateObject - 1, WDFDMA_RULE_DMA_04},
+        {WDFDMA_OP_ALLOCATE_ADAPTER_CHANNEL, KEEP_REGISTERS, WDFDMA_RULE_DMA_04},
+        {WDFDMA_OP_GET_SCATTER_GATHER_LIST, 0, WDFDMA_RULE_DMA_04},
+    };
+    static program made, body;
+    runner on = runner_open();
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+        bool collects = (i & 1) != 0;
+        put_world(&made, false);
+        put_adapters(&made);
+        body.size = 0;
+        PUT(&body, WDFDMA_OP_FREE_ADAPTER_CHANNEL, 1);
+        if (rows[i / 2].op == WDFDMA_OP_ALLOCATE_ADAPTER_CHANNEL) {
+            PUT(&made, rows[i / 2].op, 1, 1, 2, rows[i / 2].action);
+        } else {
+            PUT(&made, rows[i / 2].op, 1, 1, 0, 0, 100, READ);
+        }
+        put_body(&made, &body);
+        PUT(&made, WDFDMA_OP_ALLOCATE_ADAPTER_CHANNEL, 1, 2, 7, DeallocateObject - 1, 0);
+        run(&on, &made, collects ? WDFDMA_MODE_COLLECT : WDFDMA_MODE_DEFAULT);
+        size_t count = 0;
+        wdfdma_machine_get_violations(on.machine, &count);
+        CHECK_EQUAL(world_rule(on.machine), collects ? WDFDMA_RULE_NONE : rows[i / 2].rule);
+        CHECK_EQUAL(count, rows[i / 2].rule != WDFDMA_RULE_NONE);
+        CHECK_MACHINE(on.machine);
+    }
+    runner_close(&on);
+}
+
 /* ---- What is refused ---- */
 
 TEST(names_must_be_made) {
@@ -374,6 +410,6 @@ TEST(random_bytes_harm_nothing) {
 
 HARNESS_MAIN(ENTRY(a_body_runs_in_the_routine), ENTRY(a_body_waits_with_its_request),
              ENTRY(a_list_is_built_and_put_by_its_name),
-             ENTRY(a_system_transfer_completes_in_its_body), ENTRY(names_must_be_made),
-             ENTRY(a_driver_writes_near_its_common_buffer), ENTRY(random_programs_harm_nothing),
-             ENTRY(random_bytes_harm_nothing))
+             ENTRY(a_system_transfer_completes_in_its_body), ENTRY(a_channel_is_freed_once),
+             ENTRY(names_must_be_made), ENTRY(a_driver_writes_near_its_common_buffer),
+             ENTRY(random_programs_harm_nothing), ENTRY(random_bytes_harm_nothing))

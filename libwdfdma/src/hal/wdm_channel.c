@@ -136,6 +136,19 @@ static void answer_check(wdfdma_machine *machine, adapter *by, uint32_t base,
     }
 }
 
+/* A routine may free the channel that it was given, and then answers KeepObject: with another answer
+ * it frees the channel once more, and there is nothing left that the answer could free. */
+static IO_ALLOCATION_ACTION answer_settle(wdfdma_machine *machine, const hal_request *granted,
+                                          uint64_t handle, IO_ALLOCATION_ACTION action) {
+    const adapter *by = granted->adapter;
+    bool lives = by->head.handle == handle;
+    if (action == KeepObject || (lives && by->channel == granted)) {
+        return action;
+    }
+    verifier_dma_violation(machine, WDFDMA_RULE_DMA_04, 1, 0, 0, lives ? &by->head : NULL);
+    return KeepObject;
+}
+
 /* The channel's owner lives on where the driver keeps the channel. */
 static IO_ALLOCATION_ACTION channel_is_granted(wdfdma_machine *machine, hal_request *granted) {
     wdm_request *asked = (wdm_request *)(void *)granted;
@@ -143,11 +156,15 @@ static IO_ALLOCATION_ACTION channel_is_granted(wdfdma_machine *machine, hal_requ
     request_forget(asked);
     asked->granted = true;
     asked->granted_base = granted->base;
+    uint64_t handle = by->head.handle;
     IO_ALLOCATION_ACTION action = control_call(machine, asked);
+    if (!machine->state.halted) {
+        request_close(machine, asked);
+        action = answer_settle(machine, granted, handle, action);
+    }
     if (machine->state.halted) {
         return action;
     }
-    request_close(machine, asked);
     answer_check(machine, by, asked->granted_base, action);
     if (machine->state.halted) {
         return action;
@@ -311,7 +328,8 @@ BOOLEAN wdm_cancel_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Devic
 /* Frees the channel of [by]; the registers that came with it too, unless the driver keeps those. */
 static void channel_give_up(wdfdma_machine *machine, adapter *by, bool keeps_registers) {
     wdm_request *owner = by->wdm_owner;
-    if (by->channel == NULL || by->channel->waiting != WDFDMA_WAITING_NOT) {
+    if (by->channel == NULL || by->channel->waiting != WDFDMA_WAITING_NOT ||
+        wdm_list_is_granted_to(by->channel)) {
         verifier_dma_violation(machine, WDFDMA_RULE_DMA_04, 1, 0, 0, &by->head);
         return;
     }

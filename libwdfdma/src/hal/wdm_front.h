@@ -125,6 +125,8 @@ void wdm_context_drop(wdfdma_machine *machine, wdm_context *unused);
 void wdm_context_release(wdfdma_machine *machine, wdm_context *by);
 /* Frees a request that nobody waits for any more, and the list that it was for. */
 void wdm_request_discard(wdfdma_machine *machine, wdm_request *asked);
+/* Whether the owner of a channel is a list, whose routine runs now. */
+bool wdm_list_is_granted_to(const hal_request *owner);
 /* Where [address] lies in the buffer of [mdl]. */
 uint64_t wdm_get_offset(const MDL *mdl, PVOID address);
 

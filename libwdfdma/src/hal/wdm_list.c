@@ -44,7 +44,6 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
             asked.transfer->waiting = NULL;
         }
         wdm_context_release(machine, asked.transfer);
-        data_free(machine, granted);
         target->base = asked.list.request.base;
         target->count = asked.list.request.count;
         PSCATTER_GATHER_LIST given = target->list;
@@ -53,8 +52,15 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
             memcpy(given, target->list, (size_t)list_get_bytes(target->list->NumberOfElements));
         }
         list_control_call(machine, &asked, given);
+        if (!machine->state.halted) {
+            data_free(machine, granted);
+        }
     }
     return DeallocateObjectKeepRegisters;
+}
+
+bool wdm_list_is_granted_to(const hal_request *owner) {
+    return owner->routine == list_is_granted;
 }
 
 void wdm_request_discard(wdfdma_machine *machine, wdm_request *asked) {
