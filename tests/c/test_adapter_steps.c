@@ -313,11 +313,22 @@ static uint64_t choose_operand(const wdfdma_operand *operand, uint64_t *random) 
     }
 }
 
-static void put_random_step(program *to, uint64_t *random, int depth) {
-    static program bodies[3];
+/* [mixed]: half of them are any operation that a program may have. */
+static uint32_t choose_op(bool mixed, uint64_t *random) {
     uint32_t count = WDFDMA_OP_UNLOCK_PAGES - WDFDMA_OP_PUT_DMA_ADAPTER + 1;
     uint32_t op = WDFDMA_OP_PUT_DMA_ADAPTER + world_random_below(random, count);
     op = world_random_below(random, 12) == 0 ? (uint32_t)WDFDMA_OP_COMPLETE_TRANSFER : op;
+    if (mixed && world_random_below(random, 2) == 0) {
+        do {
+            op = world_random_below(random, 256);
+        } while (wdfdma_program_get_operation(op) == NULL || op == WDFDMA_OP_CREATE);
+    }
+    return op;
+}
+
+static void put_random_step(program *to, bool mixed, uint64_t *random, int depth) {
+    static program bodies[3];
+    uint32_t op = choose_op(mixed, random);
     const wdfdma_operation *operation = wdfdma_program_get_operation(op);
     REQUIRE(operation != NULL);
     put_byte(to, op);
@@ -329,7 +340,7 @@ static void put_random_step(program *to, uint64_t *random, int depth) {
         program *body = &bodies[depth];
         body->size = 0;
         for (uint32_t left = depth < 2 ? world_random_below(random, 3) : 0; left > 0; left--) {
-            put_random_step(body, random, depth + 1);
+            put_random_step(body, mixed, random, depth + 1);
         }
         put_body(to, body);
     }
@@ -372,7 +383,7 @@ TEST(random_programs_harm_nothing) {
         put_adapters(&made);
         put_names(&made);
         for (int step = 0; step < STEPS && made.size < PROGRAM_MOST / 2; step++) {
-            put_random_step(&made, &random, 0);
+            put_random_step(&made, false, &random, 0);
         }
         static const uint32_t modes[] = {WDFDMA_MODE_DEFAULT, WDFDMA_MODE_COLLECT,
                                          WDFDMA_MODE_IGNORE};
@@ -382,6 +393,35 @@ TEST(random_programs_harm_nothing) {
         ran += count;
     }
     CHECK(ran > 20 * PROGRAMS);
+    runner_close(&first);
+    runner_close(&second);
+}
+
+/* A framework's driver that also calls its enablers' adapters. */
+static void put_mixed_world(program *to, bool force) {
+    put_world(to, force);
+    PUT(to, WDFDMA_OP_IO_GET_DMA_ADAPTER, 0, 0, 65536, 32, 3);
+    PUT(to, WDFDMA_OP_WDM_GET_DMA_ADAPTER, 1, 0, READ);
+    PUT(to, WDFDMA_OP_WDM_GET_DMA_ADAPTER, 2, 1, READ);
+    PUT(to, WDFDMA_OP_RAISE_IRQL, DISPATCH_LEVEL);
+    put_names(to);
+    for (uint64_t name = 0; name < NAMES; name++) {
+        PUT(to, WDFDMA_OP_CREATE, name, name % 2);
+        PUT(to, WDFDMA_OP_INITIALIZE, name, name % 2, 0, 4000, READ);
+    }
+}
+
+TEST(random_steps_of_both_drivers_harm_nothing) {
+    static program made;
+    uint64_t random = 13;
+    runner first = runner_open(), second = runner_open();
+    for (uint32_t i = 0; i < PROGRAMS && harness.failures == 0; i++) {
+        put_mixed_world(&made, (i & 1) != 0);
+        for (int step = 0; step < STEPS && made.size < PROGRAM_MOST / 2; step++) {
+            put_random_step(&made, true, &random, 0);
+        }
+        run_both(&first, &second, &made, i % 3 == 0 ? WDFDMA_MODE_COLLECT : WDFDMA_MODE_IGNORE);
+    }
     runner_close(&first);
     runner_close(&second);
 }
@@ -396,7 +436,7 @@ TEST(random_bytes_harm_nothing) {
         size_t valid = made.size;
         put_names(&made);
         for (int step = 0; step < 10; step++) {
-            put_random_step(&made, &random, 0);
+            put_random_step(&made, false, &random, 0);
         }
         for (int changed = 0; changed < 3; changed++) {
             uint32_t at = world_random_below(&random, (uint32_t)(made.size - valid));
@@ -412,4 +452,5 @@ HARNESS_MAIN(ENTRY(a_body_runs_in_the_routine), ENTRY(a_body_waits_with_its_requ
              ENTRY(a_list_is_built_and_put_by_its_name),
              ENTRY(a_system_transfer_completes_in_its_body), ENTRY(a_channel_is_freed_once),
              ENTRY(names_must_be_made), ENTRY(a_driver_writes_near_its_common_buffer),
-             ENTRY(random_programs_harm_nothing), ENTRY(random_bytes_harm_nothing))
+             ENTRY(random_programs_harm_nothing), ENTRY(random_steps_of_both_drivers_harm_nothing),
+             ENTRY(random_bytes_harm_nothing))
