@@ -1,47 +1,18 @@
 /* Every operation that a program may have, in any order, with any operands: nothing that a script
  * asks for harms the machine, and whatever comes of it, it comes again. */
-#include "world.h"
+#include "program_bytes.h"
 
 enum {
-    PROGRAM_MOST = 4096,
     PROGRAMS = 6000,
     STEPS = 60,
     NAMES = 3,
     LOG_MOST = 1 << 20
 };
 
-typedef struct program {
-    uint8_t bytes[PROGRAM_MOST];
-    size_t size;
-} program;
-
-static void put_byte(program *to, uint64_t byte) {
-    if (to->size < PROGRAM_MOST) {
-        to->bytes[to->size++] = (uint8_t)byte;
-    }
-}
-
-static void put(program *to, uint64_t value) {
-    for (; value >= 0x80; value >>= 7) {
-        put_byte(to, (value & 0x7F) | 0x80);
-    }
-    put_byte(to, value);
-}
-
-static void put_all(program *to, const uint64_t *values, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        put(to, values[i]);
-    }
-}
-
-#define PUT(to, ...) \
-    put_all((to), (const uint64_t[]){__VA_ARGS__}, \
-            sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
-
 /* Four enablers, the last without a channel; three buffers, two of which share pages. */
 static void put_world(program *to) {
     to->size = 0;
-    PUT(to, 'W', 'D', 'P', 1, 8, 8, 36, 2, 4);
+    PUT(to, 'W', 'D', 'P', 1, 16, 16, 36, 2, 4);
     PUT(to, WdfDmaProfilePacket, 12288, 3, 0, 0, 0);
     PUT(to, WdfDmaProfileScatterGather, 12288, 3, 0, 0, 0);
     PUT(to, WdfDmaProfileSystemDuplex, 8192, 3, 0, 0, 0);
@@ -64,11 +35,44 @@ static void put_objects(program *to, uint64_t *random) {
     }
 }
 
+/* What the steps of a WDM driver name: the adapters are in use from then on. */
+static void put_adapters(program *to, uint64_t *random) {
+    for (uint64_t name = 0; name < NAMES; name++) {
+        if (name == 0) {
+            PUT(to, WDFDMA_OP_WDM_GET_DMA_ADAPTER, name, world_random_below(random, 3), 0);
+        } else {
+            PUT(to, WDFDMA_OP_IO_GET_DMA_ADAPTER, name, name % 2, 8192, 32, 3);
+        }
+        PUT(to, WDFDMA_OP_ALLOCATE_COMMON_BUFFER, name, name, 100);
+    }
+    PUT(to, WDFDMA_OP_RAISE_IRQL, DISPATCH_LEVEL);
+    for (uint64_t name = 0; name < NAMES; name++) {
+        PUT(to, WDFDMA_OP_ALLOCATE_ADAPTER_CHANNEL, name, name, 1, world_random_below(random, 3),
+            0);
+        PUT(to, WDFDMA_OP_GET_SCATTER_GATHER_LIST, name, name, name, 0, 100,
+            world_random_below(random, 2), 0);
+    }
+}
+
+/* True for one that would only end the program: its name is in use, or is still needed. */
+static bool op_ends_names(uint32_t op) {
+    return op == WDFDMA_OP_CREATE || op == WDFDMA_OP_DELETE || op == WDFDMA_OP_REQUEST_CREATE ||
+           op == WDFDMA_OP_COMMON_BUFFER_CREATE || op == WDFDMA_OP_COMMON_BUFFER_DELETE ||
+           op == WDFDMA_OP_IO_GET_DMA_ADAPTER || op == WDFDMA_OP_WDM_GET_DMA_ADAPTER;
+}
+
+static bool op_is_wdm(uint32_t op) {
+    return op >= WDFDMA_OP_IO_GET_DMA_ADAPTER && op <= WDFDMA_OP_UNLOCK_PAGES;
+}
+
 /* Mostly one that fits, now and then the most that may be. */
 static uint64_t choose_operand(uint32_t op, const wdfdma_operand *operand, uint64_t *random) {
     uint64_t bound = NAMES;
     if (op == WDFDMA_OP_SET_CALLBACK && operand->kind == WDFDMA_OPERAND_EVENT) {
         return WDFDMA_EVENT_CONFIGURE_DMA_CHANNEL + world_random_below(random, 2);
+    }
+    if (strcmp(operand->name, "element") == 0) {
+        return 0;
     }
     if (operand->kind == WDFDMA_OPERAND_NUMBER) {
         static const uint64_t numbers[] = {0, 0, 0, 0, 1, 16, 100, 4096, 9000, UINT64_MAX};
@@ -82,27 +86,24 @@ static uint64_t choose_operand(uint32_t op, const wdfdma_operand *operand, uint6
     return world_random_below(random, bound);
 }
 
-static void put_step(program *to, uint64_t *random, int depth) {
+static void put_step(program *to, uint64_t *random, bool is_wdm, int depth) {
     const wdfdma_operation *operation = NULL;
     uint32_t op = 0;
-    while (operation == NULL || op == WDFDMA_OP_DELETE) {
+    while (operation == NULL || op_ends_names(op) || (op_is_wdm(op) && !is_wdm)) {
         op = world_random_below(random, 256);
         operation = wdfdma_program_get_operation(op);
     }
     put_byte(to, op);
     for (uint32_t i = 0; i < operation->operand_count; i++) {
         if (operation->operands[i].kind != WDFDMA_OPERAND_STEPS) {
-            put(to, choose_operand(op, &operation->operands[i], random));
+            put_number(to, choose_operand(op, &operation->operands[i], random));
             continue;
         }
         program inside = {.size = 0};
         for (uint32_t left = depth == 0 ? 0 : world_random_below(random, 3); left > 0; left--) {
-            put_step(&inside, random, depth - 1);
+            put_step(&inside, random, is_wdm, depth - 1);
         }
-        put(to, inside.size);
-        for (size_t at = 0; at < inside.size; at++) {
-            put_byte(to, inside.bytes[at]);
-        }
+        put_body(to, &inside);
     }
 }
 
@@ -170,8 +171,12 @@ TEST(random_operations) {
     for (int i = 0; i < PROGRAMS && harness.failures == 0; i++) {
         put_world(&made);
         put_objects(&made, &random);
+        bool is_wdm = i % 4 >= 2;
+        if (is_wdm) {
+            put_adapters(&made, &random);
+        }
         for (int step = 0; step < STEPS && made.size < PROGRAM_MOST / 2; step++) {
-            put_step(&made, &random, 2);
+            put_step(&made, &random, is_wdm, 2);
         }
         bool collects = i % 2 == 0;
         wdfdma_program_result first = run(&made, collects);
