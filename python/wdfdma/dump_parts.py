@@ -1,7 +1,10 @@
 """The parts of a dump: what is said of a machine, its adapters and map registers, its enablers, who waits for whom."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from wdfdma._native import ffi
@@ -31,11 +34,62 @@ class Scene:
     own_waits: dict[str, list[Wait]]  # by who waits
     halted: str  # why, or nothing
 
+    @cached_property
+    def runs_by_adapter(self) -> dict[int, list[RunView]]:
+        """The runs of each adapter, by its handle."""
+        return _group(self.world.runs, "adapter")
+
+    @cached_property
+    def runs_by_holder(self) -> dict[int, list[RunView]]:
+        """The runs of each transaction, by its handle."""
+        return _group(self.world.runs, "handle")
+
+    @cached_property
+    def transactions_by_enabler(self) -> dict[int, list[ChildView]]:
+        """The transactions of each enabler, by its handle."""
+        return _group(self.world.transactions.values(), "enabler")
+
+    @cached_property
+    def buffers_by_enabler(self) -> dict[int, list[ChildView]]:
+        """The common buffers of each enabler, by its handle."""
+        return _group(self.world.buffers.values(), "enabler")
+
+    @cached_property
+    def transactions_by_name(self) -> dict[str, ChildView]:
+        """The transactions by what they are called; the first of those that are called the same."""
+        return {item.name: item for item in reversed(list(self.world.transactions.values()))}
+
+    @cached_property
+    def waiters_by_holder(self) -> dict[str, list[dict[str, None]]]:
+        """Who waits for each holder: a row for each thing waited for, which its holders share."""
+        rows: dict[int, tuple[tuple[str, ...], dict[str, None]]] = {}
+        for wait in self.waits:
+            _, row = rows.setdefault(id(wait.holders), (wait.holders, {}))
+            row[wait.transaction] = None
+        found: dict[str, list[dict[str, None]]] = defaultdict(list)
+        for holders, row in rows.values():
+            for name in holders:
+                found[name].append(row)
+        return found
+
+    @cached_property
+    def lines_with_doubles(self) -> set[int]:
+        """The queues, by identity, in which somebody stands twice."""
+        lines = {id(wait.line): wait.line for wait in self.waits}
+        return {key for key, line in lines.items() if len(set(line)) < len(line)}
+
+
+def _group(items: Iterable[Any], by: str) -> dict[int, list[Any]]:
+    groups: dict[int, list[Any]] = defaultdict(list)
+    for item in items:
+        groups[getattr(item, by)].append(item)
+    return groups
+
 
 def show_all(scene: Scene) -> list[Section]:
     """The parts of a machine's dump."""
     world = scene.world
-    adapters = [_show_adapter(world, adapter) for adapter in world.adapters.values()]
+    adapters = [_show_adapter(scene, adapter) for adapter in world.adapters.values()]
     return [
         _show_machine(scene),
         Section("DMA adapters", lines=[] if adapters else ["none"], parts=adapters),
@@ -72,9 +126,9 @@ def _summarize(waits: list[Wait]) -> str:
     return f"{len(waits)}; the worst is {verdict}"
 
 
-def _show_adapter(world: World, adapter: AdapterView) -> Section:
+def _show_adapter(scene: Scene, adapter: AdapterView) -> Section:
     info = adapter.info
-    runs = [run for run in world.runs if run.adapter == adapter.handle]
+    runs = scene.runs_by_adapter.get(adapter.handle, [])
     kind = "bus master" if info["master"] else "system DMA controller"
     gathers = "scatter-gather" if info["scatter_gather"] else "one element at a time"
     needs = "" if info["needs_map_registers"] else ", which it does not need"
@@ -125,7 +179,6 @@ def _list_registers(world: World) -> Iterator[str]:
 
 def show_enabler(scene: Scene, enabler: EnablerView) -> Section:
     """An enabler, its transactions and its common buffers."""
-    world = scene.world
     info = enabler.info["read"]
     profile = ffi.string(ffi.cast("WDF_DMA_PROFILE", int(info["profile"])))
     fields = [
@@ -137,8 +190,11 @@ def show_enabler(scene: Scene, enabler: EnablerView) -> Section:
         name = f"Adapter ({direction})" if direction else "Adapter"
         fields.append((name, _describe_adapter(enabler, direction or "read")))
     parts = [
-        *(show_transaction(scene, item) for item in _list_own(world.transactions, enabler)),
-        *(_show_buffer(item) for item in _list_own(world.buffers, enabler)),
+        *(
+            show_transaction(scene, item)
+            for item in scene.transactions_by_enabler.get(enabler.handle, ())
+        ),
+        *(_show_buffer(item) for item in scene.buffers_by_enabler.get(enabler.handle, ())),
     ]
     number = enabler.name.rpartition(" ")[2]
     return Section(f"WDFDMAENABLER: {number}     Owner: {enabler.owner}", fields, parts=parts)
@@ -159,10 +215,6 @@ def _describe_adapter(enabler: EnablerView, direction: str) -> str:
     )
 
 
-def _list_own(items: dict[int, Any], enabler: EnablerView) -> list[Any]:
-    return [item for item in items.values() if item.enabler == enabler.handle]
-
-
 def _show_buffer(item: ChildView) -> Section:
     fields = [
         ("Length", f"{item.info['length']} bytes"),
@@ -174,7 +226,7 @@ def _show_buffer(item: ChildView) -> Section:
 def show_transaction(scene: Scene, item: ChildView) -> Section:
     """A transaction, what it waits for and who waits for it."""
     info = item.info
-    held = [run for run in scene.world.runs if run.handle == item.handle]
+    held = scene.runs_by_holder.get(item.handle, [])
     settings = [
         name.replace("_", " ")
         for name in ("immediate_execution", "single_transfer", "stopped", "bounces")
@@ -191,7 +243,7 @@ def show_transaction(scene: Scene, item: ChildView) -> Section:
         ("Reserved", f"{info['reserved']} map registers" if info["reserved"] else "nothing"),
         ("Settings", ", ".join(settings) or "none"),
         *(("Waits", _without_name(wait)) for wait in scene.own_waits.get(item.name, ())),
-        ("Waited for by", _join(_list_waiting_for(scene, item)) or str(Verdict.NOBODY_WAITS)),
+        ("Waited for by", _join_waiting_for(scene, item) or str(Verdict.NOBODY_WAITS)),
     ]
     return Section(f"WDFDMATRANSACTION: {item.name.rpartition(' ')[2]}", fields)
 
@@ -204,12 +256,22 @@ def _without_name(wait: Wait) -> str:
     return str(wait).removeprefix(f"{wait.transaction} waits ")
 
 
-def _list_waiting_for(scene: Scene, item: ChildView) -> list[str]:
-    """Whose way it is in: as a holder, or before them in a queue."""
-    found = [wait.transaction for wait in scene.waits if item.name in wait.holders]
-    for own in scene.own_waits.get(item.name, ()):
-        found.extend(own.line[own.position + 1 :])
-    return list(dict.fromkeys(found))
+def _join_waiting_for(scene: Scene, item: ChildView) -> str:
+    """Whose way it is in: as a holder, or before them in a queue.
+
+    Where there is but one row of them, none of whom stands twice in it, no more of it is read than is shown.
+    """
+    rows = scene.waiters_by_holder.get(item.name, [])
+    own = scene.own_waits.get(item.name, [])
+    if not rows and len(own) == 1 and id(own[0].line) not in scene.lines_with_doubles:
+        after = own[0].position + 1
+        return _join(own[0].line[after : after + _SHOWN], len(own[0].line) - after)
+    if len(rows) == 1 and not own:
+        return _join(list(islice(rows[0], _SHOWN)), len(rows[0]))
+    found = [name for row in rows for name in row]
+    for wait in own:
+        found.extend(wait.line[wait.position + 1 :])
+    return _join(list(dict.fromkeys(found)))
 
 
 def _list_waits(scene: Scene) -> list[str]:
@@ -219,7 +281,8 @@ def _list_waits(scene: Scene) -> list[str]:
     for wait in scene.waits:
         lines.append(str(wait))
         if wait.position:
-            lines.append(f"   behind: {_join(wait.behind)}")
+            before = wait.line[: min(wait.position, _SHOWN)]
+            lines.append(f"   behind: {_join(before, wait.position)}")
         for name in wait.holders[:_SHOWN]:
             lines.append(f"   held by: {_describe_holder(scene, name)}")
         if len(wait.holders) > _SHOWN:
@@ -227,17 +290,18 @@ def _list_waits(scene: Scene) -> list[str]:
     return lines
 
 
-def _join(names: Sequence[str]) -> str:
-    """Names in a line, as many as one likes to read."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+def _join(names: Sequence[str], count: int | None = None) -> str:
+    """Names in a line, as many as one likes to read, the first of [count]."""
+    count = len(names) if count is None else count
+    more = f" and {count - _SHOWN} more" if count > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 
 
 def _describe_holder(scene: Scene, name: str) -> str:
     """A holder's name, and what it does: a reservation stays until it is freed, whatever else ends."""
-    found = [item for item in scene.world.transactions.values() if item.name == name]
-    if not found:
+    found = scene.transactions_by_name.get(name)
+    if found is None:
         return name
-    info = found[0].info
+    info = found.info
     kept = f", and reserved {info['reserved']}" if info["reserved"] and info["holds_base"] else ""
     return f"{name}, in state {info['state'].label}{kept}"

@@ -639,3 +639,33 @@ def test_a_long_line_is_judged_and_shortened() -> None:
         assert waits[-1].reason == "queued behind transaction 1998"
         assert "and 1987 more" in line[0].dump()
         assert len(machine.dump()) < 4_000_000
+
+
+def count_lines_of_dump(waiters: int) -> int:
+    """The lines of Python that a dump executes, of a machine with as many holders as waiters."""
+    lines = 0
+
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        nonlocal lines
+        lines += event == "line"
+        return trace
+
+    with Machine(map_registers=waiters) as machine:
+        device = machine.device()
+        for _ in range(2 * waiters):
+            transaction = device.enabler(dma_version=3).transaction()
+            transaction.initialize(machine.mdl(4096), program_dma=lambda *transfer: None)
+            transaction.execute()
+        assert machine.state.waiting_pool == waiters
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            machine.dump()
+        finally:
+            sys.settrace(before)
+    return lines
+
+
+def test_a_dump_takes_time_in_proportion() -> None:
+    count_lines_of_dump(2)  # what is imported is imported
+    assert count_lines_of_dump(80) < 2.5 * count_lines_of_dump(40)
