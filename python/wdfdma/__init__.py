@@ -52,7 +52,7 @@ from wdfdma.transaction_calls import TransactionInfo, TransferInfo
 __version__ = VERSION
 
 if TYPE_CHECKING:
-    from wdfdma.fault_plan import DeviceBehaviour, Routine
+    from wdfdma.fault_records import DeviceBehaviour, Routine
     from wdfdma.fault_sites import FaultSites, SiteFault, SiteLog, SiteLogError
     from wdfdma.run import Difference, first_difference, run_scenario
     from wdfdma.scenario import Scenario
@@ -61,9 +61,9 @@ if TYPE_CHECKING:
 
 # These need pydantic, or time, which most who import this package do not.
 _LATER_NAMES = {
-    "DeviceBehaviour": "wdfdma.fault_plan",
+    "DeviceBehaviour": "wdfdma.fault_records",
     "Difference": "wdfdma.run",
-    "Routine": "wdfdma.fault_plan",
+    "Routine": "wdfdma.fault_records",
     "FaultSites": "wdfdma.fault_sites",
     "Scenario": "wdfdma.scenario",
     "SiteFault": "wdfdma.fault_sites",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from wdfdma.errors import CheckError
 from wdfdma.fault_forms import Fault
 from wdfdma.fault_kinds import list_chances
-from wdfdma.fault_plan import PlannedFault
+from wdfdma.fault_records import PlannedFault
 from wdfdma.faults import Outcome, judge, observe
 from wdfdma.problems import ScenarioError
 from wdfdma.scenario import Scenario

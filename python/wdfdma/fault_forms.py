@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from wdfdma.enums import Op
-from wdfdma.fault_plan import (
+from wdfdma.fault_records import (
     BEHAVIOURS,
     FAULT_STATUSES,
     MOVES,

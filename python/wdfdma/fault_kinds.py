@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from wdfdma.enums import Op
 from wdfdma.fault_forms import Fault
-from wdfdma.fault_plan import (
+from wdfdma.fault_records import (
     BEHAVIOURS,
     FAULT_STATUSES,
     ROUTINES,

@@ -11,7 +11,7 @@ from wdfdma.enums import Op, Rule
 from wdfdma.errors import CheckError
 from wdfdma.fault_forms import Fault
 from wdfdma.fault_kinds import list_counters, list_faults
-from wdfdma.fault_plan import PlannedFault, add_fault, read_faults
+from wdfdma.fault_records import PlannedFault, add_fault, read_faults
 from wdfdma.operations import ProgramRule
 from wdfdma.problems import ScenarioError
 from wdfdma.program import compile_scenario

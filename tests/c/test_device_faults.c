@@ -193,6 +193,35 @@ TEST(a_late_write_meets_a_transfer_that_is_over) {
     }
 }
 
+/* Where no IOMMU is there to see it, what comes late goes where the device was told. */
+TEST(a_late_access_without_an_iommu_is_harmless) {
+    wdfdma_machine_config config = world_config(8);
+    config.force_map_registers = true;
+    for (int writes = 0; writes < 2; writes++) {
+        world made =
+            world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+        WDF_DMA_DIRECTION direction =
+            writes ? WdfDmaDirectionReadFromDevice : WdfDmaDirectionWriteToDevice;
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        world_seen seen = {0};
+        uint8_t bytes[BYTES] = {0};
+        NTSTATUS status;
+        wdfdma_machine_set_rule_mode(made.machine, WDFDMA_RULE_NONE, WDFDMA_MODE_IGNORE);
+        CHECK_STATUS(world_initialize(transaction, direction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionExecute(transaction, &seen), STATUS_SUCCESS);
+        uint64_t address = (uint64_t)seen.list[0].Address.QuadPart;
+        plan_device(made.machine, WDFDMA_DEVICE_LATE, 0, 1);
+        CHECK_STATUS(writes ? wdfdma_device_write(made.machine, address, bytes, BYTES)
+                            : wdfdma_device_read(made.machine, address, bytes, BYTES),
+                     STATUS_SUCCESS);
+        CHECK(WdfDmaTransactionDmaCompleted(transaction, &status));
+        CHECK_EQUAL(wdfdma_machine_count_late(made.machine), 0);
+        CHECK(!wdfdma_machine_get_state(made.machine)->halted);
+        CHECK_MACHINE(made.machine);
+    }
+}
+
 TEST(late_writes_keep_their_order) {
     transfer of = transfer_open(WdfDmaDirectionReadFromDevice);
     wdfdma_machine *machine = of.world.machine;
@@ -579,7 +608,8 @@ HARNESS_MAIN(ENTRY(what_is_no_fault_of_a_device_is_refused),
              ENTRY(what_cannot_be_short_is_not_counted),
              ENTRY(an_access_that_is_not_allowed_is_not_counted),
              ENTRY(a_late_write_comes_at_the_end_of_the_next_call),
-             ENTRY(a_late_write_meets_a_transfer_that_is_over), ENTRY(late_writes_keep_their_order),
+             ENTRY(a_late_write_meets_a_transfer_that_is_over),
+             ENTRY(a_late_access_without_an_iommu_is_harmless), ENTRY(late_writes_keep_their_order),
              ENTRY(a_restore_takes_what_is_late_back), ENTRY(the_same_seed_hits_the_same_moves),
              ENTRY(a_controller_ends_short_or_wrong), ENTRY(a_controller_is_silent_or_late),
              ENTRY(a_controller_ends_twice), ENTRY(a_controller_without_a_transfer_is_not_counted),

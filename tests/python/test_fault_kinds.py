@@ -20,7 +20,7 @@ from wdfdma import (
 )
 from wdfdma.fault_chance import sweep_chances
 from wdfdma.fault_forms import Chance, Fault, translate_fault
-from wdfdma.fault_plan import ROUTINES, FaultKind, PlannedFault, read_faults
+from wdfdma.fault_records import ROUTINES, FaultKind, PlannedFault, read_faults
 from wdfdma.fault_report import format_fault, make_chance_entry
 from wdfdma.faults import FaultRun, Outcome, sweep_faults
 from wdfdma.problems import ScenarioError

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from wdfdma import Machine, Op, Rule, Status, StatusError, cli, get_rule_info, run_scenario
-from wdfdma.fault_plan import FAULT_STATUSES, list_fault_statuses
+from wdfdma.fault_records import FAULT_STATUSES, list_fault_statuses
 from wdfdma.fault_report import format_fault, make_entry
 from wdfdma.faults import FaultRun, Outcome, sweep_faults
 from wdfdma.problems import ScenarioError

@@ -335,7 +335,8 @@ NTSTATUS device_access(wdfdma_machine *machine, const device_move *move, bool ob
     ddi_call call;
     ddi_begin(&call, machine, write ? WDFDMA_OP_DEVICE_WRITE : WDFDMA_OP_DEVICE_READ);
     if (!access_is_allowed(machine, move->address, move->bytes, write)) {
-        bool lands = registers_access(machine, move->address, move->out, move->data, move->bytes);
+        bool lands = (write || move->out != NULL) &&
+                     registers_access(machine, move->address, move->out, move->data, move->bytes);
         status = lands ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL;
     } else if (!obeys && faults_are_planned(machine)) {
         device_copy_or_fail(machine, move);
