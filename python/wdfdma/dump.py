@@ -13,7 +13,8 @@ from typing import Any
 
 from wdfdma._core import Core
 from wdfdma._native import lib
-from wdfdma.dump_parts import Scene, Section, show_all, show_enabler, show_transaction
+from wdfdma.dump_parts import show_all, show_enabler, show_transaction
+from wdfdma.dump_scene import Scene, Section
 from wdfdma.enums import Constant
 from wdfdma.views import read_world, to_number
 from wdfdma.waits import Wait, judge_machine, judge_waits

@@ -5,7 +5,8 @@ from typing import Any
 from wdfdma._core import Core
 from wdfdma._native import VERSION
 from wdfdma.dump import make_core, make_document, read_scene, render_text
-from wdfdma.dump_parts import Section, show_all
+from wdfdma.dump_parts import show_all
+from wdfdma.dump_scene import Section
 from wdfdma.files import STDIN, dump_json, read_line, read_values, split_number
 from wdfdma.problems import Problem, ScenarioError
 from wdfdma.run import check_scenario, run_program
