@@ -12,7 +12,7 @@ enum {
 /* Four enablers, the last without a channel; three buffers, two of which share pages. */
 static void put_world(program *to) {
     to->size = 0;
-    PUT(to, 'W', 'D', 'P', 1, 16, 16, 36, 2, 4);
+    PUT(to, 'W', 'D', 'P', 1, 8, 8, 36, 2, 4);
     PUT(to, WdfDmaProfilePacket, 12288, 3, 0, 0, 0);
     PUT(to, WdfDmaProfileScatterGather, 12288, 3, 0, 0, 0);
     PUT(to, WdfDmaProfileSystemDuplex, 8192, 3, 0, 0, 0);
@@ -35,44 +35,11 @@ static void put_objects(program *to, uint64_t *random) {
     }
 }
 
-/* What the steps of a WDM driver name: the adapters are in use from then on. */
-static void put_adapters(program *to, uint64_t *random) {
-    for (uint64_t name = 0; name < NAMES; name++) {
-        if (name == 0) {
-            PUT(to, WDFDMA_OP_WDM_GET_DMA_ADAPTER, name, world_random_below(random, 3), 0);
-        } else {
-            PUT(to, WDFDMA_OP_IO_GET_DMA_ADAPTER, name, name % 2, 8192, 32, 3);
-        }
-        PUT(to, WDFDMA_OP_ALLOCATE_COMMON_BUFFER, name, name, 100);
-    }
-    PUT(to, WDFDMA_OP_RAISE_IRQL, DISPATCH_LEVEL);
-    for (uint64_t name = 0; name < NAMES; name++) {
-        PUT(to, WDFDMA_OP_ALLOCATE_ADAPTER_CHANNEL, name, name, 1, world_random_below(random, 3),
-            0);
-        PUT(to, WDFDMA_OP_GET_SCATTER_GATHER_LIST, name, name, name, 0, 100,
-            world_random_below(random, 2), 0);
-    }
-}
-
-/* True for one that would only end the program: its name is in use, or is still needed. */
-static bool op_ends_names(uint32_t op) {
-    return op == WDFDMA_OP_CREATE || op == WDFDMA_OP_DELETE || op == WDFDMA_OP_REQUEST_CREATE ||
-           op == WDFDMA_OP_COMMON_BUFFER_CREATE || op == WDFDMA_OP_COMMON_BUFFER_DELETE ||
-           op == WDFDMA_OP_IO_GET_DMA_ADAPTER || op == WDFDMA_OP_WDM_GET_DMA_ADAPTER;
-}
-
-static bool op_is_wdm(uint32_t op) {
-    return op >= WDFDMA_OP_IO_GET_DMA_ADAPTER && op <= WDFDMA_OP_UNLOCK_PAGES;
-}
-
 /* Mostly one that fits, now and then the most that may be. */
 static uint64_t choose_operand(uint32_t op, const wdfdma_operand *operand, uint64_t *random) {
     uint64_t bound = NAMES;
     if (op == WDFDMA_OP_SET_CALLBACK && operand->kind == WDFDMA_OPERAND_EVENT) {
         return WDFDMA_EVENT_CONFIGURE_DMA_CHANNEL + world_random_below(random, 2);
-    }
-    if (strcmp(operand->name, "element") == 0) {
-        return 0;
     }
     if (operand->kind == WDFDMA_OPERAND_NUMBER) {
         static const uint64_t numbers[] = {0, 0, 0, 0, 1, 16, 100, 4096, 9000, UINT64_MAX};
@@ -86,10 +53,10 @@ static uint64_t choose_operand(uint32_t op, const wdfdma_operand *operand, uint6
     return world_random_below(random, bound);
 }
 
-static void put_step(program *to, uint64_t *random, bool is_wdm, int depth) {
+static void put_step(program *to, uint64_t *random, int depth) {
     const wdfdma_operation *operation = NULL;
     uint32_t op = 0;
-    while (operation == NULL || op_ends_names(op) || (op_is_wdm(op) && !is_wdm)) {
+    while (operation == NULL || op == WDFDMA_OP_DELETE) {
         op = world_random_below(random, 256);
         operation = wdfdma_program_get_operation(op);
     }
@@ -101,7 +68,7 @@ static void put_step(program *to, uint64_t *random, bool is_wdm, int depth) {
         }
         program inside = {.size = 0};
         for (uint32_t left = depth == 0 ? 0 : world_random_below(random, 3); left > 0; left--) {
-            put_step(&inside, random, is_wdm, depth - 1);
+            put_step(&inside, random, depth - 1);
         }
         put_body(to, &inside);
     }
@@ -171,12 +138,8 @@ TEST(random_operations) {
     for (int i = 0; i < PROGRAMS && harness.failures == 0; i++) {
         put_world(&made);
         put_objects(&made, &random);
-        bool is_wdm = i % 4 >= 2;
-        if (is_wdm) {
-            put_adapters(&made, &random);
-        }
         for (int step = 0; step < STEPS && made.size < PROGRAM_MOST / 2; step++) {
-            put_step(&made, &random, is_wdm, 2);
+            put_step(&made, &random, 2);
         }
         bool collects = i % 2 == 0;
         wdfdma_program_result first = run(&made, collects);
