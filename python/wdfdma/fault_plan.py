@@ -136,10 +136,10 @@ class FaultPlan:
 
         A site is the chain of the callers' files and lines, [frames] of them, outside of this package: relative to the
         entry of sys.path or the working directory that they lie in. What could fail is what `fail_call`,
-        `fail_routine`, `deny_registers` and `deny_adapter` could hit, which come first. The line is in the file before
-        the call fails, so that a rerun goes on where a crash ended; at most [most] calls fail (0: no bound). Run the
-        driver until `failed` of the result, a context manager, stays 0. A restore of the machine takes nothing of this
-        back.
+        `fail_routine`, `deny_registers`, `deny_adapter` and `shorten_map` could hit, which come first. The line is in
+        the file before the call fails, so that a rerun goes on where a crash ended; at most [most] calls fail (0: no
+        bound). Run the driver until `failed` of the result, a context manager, stays 0. A restore of the machine
+        takes nothing of this back.
         Errors: SiteLogError for a damaged log, OSError, ValueError.
 
         >>> import os, tempfile

@@ -45,7 +45,7 @@ class SiteLogError(ValueError):
 class SiteFault:
     """A line of a log: the call that failed, named as in a scenario, with which status, and its site.
 
-    The calls `register_grant` and `adapter` are what lies below the DDIs, and have no status.
+    The calls `register_grant`, `adapter` and `partial_map` are what lies below the DDIs, and have no status.
     """
 
     call: str

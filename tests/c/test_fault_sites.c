@@ -407,6 +407,25 @@ TEST(registers_and_adapters_are_denied) {
     wdfdma_site_log_close(log);
 }
 
+TEST(a_mapping_falls_short) {
+    wdfdma_site_log *log = log_begin();
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    PMDL mdl = world_mdl(made.machine, 0, 4 * WORLD_PAGE, NULL);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    CHECK_STATUS(WdfDmaTransactionAllocateResources(transaction, WdfDmaDirectionReadFromDevice, 4,
+                                                    world_reserve_dma, NULL),
+                 STATUS_SUCCESS);
+    CHECK_STATUS(
+        world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, 4 * WORLD_PAGE),
+        STATUS_SUCCESS);
+    sites_set(made.machine, log, 0);
+    CHECK_STATUS(execute(transaction), STATUS_SUCCESS);
+    CHECK_EQUAL(world_info(transaction).transfer_length, 2 * WORLD_PAGE);
+    CHECK_EQUAL(count_lines(log, "partial_map - test_fault_sites"), 1);
+    CHECK_EQUAL(failed(made.machine), 1);
+    wdfdma_site_log_close(log);
+}
+
 static IO_ALLOCATION_ACTION control_free(PDEVICE_OBJECT device, PIRP irp, PVOID base,
                                          PVOID context) {
     (void)device;
@@ -713,6 +732,7 @@ int main(int argc, char **argv) {
                                             ENTRY(a_note_is_of_its_own_call_only),
                                             ENTRY(the_library_is_no_frame),
                                             ENTRY(registers_and_adapters_are_denied),
+                                            ENTRY(a_mapping_falls_short),
                                             ENTRY(a_wdm_driver_has_sites),
                                             ENTRY(a_source_names_the_sites),
                                             ENTRY(a_source_may_halt_the_machine),

@@ -365,6 +365,7 @@ def test_each_step_is_a_site(scenario: Data, path: Path) -> None:
         ("initialize", "small: steps[2]", 2, Outcome.BUGCHECK),
         ("execute", "small: steps[3]", 3, Outcome.STATUS),
         ("register_grant", "small: steps[3]", 3, Outcome.BUGCHECK),
+        ("partial_map", "small: steps[3]", 3, Outcome.BUGCHECK),
         ("create", "small: steps[1].do[0]", 3, Outcome.STATUS),
     ]
     assert not sweep.has_error
@@ -376,7 +377,7 @@ def test_what_the_log_tells_of_is_left_out(scenario: Data, path: Path) -> None:
     with SiteLog(path) as log:
         sweep = sweep_sites(Scenario.parse(scenario), log)
     assert [run.fault.call for run in sweep.runs].count("execute") == 0
-    assert len(sweep.runs) == 7
+    assert len(sweep.runs) == 8
 
 
 def test_the_scenarios_own_faults_come_first(scenario: Data, path: Path) -> None:

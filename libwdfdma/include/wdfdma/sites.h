@@ -21,8 +21,8 @@ extern "C" {
 
 /* What has failed where: a file that outlives the process, and is only ever appended to. Its first
  * line is `wdfdma-sites 1`; each other one a fault that was injected: the call, the status, the
- * site, with a space between. A call is named as in a scenario; `register_grant -` and `adapter -`
- * stand for what lies below the calls and has no status. A line that ends with `~` was cut short,
+ * site, with a space between. A call is named as in a scenario; `register_grant -`, `adapter -`
+ * and `partial_map -` stand for what lies below the calls and has no status. A line that ends with `~` was cut short,
  * with the process that wrote it, and says nothing. */
 typedef struct wdfdma_site_log wdfdma_site_log;
 
@@ -78,8 +78,8 @@ typedef struct wdfdma_site_state {
 
 /* Makes every call site fail once with each status that the log does not tell of: a call that could
  * fail (wdfdma_machine_add_fault says when) does so where [log] has no line for it, its site and
- * the status; of several such statuses the first. So does a request for map registers and the
- * making of an adapter. The line is handed to the system before the call fails, so that a process
+ * the status; of several such statuses the first. So does a request for map registers, the
+ * making of an adapter, and a mapping, which covers less. The line is handed to the system before the call fails, so that a process
  * which the failure kills has left it: run the driver until nothing fails, over as many processes
  * as that takes, and each has failed once.
  *

@@ -308,7 +308,9 @@ static bool registers_access(wdfdma_machine *machine, uint64_t address, uint8_t 
     }
     register_get_page(machine, (uint32_t)(first + pages - 1));
     uint8_t *there = register_get_page(machine, (uint32_t)first) + at;
-    memcpy(data != NULL ? there : out, data != NULL ? data : there, bytes);
+    if (data != NULL || out != NULL) {
+        memcpy(data != NULL ? there : out, data != NULL ? data : there, bytes);
+    }
     return true;
 }
 

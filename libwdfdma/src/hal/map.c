@@ -251,7 +251,7 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
     if (!bounces && run < pages) {
         length = run * PAGE_BYTES - in_page;
     }
-    if (part->may_fall_short && faults_are_planned(machine)) {
+    if (part->may_fall_short && faults_are_asked(machine)) {
         length = length_cut(machine, in_page, length);
     }
     uint64_t address = bounces ? REGISTERS_ADDRESS + (uint64_t)part->base * PAGE_BYTES + in_page

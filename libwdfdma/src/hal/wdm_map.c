@@ -174,6 +174,7 @@ wdm_range wdm_range_by_address(wdfdma_machine *machine, PMDL mdl, PVOID base, PV
 
 PHYSICAL_ADDRESS wdm_map_transfer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegisterBase,
                                   PVOID CurrentVa, PULONG Length, BOOLEAN WriteToDevice) {
+    SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     PHYSICAL_ADDRESS address = {.QuadPart = 0};
     wdm_call entered;
     adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);

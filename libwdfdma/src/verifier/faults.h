@@ -39,7 +39,7 @@ static inline bool faults_are_asked(const wdfdma_machine *machine) {
 static inline bool sites_are_asked(const wdfdma_machine *machine) {
     return (machine->attention & ATTENTION_SITES) != 0;
 }
-/* While there is a plan, which alone knows of mappings and of the device. */
+/* While there is a plan, which alone knows of the device. */
 static inline bool faults_are_planned(const wdfdma_machine *machine) {
     return UNLIKELY((machine->attention & ATTENTION_FAULTS) != 0);
 }

@@ -48,24 +48,32 @@ static const struct {
     {"request_call", WDFDMA_OP_REQUEST_CALL},
     {"object_call", WDFDMA_OP_OBJECT_CALL},
     {"adapter_call", WDFDMA_OP_ADAPTER_CALL},
-    {"register_grant", WDFDMA_OP_NONE},
-    {"adapter", WDFDMA_OP_NONE},
+};
+
+/* What lies below the calls, by its kind. */
+static const struct {
+    const char *name;
+    uint32_t kind;
+} below[] = {
+    {"register_grant", WDFDMA_FAULT_GRANT},
+    {"adapter", WDFDMA_FAULT_ADAPTER},
+    {"partial_map", WDFDMA_FAULT_MAP},
 };
 
 enum {
-    CALLS = sizeof calls / sizeof *calls
+    CALLS = sizeof calls / sizeof *calls,
+    BELOW = sizeof below / sizeof *below
 };
 
 const char *site_call_get_name(wdfdma_fault_kind kind, uint32_t op) {
-    if (kind == WDFDMA_FAULT_GRANT) {
-        return calls[CALLS - 2].name;
-    }
-    if (kind == WDFDMA_FAULT_ADAPTER) {
-        return calls[CALLS - 1].name;
-    }
-    for (size_t i = 0; kind == WDFDMA_FAULT_CALL && i < CALLS - 2; i++) {
+    for (size_t i = 0; kind == WDFDMA_FAULT_CALL && i < CALLS; i++) {
         if (calls[i].op == op) {
             return calls[i].name;
+        }
+    }
+    for (size_t i = 0; i < BELOW; i++) {
+        if (below[i].kind == (uint32_t)kind) {
+            return below[i].name;
         }
     }
     return NULL;
@@ -91,7 +99,7 @@ static bool status_is_known(uint32_t op, const word *given) {
             return true;
         }
     }
-    return op == WDFDMA_OP_NONE && word_is(given, "-");
+    return false;
 }
 
 static word word_take(const char **at, const char *end) {
@@ -103,6 +111,26 @@ static word word_take(const char **at, const char *end) {
     taken.is_cut = *at == end;
     *at += *at < end;
     return taken;
+}
+
+/* What is wrong with the two words that a line begins with, or NULL. */
+static const char *words_check(const word *call, const word *status) {
+    bool call_known = false;
+    for (size_t i = 0; i < CALLS; i++) {
+        bool is_it = word_is(call, calls[i].name);
+        if (is_it && status_is_known(calls[i].op, status)) {
+            return NULL;
+        }
+        call_known = call_known || is_it;
+    }
+    for (size_t i = 0; i < BELOW; i++) {
+        bool is_it = word_is(call, below[i].name);
+        if (is_it && word_is(status, "-")) {
+            return NULL;
+        }
+        call_known = call_known || is_it;
+    }
+    return call_known ? "a status that the call does not fail with" : "no call that can fail";
 }
 
 /* What is wrong with a line, or NULL; [is_cut]: it was the last one, and has no end. */
@@ -118,16 +146,8 @@ static const char *line_check(const char *text, size_t length, bool is_cut) {
     word status = word_take(&at, end);
     call.is_cut = call.is_cut && is_cut;
     status.is_cut = status.is_cut && is_cut;
-    bool call_known = false;
-    for (size_t i = 0; i < CALLS; i++) {
-        if (word_is(&call, calls[i].name)) {
-            call_known = true;
-            if (status_is_known(calls[i].op, &status)) {
-                return at < end || is_cut ? NULL : "there is no site";
-            }
-        }
-    }
-    return call_known ? "a status that the call does not fail with" : "no call that can fail";
+    const char *rule = words_check(&call, &status);
+    return rule != NULL || at < end || is_cut ? rule : "there is no site";
 }
 
 /* ---- In memory ---- */
