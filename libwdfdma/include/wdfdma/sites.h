@@ -22,8 +22,8 @@ extern "C" {
 /* What has failed where: a file that outlives the process, and is only ever appended to. Its first
  * line is `wdfdma-sites 1`; each other one a fault that was injected: the call, the status, the
  * site, with a space between. A call is named as in a scenario; `register_grant -`, `adapter -`
- * and `partial_map -` stand for what lies below the calls and has no status. A line that ends with `~` was cut short,
- * with the process that wrote it, and says nothing. */
+ * and `partial_map -` stand for what lies below the calls and has no status. A line that ends with
+ * `~` was cut short, with the process that wrote it, and says nothing. */
 typedef struct wdfdma_site_log wdfdma_site_log;
 
 /* Why a log was not opened. */
@@ -48,10 +48,10 @@ WDFDMA_API void wdfdma_site_log_close(wdfdma_site_log *log);
 /* How many faults the log tells of, those of earlier processes among them. */
 WDFDMA_API size_t wdfdma_site_log_get_count(const wdfdma_site_log *log);
 
-/* The line of a fault, in the order of their injection; NULL past the last one. Owned by the log. */
+/* The line of a fault, in the order of their injection; NULL past the last. Owned by the log. */
 WDFDMA_API const char *wdfdma_site_log_get_line(const wdfdma_site_log *log, size_t index);
 
-/* True where a line could not be written, as on a full disk: no call fails for this log any more. */
+/* True where a line could not be written, as on a full disk: no call fails for the log any more. */
 WDFDMA_API bool wdfdma_site_log_is_lost(const wdfdma_site_log *log);
 
 /* Names the site of the call in progress, in at most [capacity] bytes, the final 0 among them, and
@@ -79,9 +79,9 @@ typedef struct wdfdma_site_state {
 /* Makes every call site fail once with each status that the log does not tell of: a call that could
  * fail (wdfdma_machine_add_fault says when) does so where [log] has no line for it, its site and
  * the status; of several such statuses the first. So does a request for map registers, the
- * making of an adapter, and a mapping, which covers less. The line is handed to the system before the call fails, so that a process
- * which the failure kills has left it: run the driver until nothing fails, over as many processes
- * as that takes, and each has failed once.
+ * making of an adapter, and a mapping, which covers less. The line is handed to the system before
+ * the call fails, so that a process which the failure kills has left it: run the driver until
+ * nothing fails, over as many processes as that takes, and each has failed once.
  *
  * A site is the return address of the DDI, and with [config]->frames above 1 those of the callers
  * of its caller, each as `module+0x1234`: the same in every process that runs the same binaries.

@@ -35,8 +35,8 @@ extern WDFDMA_FAST_TLS _Thread_local const void *site_kept;
 #define SITE_KEEP() ((void)(site_kept = SITE_CALLER))
 #define SITE_NOTE_KEPT(handle, op) site_note((uint64_t)(uintptr_t)(handle), (op), site_kept)
 
-/* True where the call in progress, of [routine] if that is told, is to fail for its site, which the log
- * tells of then. [status] is written only where the fault has one. */
+/* True where the call in progress, of [routine] if that is told, is to fail for its site, which the
+ * log tells of then. [status] is written only where the fault has one. */
 bool sites_hit(wdfdma_machine *machine, wdfdma_fault_kind kind, uint32_t routine, uint32_t traits,
                NTSTATUS *status);
 
