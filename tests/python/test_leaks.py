@@ -71,16 +71,6 @@ def test_a_transfer_that_nobody_completes() -> None:
         assert pickle.loads(pickle.dumps(leak)) == leak
 
 
-def test_only_the_new_ones_are_returned() -> None:
-    with Machine() as machine:
-        begin(machine.device().enabler(), machine)
-        first = machine.check_leaks()
-        assert machine.check_leaks() == []
-        machine.clear_violations()
-        assert machine.check_leaks() == first
-        assert machine.violations == first
-
-
 def test_every_kind_is_told_in_order() -> None:
     with Machine(force_map_registers=True) as machine:
         device = machine.device()
@@ -277,3 +267,18 @@ def test_no_trace_without_being_asked() -> None:
     with Machine() as machine:
         begin(machine.device().enabler(), machine)
     assert machine.get_trace(machine.leaks[0]) is None
+
+
+def test_what_is_told_already_is_returned_again_and_recorded_once() -> None:
+    with Machine() as machine:
+        enabler = machine.device().enabler()
+        begin(enabler, machine)
+        first = machine.check_leaks()
+        assert machine.check_leaks() == first == machine.check_leaks(enabler)
+        assert machine.violations == first
+        begin(enabler, machine)
+        both = machine.check_leaks()
+        assert len(both) == 2 * len(first)
+        assert machine.violations == [*first, *both[len(first) :]]
+        machine.clear_violations()
+        assert machine.check_leaks() == both == machine.violations

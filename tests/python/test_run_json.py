@@ -238,7 +238,7 @@ def test_faults_that_end_in_an_error_of_ours(
             scenario, [FaultRun(Fault(adapter=1), None, Outcome.ERROR, "CheckError: none")]
         )
 
-    monkeypatch.setattr("wdfdma.faults.sweep_faults", sweep)
+    monkeypatch.setattr("wdfdma.fault_command.sweep_faults", sweep)
     assert call("faults", f"{lines}:1")[0] == cli.OUR_ERROR == 3
 
 

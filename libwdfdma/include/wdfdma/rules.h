@@ -317,7 +317,7 @@ WDFDMA_API NTSTATUS wdfdma_machine_stop_at_violation(wdfdma_machine *machine, ui
 WDFDMA_API NTSTATUS wdfdma_machine_check_leaks(wdfdma_machine *machine, WDFOBJECT below,
                                                size_t *count);
 
-/* The same for a machine that is about to end: all that it holds, told before or not. The violations
+/* Reports all that a machine which is about to end still holds, told before or not. The violations
  * recorded so far are forgotten, and a rule that would stop the machine collects from now on. Returns
  * the violations, [count] of them, owned by the machine, valid until its next call; none on a halted
  * machine. */
