@@ -27,8 +27,8 @@ class MachineLeaks:
 
         Returns all of it, each time; `violations` has each once. Their rules are NEVER_COMPLETED and LEAK_...; what the
         rules ignore is not reported. Without [below] also map registers that a device wrote to while nothing was mapped
-        through them, each once, as DMA_0F_3. Nothing else changes. Deleting a device or an enabler reports the same before, but for registers, and for common
-        buffers, which go with their enabler.
+        through them, each once, as DMA_0F_3. Nothing else changes. Deleting a device or an enabler reports the same
+        before, but for registers, and for common buffers, which go with their enabler.
         Errors: StatusError where [below] is deleted or of another machine; BugCheck where a rule stops the machine.
 
         >>> from wdfdma import Machine
