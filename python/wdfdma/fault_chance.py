@@ -1,6 +1,5 @@
 """What chance leads to: a scenario run again and again, each time with every fault that it could meet by chance."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ from wdfdma.errors import CheckError
 from wdfdma.fault_forms import Fault
 from wdfdma.fault_kinds import list_chances
 from wdfdma.fault_records import PlannedFault
-from wdfdma.faults import Outcome, judge, observe
+from wdfdma.faults import Outcome, Sweep, judge, observe
 from wdfdma.problems import ScenarioError
 from wdfdma.scenario import Scenario
 
@@ -30,23 +29,12 @@ class ChanceRun:
 
 
 @dataclass(frozen=True, slots=True)
-class ChanceSweep:
+class ChanceSweep(Sweep):
     """A scenario's runs by chance, by their seeds."""
 
     scenario: Scenario
     per_mille: int
     runs: list[ChanceRun]
-
-    @property
-    def has_error(self) -> bool:
-        """Whether any run ended in an error of ours."""
-        return any(run.outcome == Outcome.ERROR for run in self.runs)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many runs had each outcome, the worst first."""
-        found = Counter(run.outcome for run in self.runs)
-        return {outcome.value: found[outcome] for outcome in Outcome if found[outcome]}
 
 
 def sweep_chances(

@@ -1,10 +1,10 @@
 """What each fault that a scenario could meet leads to: one run without, then one for each."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from wdfdma._native import ffi, lib
 from wdfdma.enums import Op, Rule
@@ -48,22 +48,16 @@ class Outcome(Enum):
     UNCHANGED = "unchanged"
 
 
-@dataclass(frozen=True, slots=True)
-class FaultRun:
-    """One fault and what it led to: the step in which it hit (None: before the first), and in words what came."""
-
-    fault: Fault
-    step: int | None
-    outcome: Outcome
-    detail: str
+class _Run(Protocol):
+    @property
+    def outcome(self) -> Outcome: ...
 
 
-@dataclass(frozen=True, slots=True)
-class FaultSweep:
-    """All faults that a scenario could meet, each with its run."""
+class Sweep:
+    """Runs of a scenario with faults, and what can be said of them all."""
 
-    scenario: Scenario
-    runs: list[FaultRun]
+    __slots__ = ()
+    runs: Sequence[_Run]
 
     @property
     def has_error(self) -> bool:
@@ -75,6 +69,24 @@ class FaultSweep:
         """How many runs had each outcome, the worst first."""
         found = Counter(run.outcome for run in self.runs)
         return {outcome.value: found[outcome] for outcome in Outcome if found[outcome]}
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRun:
+    """One fault and what it led to: the step in which it hit (None: before the first), and in words what came."""
+
+    fault: Fault
+    step: int | None
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSweep(Sweep):
+    """All faults that a scenario could meet, each with its run."""
+
+    scenario: Scenario
+    runs: list[FaultRun]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """What comes of each call site of a scenario that fails: a run for each fault that a log does not tell of yet."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from wdfdma._native import lib
 from wdfdma.enums import BugCheckCode
 from wdfdma.errors import CheckError
 from wdfdma.fault_sites import SiteFault, SiteLog, set_sites
-from wdfdma.faults import Observation, Outcome, judge, observe
+from wdfdma.faults import Observation, Outcome, Sweep, judge, observe
 from wdfdma.problems import Problem, ScenarioError, show
 from wdfdma.program import find_place
 from wdfdma.scenario import Scenario
@@ -29,22 +28,11 @@ class SiteRun:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteSweep:
+class SiteSweep(Sweep):
     """The faults of a scenario that were new, each with its run."""
 
     scenario: Scenario
     runs: list[SiteRun]
-
-    @property
-    def has_error(self) -> bool:
-        """Whether any run ended in an error of ours."""
-        return any(run.outcome == Outcome.ERROR for run in self.runs)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many runs had each outcome, the worst first."""
-        found = Counter(run.outcome for run in self.runs)
-        return {outcome.value: found[outcome] for outcome in Outcome if found[outcome]}
 
 
 class _ScenarioSites:
