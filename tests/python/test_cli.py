@@ -294,10 +294,14 @@ def test_a_reader_that_goes(recorded: Path) -> None:
 def test_a_signal(tmp_path: Path) -> None:
     path = tmp_path / "pipe.jsonl"
     os.mkfifo(path)
-    with start("run", path) as process:
+
+    def heed_signals() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # who runs the tests may not
+
+    with start("run", path, preexec_fn=heed_signals) as process:
         # Opening a pipe waits for the other end: now the command reads.
         with path.open("wb"):
             process.send_signal(signal.SIGINT)
-            process.wait()
+            process.wait(timeout=60)
         _, err = process.communicate()
     assert (process.returncode, err.strip()) == (130, "interrupted")
