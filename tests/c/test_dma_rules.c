@@ -184,6 +184,37 @@ TEST(an_answer_frees_what_is_mapped) {
     }
 }
 
+/* AdapterControl frees the registers, and its answer frees them again. */
+static IO_ALLOCATION_ACTION on_control_frees(PDEVICE_OBJECT device, PIRP irp, PVOID base,
+                                             PVOID context) {
+    const dma *of = context;
+    (void)device;
+    (void)irp;
+    of->wdm.ops->FreeMapRegisters(of->wdm.adapter, base, 2);
+    return DeallocateObject;
+}
+
+/* A halt leaves the channel where it was; a machine that goes on frees it. */
+TEST(an_answer_frees_what_is_freed) {
+    for (uint32_t mode = WDFDMA_MODE_DEFAULT; mode <= WDFDMA_MODE_IGNORE; mode++) {
+        dma made = {.wdm = wdm_open(false, false)};
+        wdfdma_machine_set_rule_mode(made.wdm.machine, WDFDMA_RULE_DMA_05, mode);
+        made.wdm.ops->AllocateAdapterChannel(made.wdm.adapter, made.wdm.object, 2, on_control_frees,
+                                             &made);
+        bool stops = mode == WDFDMA_MODE_DEFAULT || mode == WDFDMA_MODE_STOP;
+        WDFOBJECT adapter = NULL;
+        wdfdma_adapter_info info;
+        CHECK_EQUAL(
+            wdfdma_machine_copy_objects(made.wdm.machine, WDFDMA_OBJECT_ADAPTER, &adapter, 1), 1);
+        CHECK_STATUS(wdfdma_adapter_get_info(adapter, &info), STATUS_SUCCESS);
+        CHECK_EQUAL(world_rule(made.wdm.machine), stops ? WDFDMA_RULE_DMA_05 : WDFDMA_RULE_NONE);
+        CHECK_EQUAL(violations_count(&made), mode == WDFDMA_MODE_IGNORE ? 0 : 1);
+        CHECK_EQUAL(info.channel_owned, stops);
+        CHECK_EQUAL(world_free_registers(made.wdm.machine), REGISTERS);
+        CHECK_MACHINE(made.wdm.machine);
+    }
+}
+
 /* A driver frees the registers of a system transaction, which gives them back once more. Where the
  * machine goes on, the channel is freed by nobody: who waits for it waits on. */
 TEST(a_transaction_frees_what_is_freed) {
@@ -231,4 +262,5 @@ TEST(a_transaction_frees_what_is_freed) {
 
 HARNESS_MAIN(ENTRY(each_rule_stops_the_machine), ENTRY(a_collected_offence_changes_nothing),
              ENTRY(a_near_miss_is_none), ENTRY(a_list_asks_for_too_many_registers),
-             ENTRY(an_answer_frees_what_is_mapped), ENTRY(a_transaction_frees_what_is_freed))
+             ENTRY(an_answer_frees_what_is_mapped), ENTRY(an_answer_frees_what_is_freed),
+             ENTRY(a_transaction_frees_what_is_freed))

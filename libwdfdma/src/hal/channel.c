@@ -147,6 +147,9 @@ static inline void request_deliver(wdfdma_machine *machine, hal_request *request
     }
     if (action == DeallocateObject && count != 0) {
         registers_free(machine, by, base, count);
+        if (UNLIKELY(machine->state.halted)) {
+            return;
+        }
     }
     channel_release(machine, by);
 }
