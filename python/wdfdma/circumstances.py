@@ -67,7 +67,9 @@ class ObjectState:
             ObjectType.ADAPTER: self._list_of_adapter,
             ObjectType.ENABLER: self._list_of_adapter,
         }.get(kind, list)()
-        return ", ".join([*parts, *(["deleted"] if self.deleted else [])])
+        # A transaction's state says it already.
+        says = self.deleted and "deleted" not in parts
+        return ", ".join([*parts, *(["deleted"] if says else [])])
 
     def _list_of_transaction(self) -> list[str]:
         parts = [TransactionState(self.state).label]

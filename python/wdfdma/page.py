@@ -152,12 +152,15 @@ def _name_value(core: Core | None, value: int, meaning: str) -> str:
 
 
 def _name_handle(core: Core | None, value: int) -> str:
-    """The live object of the machine that has this handle; empty for any other number."""
+    """The object of the machine that has this handle; "deleted" where it is, and lives on for its references.
+
+    Empty for any other number.
+    """
     handle = ffi.cast("void *", value)
     if core is None or lib.wdfdma_object_get_machine(handle) != core.get_machine():
         return ""
     kind = ObjectType(lib.wdfdma_object_get_type(handle))
-    return f"{kind.label} {lib.wdfdma_object_get_label(handle)}"
+    return f"{kind.label} {lib.wdfdma_object_get_label(handle)}" if kind else "deleted"
 
 
 def _describe_object(subject: _Subject) -> str:
@@ -170,8 +173,10 @@ def _describe_object(subject: _Subject) -> str:
         parts.append(f"made in step {record.created_step}")
     if record.state is not None:
         parts.append(record.state.describe(record.object_type))
-    if record.handle and core is not None and not _name_handle(core, record.handle):
-        parts.append("deleted since")
+    was_deleted = record.state is not None and record.state.deleted
+    if record.handle and core is not None and not was_deleted:
+        gone = _name_handle(core, record.handle) in ("", "deleted")
+        parts += ["deleted since"] if gone else []
     return ", ".join(part for part in parts if part)
 
 

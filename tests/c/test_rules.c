@@ -284,6 +284,10 @@ TEST(a_request_that_is_not_the_drivers_any_more) {
     CHECK_EQUAL(count_violations(&of), 0);
     CHECK_STATUS(WdfDmaTransactionExecute(of.first, NULL), STATUS_SUCCESS);
     CHECK(was_broken(&of, WDFDMA_RULE_REQUEST_COMPLETED_IN_TRANSFER, WDFDMA_OP_EXECUTE));
+    size_t count;
+    const wdfdma_violation *found = wdfdma_machine_get_violations(of.machine, &count);
+    CHECK_EQUAL(found[0].parameters[1], (uint64_t)(uintptr_t)request);
+    CHECK_EQUAL(found[0].parameters[2], (uint64_t)(uintptr_t)of.first);
 }
 
 TEST(released_in_transfer) {

@@ -298,6 +298,23 @@ def test_an_object_that_is_gone(seeded: Machine) -> None:
     holder.dma_completed()
 
 
+def test_an_object_that_lives_on_for_its_references_is_deleted(seeded: Machine) -> None:
+    kept = seeded.device().enabler().transaction()
+    kept.reference()
+    (early,) = seeded.check_leaks()
+    kept.delete()
+    since = read(seeded.report(early))
+    seeded.clear_violations()
+    (late,) = seeded.check_leaks()
+    for rows, said in (
+        (since, "created, deleted since"),
+        (read(seeded.report(late)), "deleted"),
+    ):
+        assert rows["object"] == [f"transaction 0, made in step {late.created_step}, {said}"]
+        assert rows["parameters"][1] == f"2: 0x{late.handle:X}, the object's handle, deleted"
+    kept.dereference()
+
+
 def test_one_line_for_each_violation(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, scenario: dict[str, Any]
 ) -> None:

@@ -53,7 +53,8 @@ void transaction_hold_request(wdfdma_machine *machine, transaction *item) {
         held->dma_references++;
         item->hindrances.holds_request = true;
         if (held->completed) {
-            verifier_rule(machine, WDFDMA_RULE_REQUEST_COMPLETED_IN_TRANSFER, &held->base.head);
+            verifier_rule_with(machine, WDFDMA_RULE_REQUEST_COMPLETED_IN_TRANSFER,
+                               held->base.head.handle, item->base.head.handle, 0, &held->base.head);
         }
     }
 }
