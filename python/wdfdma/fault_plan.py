@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from wdfdma.fault_sites import FaultSites, SiteLog
 
 
+# A completion is one where a program's step makes it, which no machine of Python's runs.
+_MOVES = (Op.NONE, Op.DEVICE_READ, Op.DEVICE_WRITE, Op.COMPLETE_TRANSFER)
+
+
 class FaultPlan:
     """The faults to be injected into one machine, part of its value: a restore takes them back.
 
-    Each counts from its adding, `nth` 1 being the first, or leaves it to chance: `per_mille` of a thousand, by `seed`.
-    What is counted has passed the checks of its arguments and of its object's state.
+    Each counts from its adding, `nth` 1 being the first, or leaves it to chance: `per_mille` of a thousand, by `seed`;
+    one of the two must be given. What is counted has passed the checks of its arguments and of its object's state.
 
     >>> from wdfdma import Machine, StatusError
     >>> with Machine() as machine:
@@ -115,9 +119,13 @@ class FaultPlan:
         """Makes a move of the device go wrong: short, silent, late, twice or wrong.
 
         A move is an allowed `device_read` or `device_write`, or a `complete_transfer` that ends a transfer; [move]
-        binds the fault to one of them. A driver's own completions are its interrupt, which no fault takes hold of.
-        Errors: StatusError for another op; ValueError.
+        binds the fault to one of them. A completion is a move in a scenario only: here the caller stands in the
+        driver's interrupt, and makes it wrong or leaves it out as it likes. Errors: ValueError.
         """
+        if move not in _MOVES:
+            raise ValueError(
+                f"move: {move!r} is none of {', '.join(item.label for item in _MOVES[1:])}"
+            )
         found = BEHAVIOURS.get(behaviour) if isinstance(behaviour, str) else behaviour
         if found is None or found not in BEHAVIOURS.values():
             raise ValueError(f"behaviour: {behaviour!r} is none of {', '.join(BEHAVIOURS)}")
@@ -180,6 +188,8 @@ class FaultPlan:
         require_number("nth", fault.nth, 0, 2**32 - 1)
         require_number("per_mille", fault.per_mille, 0, 1000)
         require_number("seed", fault.seed, 0, 2**64 - 1)
+        if bool(fault.nth) == bool(fault.per_mille):
+            raise ValueError("nth, per_mille: exactly one of them says which is hit")
         core = self._core
         if core.halted:
             core.fail()

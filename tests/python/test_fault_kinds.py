@@ -442,8 +442,13 @@ def test_what_python_refuses() -> None:
             faults.shorten_map(nth=2**32)
         with pytest.raises(ValueError, match="seed"):
             faults.shorten_map(per_mille=1, seed=2**64)
-        with pytest.raises(StatusError):
-            faults.disturb_device("late", move=Op.EXECUTE, nth=1)
+        for move in (Op.EXECUTE, Op.DMA_COMPLETED):
+            with pytest.raises(ValueError, match=r"move: .* is none of device_read, device_write"):
+                faults.disturb_device("late", move=move, nth=1)
+        with pytest.raises(ValueError, match="nth, per_mille: exactly one"):
+            faults.fail_call(Op.EXECUTE)
+        with pytest.raises(ValueError, match="nth, per_mille: exactly one"):
+            faults.deny_registers(nth=1, per_mille=5)
         with pytest.raises(StatusError):
             faults.fail_routine("MapTransferEx", status=Status.STATUS_NOT_SUPPORTED, nth=1)
         assert len(faults) == 0
