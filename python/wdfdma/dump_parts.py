@@ -164,7 +164,10 @@ def show_transaction(scene: Scene, item: ChildView) -> Section:
         ("State", info["state"].label),
         ("Direction", info["direction"].label),
         ("Length", f"{info['length']} bytes, {info['bytes_transferred']} transferred"),
-        ("Current transfer", f"{info['transfer_length']} bytes, {info['remaining']} remain after"),
+        (
+            "Current transfer",
+            f"{info['transfer_length']} bytes, {info['remaining']} not mapped yet",
+        ),
         ("Maximum fragment", f"{info['maximum_fragment']} bytes"),
         ("Map register base", ", ".join(_span(run) for run in held) or _describe_base(info)),
         ("Reserved", f"{info['reserved']} map registers" if info["reserved"] else "nothing"),

@@ -28,7 +28,8 @@ class Verdict(str, Enum):
     whoever is served by that does so too, and so on until nobody else is. A WDM driver gives back what it holds. Two
     things are never given back: what a transaction holds that waits itself and is not served (only a scatter-gather
     one can: completed in between, it gives its list back, and loses the next one), and registers that no transaction
-    names any more, on an adapter whose address no driver ever had. X is who holds these.
+    names any more, on an adapter whose address no driver ever had. X is who holds these; nobody, where a fault denied
+    the grant and no map registers are left whose freeing would ask for it again.
     """
 
     NOBODY_WAITS = "nobody waits"
@@ -71,13 +72,18 @@ class Wait:
     def reason(self) -> str:
         """The verdict, with who is in the way: `queued behind transaction 0`."""
         if self.verdict is Verdict.DEADLOCKED:
-            return f"deadlocked, held by {', '.join(self.holders)}"
-        if not self.position and not self.holders:
-            return f"{self.verdict}: its grant was denied, and is asked for again when registers are freed"
+            return f"deadlocked{self._name_stuck()}"
         by_order = self.verdict is Verdict.QUEUED or self.waiting == Waiting.POOL
         if by_order and self.position:
             return f"{self.verdict} behind {self.line[self.position - 1]}"
         return f"{self.verdict} behind {', '.join(self.holders)}"
+
+    def _name_stuck(self) -> str:
+        if self.holders:
+            return f", held by {', '.join(self.holders)}"
+        if self.position:
+            return f" behind {self.line[self.position - 1]}"
+        return ": its grant was denied, and nobody holds map registers whose freeing would ask for it again"
 
     def __str__(self) -> str:
         if self.waiting == Waiting.POOL:
@@ -179,6 +185,7 @@ class _Play:
         waiting = [*world.queue, *(item for queue in self._queues.values() for item in queue)]
         self._pending = Counter(item.handle for item in waiting if item.handle)
         self.runs = list(world.runs)
+        self._was_freed = False  # any run: only then is the pool's queue looked at
         self._owned = {
             handle for handle, adapter in world.adapters.items() if adapter.info["channel_owned"]
         }
@@ -195,6 +202,7 @@ class _Play:
     def _give_back(self) -> bool:
         kept = [run for run in self.runs if run.lost or self._pending[run.handle]]
         freed = {handle for handle in self._owned if not self._keeps_channel(handle)}
+        self._was_freed |= len(kept) != len(self.runs)
         changed = len(kept) != len(self.runs) or bool(freed)
         self.runs = kept
         self._owned -= freed
@@ -227,7 +235,7 @@ class _Play:
 
     def _drain(self) -> bool:
         changed = False
-        while self._pool and self._take(self._pool[0]):
+        while self._was_freed and self._pool and self._take(self._pool[0]):
             changed = True
             request = self._pool.popleft()
             self._waiters.discard(request.adapter)

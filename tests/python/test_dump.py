@@ -316,6 +316,40 @@ def test_what_nobody_names_any_more_is_lost(canonical: dict[str, Scenario]) -> N
     assert wait.reason == "deadlocked, held by nobody (lost by enabler 0 (read, write))"
 
 
+def deny_first_grant(machine: Machine) -> DmaTransaction:
+    """A transaction of an adapter of its own, whose request for 2 map registers a fault denies."""
+    item = machine.device().enabler(maximum_length=8192, dma_version=3).transaction()
+    machine.faults.deny_registers(nth=1)
+    item.allocate_resources(map_registers=2, reserve_dma=lambda item: None).check()
+    return item
+
+
+def test_a_denied_grant_that_nobody_can_bring_back(
+    machine: Machine, make_transaction: Make
+) -> None:
+    """It is asked for again when map registers are freed, and nobody holds any: who is behind it waits for ever too."""
+    denied, follower = deny_first_grant(machine), make_transaction()
+    follower.allocate_resources(map_registers=1, reserve_dma=lambda item: None).check()
+    first, second = machine.waits()
+    assert (first.verdict, first.holders) == (DEADLOCKED, ())
+    assert first.reason.startswith("deadlocked: its grant was denied, and nobody holds")
+    assert (second.verdict, second.reason) == (DEADLOCKED, "deadlocked behind transaction 0")
+    assert denied.cancel()
+    assert machine.waits() == []
+
+
+def test_a_denied_grant_comes_when_registers_are_freed(
+    machine: Machine, make_transaction: Make
+) -> None:
+    holder = make_transaction()
+    holder.allocate_resources(map_registers=1, reserve_dma=lambda item: None).check()
+    denied = deny_first_grant(machine)
+    (wait,) = machine.waits()
+    assert (wait.verdict, wait.reason) == (QUEUED, "queued behind transaction 0")
+    holder.free_resources()
+    assert is_served(denied)
+
+
 # Dumps
 
 
@@ -345,6 +379,7 @@ def test_the_dump_names_everything(machine: Machine) -> None:
         "Adapter (write): adapter 1",
         "WDFDMATRANSACTION: 0",
         "State:             transfer",
+        "Current transfer:  8192 bytes, 0 not mapped yet",
         "Map register base: 0..2",
         "WDFCOMMONBUFFER: 0",
         "Length:          100 bytes",
@@ -354,6 +389,14 @@ def test_the_dump_names_everything(machine: Machine) -> None:
     assert "Wait-for graph" not in enabler.dump()
     assert item.dump().startswith("WDFDMATRANSACTION: 0")
     assert machine.dump() == text
+
+
+def test_what_waits_is_not_mapped_yet(machine: Machine, make_transaction: Make) -> None:
+    holder, waiter = make_transaction(), make_transaction()
+    holder.allocate_resources(map_registers=8, reserve_dma=lambda item: None).check()
+    waiter.initialize(machine.mdl(8192), program_dma=lambda *transfer: None).check()
+    waiter.execute().check()
+    assert "Current transfer:  8192 bytes, 8192 not mapped yet" in waiter.dump()
 
 
 def test_a_system_profile_that_is_not_configured(machine: Machine) -> None:

@@ -26,7 +26,7 @@ typedef struct wdfdma_transaction_info {
     uint64_t length;    /* bytes of the whole transaction */
     uint64_t bytes_transferred;
     uint64_t transfer_length; /* bytes of the current fragment */
-    uint64_t remaining;       /* bytes not in any fragment yet */
+    uint64_t remaining;       /* bytes that no fragment has mapped yet */
     uint64_t maximum_fragment;
     uint32_t reserved;       /* registers reserved by AllocateResources */
     uint32_t first_register; /* of the run held; 0xFFFFFFFF: none */
