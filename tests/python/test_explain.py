@@ -8,6 +8,7 @@ import pytest
 import wdfdma
 from wdfdma import Rule, Status, get_status_info, list_rules, list_statuses
 from wdfdma.explain import Entry, UnknownNameError, explain, find_entries
+from wdfdma.fault_records import FAULT_STATUSES
 
 Answer = tuple[int, str, str]
 
@@ -146,6 +147,32 @@ def test_what_is_unknown(call: Callable[..., Answer], what: str, message: str) -
     assert json.loads(out)["errors"] == [err.removesuffix("\n")]
     with pytest.raises(UnknownNameError):
         explain(what)
+
+
+CALLS = {
+    "create": "makes an object",
+    "initialize": "Initialize calls",
+    "execute": "WdfDmaTransactionExecute",
+    "allocate_resources": "WdfDmaTransactionAllocateResources",
+    "dma_completed": "DmaCompleted calls",
+    "dma_completed_with_length": "DmaCompleted calls",
+    "enabler_create": "WdfDmaEnablerCreate|makes an object",
+    "enabler_configure_system_profile": "WdfDmaEnablerConfigureSystemProfile",
+    "initialize_using_request": "Initialize calls",
+    "common_buffer_create": "makes an object",
+    "request_call": "retrieve a request's MDL",
+    "object_call": "WdfObjectAllocateContext",
+    "adapter_call": "DMA_OPERATIONS|GetDmaAdapterInfo",
+}
+
+
+@pytest.mark.parametrize("op", FAULT_STATUSES)
+def test_what_a_fault_injects_is_explained(op: str) -> None:
+    """The page of each status names the calls that a fault can make return it."""
+    assert FAULT_STATUSES[op]
+    for status in FAULT_STATUSES[op]:
+        calls = get_status_info(status).calls
+        assert any(name in calls for name in CALLS[op].split("|")), f"{status.name}: {calls}"
 
 
 def test_a_status_without_an_entry() -> None:
