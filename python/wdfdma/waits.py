@@ -28,8 +28,9 @@ class Verdict(str, Enum):
     whoever is served by that does so too, and so on until nobody else is. A WDM driver gives back what it holds. Two
     things are never given back: what a transaction holds that waits itself and is not served (only a scatter-gather
     one can: completed in between, it gives its list back, and loses the next one), and registers that no transaction
-    names any more, on an adapter whose address no driver ever had. X is who holds these; nobody, where a fault denied
-    the grant and no map registers are left whose freeing would ask for it again.
+    names any more, on an adapter whose address no driver ever had. X is who holds these; nobody, where the grant did
+    not come (a fault denied it, or the machine halted in it) and nobody holds map registers whose freeing would bring
+    it.
     """
 
     NOBODY_WAITS = "nobody waits"
@@ -83,7 +84,9 @@ class Wait:
             return f", held by {', '.join(self.holders)}"
         if self.position:
             return f" behind {self.line[self.position - 1]}"
-        return ": its grant was denied, and nobody holds map registers whose freeing would ask for it again"
+        return (
+            ": its grant did not come, and nobody holds map registers whose freeing would bring it"
+        )
 
     def __str__(self) -> str:
         if self.waiting == Waiting.POOL:

@@ -332,7 +332,7 @@ def test_a_denied_grant_that_nobody_can_bring_back(
     follower.allocate_resources(map_registers=1, reserve_dma=lambda item: None).check()
     first, second = machine.waits()
     assert (first.verdict, first.holders) == (DEADLOCKED, ())
-    assert first.reason.startswith("deadlocked: its grant was denied, and nobody holds")
+    assert first.reason.startswith("deadlocked: its grant did not come, and nobody holds")
     assert (second.verdict, second.reason) == (DEADLOCKED, "deadlocked behind transaction 0")
     assert denied.cancel()
     assert machine.waits() == []
