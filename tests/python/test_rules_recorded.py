@@ -164,6 +164,12 @@ def completed_nothing(before: Records, now: Records) -> bool:
     return len(answers) >= 3 and not any(answers[-3:])
 
 
+def stopped_for_its_state(before: Records, now: Records) -> bool:
+    """The framework itself stopped, and named a transaction in a state that the call does not allow."""
+    stops = [record for record in now if record.get("event") == "bugcheck"]
+    return [stop["code"] for stop in stops] == ["WDF_VIOLATION"] and stops[0]["parameters"][0] == 8
+
+
 IMMEDIATE = "set_immediate_execution"
 FINE = ("STATUS_SUCCESS", "STATUS_MORE_PROCESSING_REQUIRED")
 READINGS = {
@@ -173,6 +179,7 @@ READINGS = {
     Rule.RESERVATION_KEPT: kept_a_reservation,
     Rule.RELEASED_IN_TRANSFER: released_in_transfer,
     Rule.ZERO_LENGTH_LIVELOCK: completed_nothing,
+    Rule.WDF_DMA_FATAL_ERROR: stopped_for_its_state,
 }
 
 
@@ -194,5 +201,50 @@ def test_every_firing_is_right(
             ]
             before = [record for step in concerned[:at] for record in step]
             if not READINGS[rule](before, concerned[at]):
+                wrong.append((name, at))
+    assert wrong == []
+
+
+def list_uses(steps: list[Any]) -> list[Any]:
+    """Every Initialize of some steps, those in reactions too."""
+    found = []
+    for step in steps:
+        body = step.model_dump() if hasattr(step, "model_dump") else step
+        found += [body] if body["op"] == "initialize" else list_uses(body.get("do") or [])
+    return found
+
+
+def share_bytes(first: Any, second: Any) -> bool:
+    return (
+        first["transaction"] != second["transaction"]
+        and first["buffer"] == second["buffer"]
+        and first["offset"] < second["offset"] + second["length"]
+        and second["offset"] < first["offset"] + first["length"]
+        and "read" in (first["direction"], second["direction"])
+    )
+
+
+def test_shared_buffers_are_shared(random: dict[str, tuple[Scenario, list[Violation]]]) -> None:
+    """Two that were programmed, or still transferred, in that step have bytes in common, and one writes them."""
+    wrong = []
+    for name, (scenario, violations) in random.items():
+        log = scenario.log or []
+        steps = split_log(log)
+        snapshots = [record["snapshot"]["transactions"] for record in log if "snapshot" in record]
+        for at in {item.step for item in violations if item.rule == Rule.BUFFER_SHARED}:
+            busy = {
+                record["transaction"]
+                for record in steps[at]
+                if record.get("event") == "program_dma"
+            }
+            busy |= {
+                int(number)
+                for number, item in (snapshots[at - 1].items() if at else ())
+                if item["state"] == "transfer"
+            }
+            uses = [
+                use for use in list_uses(scenario.steps[: at + 1]) if use["transaction"] in busy
+            ]
+            if not any(share_bytes(first, second) for first in uses for second in uses):
                 wrong.append((name, at))
     assert wrong == []
