@@ -75,6 +75,7 @@ class BugCheck(Exception):
         self.state = state
         self.moment = moment or Moment()
         self.frames = frames
+        self._notes: list[str] | None = None
         super().__init__(self._describe())
 
     def _describe(self) -> str:
@@ -110,6 +111,16 @@ class BugCheck(Exception):
         from wdfdma.page import describe_bugcheck
 
         return describe_bugcheck(self, scenario)
+
+    @property
+    def __notes__(self) -> list[str]:
+        """What a traceback prints below the exception (Python 3.11 and later): the page.
+
+        It is made when first asked for, or where the exception leaves the machine's `with`.
+        """
+        if self._notes is None:
+            self._notes = self.report().splitlines()[1:]
+        return self._notes
 
     def __reduce__(self) -> Any:
         values = {name: int(getattr(self, name)) for name in _NUMBERS}

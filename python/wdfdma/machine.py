@@ -237,6 +237,8 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if isinstance(error, BugCheck):
+            _ = error.__notes__  # the page, while there is a machine to tell of
         self.close()
 
     def __repr__(self) -> str:

@@ -5,6 +5,8 @@ import gc
 import json
 import pickle
 import re
+import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -354,3 +356,16 @@ def test_pages_do_not_depend_on_the_machine() -> None:
             page = break_release(run(machine, 2)).report()
             pages.append(re.sub(r"2: 0x[0-9A-F]+", "2: 0x", page))
     assert pages[0] == pages[1]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="tracebacks have notes from Python 3.11 on")
+def test_a_traceback_ends_with_the_page() -> None:
+    with pytest.raises(BugCheck) as caught, Machine(log=8) as machine:
+        machine.device().enabler().transaction().execute()
+    page = "".join(traceback.format_exception(caught.value))
+    assert page.count("What happened") == 1
+    assert "The last 2 records of the log" in page
+    assert "The pool: 64 of 64 registers free" in page
+    caught.value.__notes__.append("a note of the driver's")
+    assert str(caught.value).count("\n") == 0
+    assert "".join(traceback.format_exception(caught.value)).endswith("driver's\n")
