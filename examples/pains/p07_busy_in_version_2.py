@@ -5,9 +5,9 @@ Source: a message in the framework's fxdmatransactionpacket.cpp:417, and the pag
 source text, not from a run on Windows.
 """
 
-from wdfdma import DmaTransaction, Machine, Profile, Status
+from wdfdma import DmaTransaction, Machine, Profile, Rule
 
-STATUS = Status.STATUS_WDF_BUSY
+RULE = Rule.VERIFIER_BREAK  # and Execute returns STATUS_WDF_BUSY
 
 
 def start_two(machine: Machine, dma_version: int) -> tuple[DmaTransaction, DmaTransaction]:
@@ -36,5 +36,5 @@ def mended() -> Machine:
 
 
 if __name__ == "__main__":
-    failing()
+    print(*failing().violations)
     print("mended: ", mended())

@@ -23,6 +23,7 @@ ON_PURPOSE = {
 # How often each rule is broken in random.jsonl.
 IN_RANDOM = {
     Rule.WDF_DMA_FATAL_ERROR: 388,
+    Rule.VERIFIER_BREAK: 349,
     Rule.BUFFER_SHARED: 76,
     Rule.CANCELLED_RESERVATION_KEPT: 46,
     Rule.IMMEDIATE_LOST: 41,
@@ -170,6 +171,11 @@ def stopped_for_its_state(before: Records, now: Records) -> bool:
     return [stop["code"] for stop in stops] == ["WDF_VIOLATION"] and stops[0]["parameters"][0] == 8
 
 
+def broke_into_the_debugger(before: Records, now: Records) -> bool:
+    """The framework's own verifier did."""
+    return any(record.get("event") == "break" for record in now)
+
+
 IMMEDIATE = "set_immediate_execution"
 FINE = ("STATUS_SUCCESS", "STATUS_MORE_PROCESSING_REQUIRED")
 READINGS = {
@@ -180,6 +186,7 @@ READINGS = {
     Rule.RELEASED_IN_TRANSFER: released_in_transfer,
     Rule.ZERO_LENGTH_LIVELOCK: completed_nothing,
     Rule.WDF_DMA_FATAL_ERROR: stopped_for_its_state,
+    Rule.VERIFIER_BREAK: broke_into_the_debugger,
 }
 
 
@@ -196,7 +203,7 @@ def test_every_firing_is_right(
             at = violation.step
             concerned = [
                 [record for record in step if record.get("transaction", -1) == violation.label]
-                + [record for record in step if record.get("event") == "bugcheck"]
+                + [record for record in step if record.get("event") in ("bugcheck", "break")]
                 for step in steps
             ]
             before = [record for step in concerned[:at] for record in step]

@@ -131,7 +131,8 @@ typedef enum wdfdma_rule {
     WDFDMA_RULE_DMA_25 = 84,
     WDFDMA_RULE_DMA_26 = 85,
     WDFDMA_RULE_TRANSFER_CONTEXT_REUSED = 86,
-    WDFDMA_RULE_COUNT = 87
+    WDFDMA_RULE_VERIFIER_BREAK = 87,
+    WDFDMA_RULE_COUNT = 88
     /* rules: end */
 } wdfdma_rule;
 

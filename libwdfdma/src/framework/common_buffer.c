@@ -10,7 +10,7 @@ typedef struct buffer_ask {
 
 static NTSTATUS arguments_check(wdfdma_machine *machine, const buffer_ask *ask) {
     if (machine->state.irql > PASSIVE_LEVEL) {
-        verifier_break(machine);
+        verifier_break(machine, NULL);
         return STATUS_INVALID_DEVICE_REQUEST;
     }
     if (ask->length == 0) {

@@ -71,7 +71,10 @@ static BOOLEAN transfer_complete(wdfdma_machine *machine, transaction *item, com
                                  size_t length, NTSTATUS *status) {
     uint64_t handle = item->base.head.handle;
     if (!length_count(item, kind, length)) {
-        verifier_break(machine);
+        verifier_break(machine, &item->base.head);
+        if (machine->state.halted) {
+            return FALSE;
+        }
         *status = STATUS_INVALID_PARAMETER;
         return transaction_finish(machine, item, *status);
     }
@@ -170,7 +173,7 @@ BOOLEAN WdfDmaTransactionDmaCompletedFinal(WDFDMATRANSACTION DmaTransaction,
 
 static bool transaction_cancel(wdfdma_machine *machine, transaction *item) {
     if (!item->is_version_3) {
-        verifier_break(machine);
+        verifier_break(machine, &item->base.head);
         return false;
     }
     if (item->state == WDFDMA_STATE_CREATED || item->state == WDFDMA_STATE_RELEASED) {

@@ -37,7 +37,7 @@ static NTSTATUS config_check(wdfdma_machine *machine, const WDF_DMA_ENABLER_CONF
     *version = config->WdmDmaVersionOverride == 0 ? needed : config->WdmDmaVersionOverride;
     bool single = (config->Flags & WDF_DMA_ENABLER_CONFIG_REQUIRE_SINGLE_TRANSFER) != 0;
     if (!width_fits || *version < needed || *version > 3 || (single && *version != 3)) {
-        verifier_break(machine);
+        verifier_break(machine, NULL);
         return STATUS_INVALID_PARAMETER;
     }
     return STATUS_SUCCESS;
@@ -151,7 +151,7 @@ NTSTATUS WdfDmaEnablerCreate(WDFDEVICE Device, PWDF_DMA_ENABLER_CONFIG Config,
     wdfdma_machine *machine = call.machine;
     NTSTATUS status = STATUS_UNSUCCESSFUL;
     if (machine->state.irql > PASSIVE_LEVEL) {
-        verifier_break(machine);
+        verifier_break(machine, NULL);
         status = STATUS_INVALID_DEVICE_REQUEST;
     } else if (Config == NULL || DmaEnablerHandle == NULL) {
         verifier_wdf_violation(machine, WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL, 0, 0, NULL);
@@ -174,18 +174,18 @@ static NTSTATUS system_profile_configure(wdfdma_machine *machine, enabler *of,
                                          const WDF_DMA_SYSTEM_PROFILE_CONFIG *config,
                                          WDF_DMA_DIRECTION direction) {
     if (config == NULL || config->DmaDescriptor == NULL) {
-        verifier_break(machine);
+        verifier_break(machine, &of->base.head);
         return STATUS_INVALID_PARAMETER;
     }
     if (config->Size != sizeof *config) {
-        verifier_break(machine);
+        verifier_break(machine, &of->base.head);
         return STATUS_INFO_LENGTH_MISMATCH;
     }
     if (!direction_is_valid(direction)) {
         return STATUS_INVALID_PARAMETER;
     }
     if (of->adapters[direction] != NULL) {
-        verifier_break(machine);
+        verifier_break(machine, &of->base.head);
         return STATUS_INVALID_PARAMETER;
     }
     NTSTATUS status;
@@ -216,7 +216,7 @@ NTSTATUS WdfDmaEnablerConfigureSystemProfile(WDFDMAENABLER DmaEnabler,
     if (of->is_system) {
         status = system_profile_configure(call.machine, of, ProfileConfig, ConfigDirection);
     } else {
-        verifier_break(call.machine);
+        verifier_break(call.machine, &of->base.head);
     }
     ddi_leave(&call);
     return status;
@@ -260,7 +260,7 @@ static adapter *adapter_for(wdfdma_machine *machine, const enabler *of,
                             WDF_DMA_DIRECTION direction) {
     adapter *by = direction_is_valid(direction) ? of->adapters[direction] : NULL;
     if (by == NULL) {
-        verifier_break(machine);
+        verifier_break(machine, &of->base.head);
     }
     return by;
 }

@@ -114,7 +114,7 @@ static bool start_is_failed(wdfdma_machine *machine, transaction *item, NTSTATUS
         return false;
     }
     if (*status == STATUS_WDF_BUSY) {
-        verifier_break(machine);
+        verifier_break(machine, &item->base.head);
     } else {
         item->fragment =
             item->remaining < item->maximum_fragment ? item->remaining : item->maximum_fragment;
@@ -129,7 +129,7 @@ NTSTATUS packet_start(wdfdma_machine *machine, transaction *item) {
         return STATUS_UNSUCCESSFUL;
     }
     if (is_version_2_packet(item) && item->enabler->device->dma_busy) {
-        verifier_break(machine);
+        verifier_break(machine, &item->base.head);
         return STATUS_WDF_BUSY;
     }
     if (start_is_failed(machine, item, &status)) {

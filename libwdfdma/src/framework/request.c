@@ -127,7 +127,7 @@ static NTSTATUS mdl_retrieve(WDFREQUEST handle, bool input, PMDL *out) {
     } else if (of->completed) {
         status = STATUS_INTERNAL_ERROR;
     } else if (wrong_type) {
-        verifier_break(call.machine);
+        verifier_break(call.machine, &of->base.head);
         status = STATUS_INVALID_DEVICE_REQUEST;
     } else if (mdl == NULL || length == 0) {
         status = STATUS_BUFFER_TOO_SMALL;
@@ -235,7 +235,7 @@ static NTSTATUS control_choose(wdfdma_machine *machine, const wdf_request *of,
                    ? STATUS_SUCCESS
                    : STATUS_INVALID_DEVICE_REQUEST;
     default:
-        verifier_break(machine);
+        verifier_break(machine, &of->base.head);
         return STATUS_INVALID_DEVICE_REQUEST;
     }
 }

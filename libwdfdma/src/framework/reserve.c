@@ -12,11 +12,11 @@ typedef struct reservation {
 static NTSTATUS arguments_check(wdfdma_machine *machine, const transaction *item,
                                 const reservation *asked) {
     if (!item->is_version_3 || item->is_scatter_gather) {
-        verifier_break(machine);
+        verifier_break(machine, &item->base.head);
         return STATUS_INVALID_DEVICE_REQUEST;
     }
     if (!direction_is_valid(asked->direction)) {
-        verifier_break(machine);
+        verifier_break(machine, &item->base.head);
         return STATUS_INVALID_PARAMETER;
     }
     if (asked->reserve_dma == NULL) {
@@ -171,7 +171,7 @@ void reservation_drop(wdfdma_machine *machine, transaction *item) {
 
 static void resources_free(wdfdma_machine *machine, transaction *item) {
     if (!item->is_version_3 || item->is_scatter_gather) {
-        verifier_break(machine);
+        verifier_break(machine, &item->base.head);
         return;
     }
     if (item->state == WDFDMA_STATE_CREATED || item->state == WDFDMA_STATE_TRANSFER) {

@@ -53,7 +53,7 @@ NO_INLINE static NTSTATUS fragments_check(wdfdma_machine *machine, transaction *
             return STATUS_UNSUCCESSFUL;
         }
         if (!NT_SUCCESS(status)) {
-            verifier_break(machine);
+            verifier_break(machine, &item->base.head);
             return status;
         }
         if (limit_is_exceeded(item, need.registers)) {

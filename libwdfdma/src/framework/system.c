@@ -85,7 +85,7 @@ void WdfDmaTransactionStopSystemTransfer(WDFDMATRANSACTION DmaTransaction) {
     wdfdma_machine *machine = call.machine;
     uint32_t label = item->base.head.label;
     if (!item->is_system) {
-        verifier_break(machine);
+        verifier_break(machine, &item->base.head);
     } else if (item->adapter == NULL) {
         verifier_rule(machine, WDFDMA_RULE_NO_ADAPTER, &item->base.head);
     } else {

@@ -288,9 +288,9 @@ void WdfDmaTransactionSetMaximumLength(WDFDMATRANSACTION DmaTransaction, size_t 
 }
 
 /* What only version 3 has, or only a system profile: a break otherwise. */
-static bool call_is_for(wdfdma_machine *machine, bool has) {
+static bool call_is_for(wdfdma_machine *machine, const transaction *item, bool has) {
     if (!has) {
-        verifier_break(machine);
+        verifier_break(machine, &item->base.head);
     }
     return has;
 }
@@ -306,7 +306,7 @@ void WdfDmaTransactionSetSingleTransferRequirement(WDFDMATRANSACTION DmaTransact
     bool legal = item->is_version_3 &&
                  (item->state == WDFDMA_STATE_CREATED || item->state == WDFDMA_STATE_RELEASED ||
                   item->state == WDFDMA_STATE_RESERVED);
-    if (call_is_for(call.machine, legal)) {
+    if (call_is_for(call.machine, item, legal)) {
         item->hindrances.single_transfer = RequireSingleTransfer != FALSE;
     }
     ddi_leave_values(&call, item->base.head.label, 0, 0);
@@ -319,11 +319,11 @@ void WdfDmaTransactionSetImmediateExecution(WDFDMATRANSACTION DmaTransaction,
     if (item == NULL) {
         return;
     }
-    if (call_is_for(call.machine, item->is_version_3)) {
+    if (call_is_for(call.machine, item, item->is_version_3)) {
         bool legal = item->state == WDFDMA_STATE_CREATED ||
                      item->state == WDFDMA_STATE_INITIALIZED ||
                      item->state == WDFDMA_STATE_RELEASED;
-        call_is_for(call.machine, legal);
+        call_is_for(call.machine, item, legal);
         item->immediate = UseImmediateExecution != FALSE;
         item->hindrances.immediate_lost = false;
     }
@@ -337,7 +337,7 @@ void WdfDmaTransactionSetDeviceAddressOffset(WDFDMATRANSACTION DmaTransaction, U
     if (item == NULL) {
         return;
     }
-    if (call_is_for(call.machine, item->is_system)) {
+    if (call_is_for(call.machine, item, item->is_system)) {
         item->hal.packet.system.device_address_offset = Offset;
     }
     ddi_leave_values(&call, item->base.head.label, 0, 0);
@@ -351,7 +351,7 @@ void WdfDmaTransactionSetChannelConfigurationCallback(
     if (item == NULL) {
         return;
     }
-    if (call_is_for(call.machine, item->is_system)) {
+    if (call_is_for(call.machine, item, item->is_system)) {
         item->hal.packet.system.configure = ConfigureRoutine;
         item->hal.packet.system.configure_context = ConfigureContext;
     }
@@ -367,7 +367,7 @@ void WdfDmaTransactionSetTransferCompleteCallback(
     if (item == NULL) {
         return;
     }
-    if (call_is_for(call.machine, item->is_system)) {
+    if (call_is_for(call.machine, item, item->is_system)) {
         item->hal.packet.system.complete = DmaCompletionRoutine;
         item->hal.packet.system.complete_context = DmaCompletionContext;
     }
@@ -414,7 +414,8 @@ PVOID WdfDmaTransactionWdmGetTransferContext(WDFDMATRANSACTION DmaTransaction) {
     }
     bool legal = item->is_version_3 && item->state != WDFDMA_STATE_CREATED &&
                  item->state != WDFDMA_STATE_RELEASED;
-    PVOID context = call_is_for(call.machine, legal) ? wdm_context_get(call.machine, item) : NULL;
+    PVOID context =
+        call_is_for(call.machine, item, legal) ? wdm_context_get(call.machine, item) : NULL;
     ddi_leave(&call);
     return context;
 }

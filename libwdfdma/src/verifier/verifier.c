@@ -3,14 +3,6 @@
 
 #include <string.h>
 
-void verifier_break(wdfdma_machine *machine) {
-    if (!machine->config.verifier || machine->state.halted) {
-        return;
-    }
-    machine->state.breaks++;
-    log_append(machine, WDFDMA_RECORD_BREAK, machine->state.op, 0);
-}
-
 static bool rule_stops(const wdfdma_machine *machine, const wdfdma_rule_info *info) {
     uint32_t mode = machine->rule_modes[info->rule];
     if (info->ending == WDFDMA_ENDING_ALWAYS || mode == WDFDMA_MODE_STOP) {
@@ -83,6 +75,15 @@ bool verifier_rule_with(wdfdma_machine *machine, wdfdma_rule rule, uint64_t seco
                         uint64_t fourth, const object *concerned) {
     const uint64_t parameters[4] = {rule, second, third, fourth};
     return rule_break(machine, rule, parameters, concerned);
+}
+
+void verifier_break(wdfdma_machine *machine, const object *concerned) {
+    if (!machine->config.verifier || machine->state.halted) {
+        return;
+    }
+    machine->state.breaks++;
+    log_append(machine, WDFDMA_RECORD_BREAK, machine->state.op, 0);
+    verifier_rule_with(machine, WDFDMA_RULE_VERIFIER_BREAK, machine->state.op, 0, 0, concerned);
 }
 
 void verifier_rule(wdfdma_machine *machine, wdfdma_rule rule, const object *concerned) {

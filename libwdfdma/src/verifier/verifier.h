@@ -5,9 +5,9 @@
 
 #include "machine/machine.h"
 
-/* The framework's verifier reports an error of the call in progress, which goes on; nothing with
- * the verifier off. */
-COLD void verifier_break(wdfdma_machine *machine);
+/* The framework's verifier reports an error of the call in progress, which goes on where the rule
+ * lets it; nothing with the verifier off. [concerned] may be NULL. */
+COLD void verifier_break(wdfdma_machine *machine, const object *concerned);
 
 /* WDF_VIOLATION with [violation], [second] and [third]. */
 COLD void verifier_wdf_violation(wdfdma_machine *machine, wdfdma_wdf_violation violation,
