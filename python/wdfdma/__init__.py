@@ -1,5 +1,6 @@
 """Windows' kernel DMA stack (KMDF) in user mode: machines, enablers, transactions, map registers.
 
+>>> from wdfdma import Machine
 >>> with Machine(map_registers=8) as machine:
 ...     transaction = machine.device().enabler(maximum_length=65536).transaction()
 ...     _ = transaction.initialize(machine.mdl(8192), program_dma=lambda *transfer: None)
@@ -10,70 +11,120 @@
 
 from typing import TYPE_CHECKING, Any
 
-from wdfdma._callbacks import Element
-from wdfdma._native import VERSION, get_cmake_dir, get_include
-from wdfdma.circumstances import Frame, Moment, ObjectState
-from wdfdma.common_buffer import CommonBuffer
-from wdfdma.device import Device
-from wdfdma.enabler import DmaEnabler, EnablerInfo
-from wdfdma.enums import (
-    BugCheckCode,
-    CompletionStatus,
-    Direction,
-    DmaWidth,
-    Event,
-    Irql,
-    ObjectType,
-    Op,
-    PowerState,
-    Profile,
-    RecordKind,
-    RequestType,
-    Rule,
-    RuleMode,
-    Severity,
-    TransactionState,
-    Waiting,
-    WdfViolation,
-)
-from wdfdma.errors import BugCheck, CheckError, ClosedError
-from wdfdma.machine import Machine
-from wdfdma.mdl import Mdl
-from wdfdma.pool import Pool, Run
-from wdfdma.problems import ScenarioError
-from wdfdma.request import Request, RequestInfo
-from wdfdma.rules import RuleInfo, Violation, get_rule_info, list_rules
-from wdfdma.snapshot import Snapshot
-from wdfdma.state import MachineState
-from wdfdma.status import Status, StatusError
-from wdfdma.transaction import DmaCompletion, DmaTransaction
-from wdfdma.transaction_calls import TransactionInfo, TransferInfo
-
-__version__ = VERSION
-
 if TYPE_CHECKING:
+    __version__: str
+
+    from wdfdma._callbacks import Element
+    from wdfdma._native import get_cmake_dir, get_include
+    from wdfdma.circumstances import Frame, Moment, ObjectState
+    from wdfdma.common_buffer import CommonBuffer
+    from wdfdma.device import Device
+    from wdfdma.enabler import DmaEnabler, EnablerInfo
+    from wdfdma.enums import (
+        BugCheckCode,
+        CompletionStatus,
+        Direction,
+        DmaWidth,
+        Event,
+        Irql,
+        ObjectType,
+        Op,
+        PowerState,
+        Profile,
+        RecordKind,
+        RequestType,
+        Rule,
+        RuleMode,
+        Severity,
+        TransactionState,
+        Waiting,
+        WdfViolation,
+    )
+    from wdfdma.errors import BugCheck, CheckError, ClosedError
     from wdfdma.fault_records import DeviceBehaviour, Routine
     from wdfdma.fault_sites import FaultSites, SiteFault, SiteLog, SiteLogError
+    from wdfdma.machine import Machine
+    from wdfdma.mdl import Mdl
+    from wdfdma.pool import Pool, Run
+    from wdfdma.problems import ScenarioError
+    from wdfdma.request import Request, RequestInfo
+    from wdfdma.rules import RuleInfo, Violation, get_rule_info, list_rules
     from wdfdma.run import Difference, first_difference, run_scenario
     from wdfdma.scenario import Scenario
+    from wdfdma.snapshot import Snapshot
+    from wdfdma.state import MachineState
+    from wdfdma.status import Status, StatusError
     from wdfdma.statuses import StatusInfo, get_status_info, list_statuses
+    from wdfdma.transaction import DmaCompletion, DmaTransaction
+    from wdfdma.transaction_calls import TransactionInfo, TransferInfo
     from wdfdma.waits import Verdict, Wait
 
-# These need pydantic, or time, which most who import this package do not.
-_LATER_NAMES = {
+# A name's module is imported when somebody asks for it: pytest imports this package in every run (pytest_plugin).
+_MODULES = {
+    "BugCheck": "wdfdma.errors",
+    "BugCheckCode": "wdfdma.enums",
+    "CheckError": "wdfdma.errors",
+    "ClosedError": "wdfdma.errors",
+    "CommonBuffer": "wdfdma.common_buffer",
+    "CompletionStatus": "wdfdma.enums",
+    "Device": "wdfdma.device",
     "DeviceBehaviour": "wdfdma.fault_records",
     "Difference": "wdfdma.run",
-    "Routine": "wdfdma.fault_records",
+    "Direction": "wdfdma.enums",
+    "DmaCompletion": "wdfdma.transaction",
+    "DmaEnabler": "wdfdma.enabler",
+    "DmaTransaction": "wdfdma.transaction",
+    "DmaWidth": "wdfdma.enums",
+    "Element": "wdfdma._callbacks",
+    "EnablerInfo": "wdfdma.enabler",
+    "Event": "wdfdma.enums",
     "FaultSites": "wdfdma.fault_sites",
+    "Frame": "wdfdma.circumstances",
+    "Irql": "wdfdma.enums",
+    "Machine": "wdfdma.machine",
+    "MachineState": "wdfdma.state",
+    "Mdl": "wdfdma.mdl",
+    "Moment": "wdfdma.circumstances",
+    "ObjectState": "wdfdma.circumstances",
+    "ObjectType": "wdfdma.enums",
+    "Op": "wdfdma.enums",
+    "Pool": "wdfdma.pool",
+    "PowerState": "wdfdma.enums",
+    "Profile": "wdfdma.enums",
+    "RecordKind": "wdfdma.enums",
+    "Request": "wdfdma.request",
+    "RequestInfo": "wdfdma.request",
+    "RequestType": "wdfdma.enums",
+    "Routine": "wdfdma.fault_records",
+    "Rule": "wdfdma.enums",
+    "RuleInfo": "wdfdma.rules",
+    "RuleMode": "wdfdma.enums",
+    "Run": "wdfdma.pool",
     "Scenario": "wdfdma.scenario",
+    "ScenarioError": "wdfdma.problems",
+    "Severity": "wdfdma.enums",
     "SiteFault": "wdfdma.fault_sites",
     "SiteLog": "wdfdma.fault_sites",
     "SiteLogError": "wdfdma.fault_sites",
+    "Snapshot": "wdfdma.snapshot",
+    "Status": "wdfdma.status",
+    "StatusError": "wdfdma.status",
     "StatusInfo": "wdfdma.statuses",
+    "TransactionInfo": "wdfdma.transaction_calls",
+    "TransactionState": "wdfdma.enums",
+    "TransferInfo": "wdfdma.transaction_calls",
     "Verdict": "wdfdma.waits",
+    "Violation": "wdfdma.rules",
     "Wait": "wdfdma.waits",
+    "Waiting": "wdfdma.enums",
+    "WdfViolation": "wdfdma.enums",
+    "__version__": "wdfdma._native",
     "first_difference": "wdfdma.run",
+    "get_cmake_dir": "wdfdma._native",
+    "get_include": "wdfdma._native",
+    "get_rule_info": "wdfdma.rules",
     "get_status_info": "wdfdma.statuses",
+    "list_rules": "wdfdma.rules",
     "list_statuses": "wdfdma.statuses",
     "run_scenario": "wdfdma.run",
 }
@@ -149,12 +200,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    module = _LATER_NAMES.get(name)
+    module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module 'wdfdma' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(module), name)
+    found = getattr(importlib.import_module(module), "VERSION" if name == "__version__" else name)
+    globals()[name] = found  # the next one finds it at once
+    return found
 
 
 def __dir__() -> list[str]:
