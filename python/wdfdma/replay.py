@@ -8,11 +8,20 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 _STAGE = re.compile(r" \((setup|call|teardown)\)$")
 # Options of the interpreter that have their value in the next argument.
 _WITH_VALUE = ("-X", "-W", "--check-hash-based-pycs")
+
+# What the test that runs needs beside its name, as the pytest plugin has it.
+_test_arguments: list[str] = []
+
+
+def set_test_arguments(arguments: Sequence[str]) -> None:
+    """Sets what `find_command` adds to the line of a test of pytest: options without which it does something else."""
+    _test_arguments[:] = arguments
 
 
 def find_scenario_command(scenario: str) -> str:
@@ -48,7 +57,9 @@ def _find_test() -> str:
     if not current or "pytest" not in sys.modules:
         return ""
     path, mark, name = _STAGE.sub("", current).partition("::")
-    return shlex.join(["python", "-m", "pytest", f"{_locate_test(path)}{mark}{name}"])
+    return shlex.join(
+        ["python", "-m", "pytest", f"{_locate_test(path)}{mark}{name}", *_test_arguments]
+    )
 
 
 def _locate_test(path: str) -> str:
