@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wdfdma.pytest_faults import FaultChoice
 
 PLUGIN = "wdfdma.pytest_plugin"
+SEED_INPUT = "wdfdma_seed"  # what a worker of xdist is told
 
 
 def _parse_seed(text: str) -> int | str:
@@ -66,34 +67,34 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def read_options(config: pytest.Config) -> Options:
-    """What the command line says. What a worker of xdist is to have too is put in its place.
-
-    Errors: pytest.UsageError.
-    """
+    """What the command line says. Errors: pytest.UsageError."""
     given = config.option
-    if given.wdfdma_seed == "random":
-        given.wdfdma_seed = random.SystemRandom().getrandbits(32)
+    seed = _choose_seed(config) if given.wdfdma_seed == "random" else given.wdfdma_seed
     artifacts = given.wdfdma_artifacts
-    if artifacts is not None:
-        given.wdfdma_artifacts = artifacts = str(Path(artifacts).absolute())
     return Options(
-        seed=given.wdfdma_seed,
-        artifacts=None if artifacts is None else Path(artifacts),
+        seed=seed,
+        artifacts=None if artifacts is None else Path(artifacts).absolute(),
         replay=_read_replay(given.wdfdma_replay),
         choices=_read_choices(given.wdfdma_fault),
         every_fault=given.wdfdma_faults,
-        arguments=_list_arguments(config),
+        arguments=_list_arguments(config, seed),
     )
 
 
-def _list_arguments(config: pytest.Config) -> list[str]:
+def _choose_seed(config: pytest.Config) -> int:
+    """Any seed; in a worker of xdist, the one that has been chosen for all."""
+    chosen = getattr(config, "workerinput", {}).get(SEED_INPUT)
+    return random.SystemRandom().getrandbits(32) if chosen is None else int(chosen)
+
+
+def _list_arguments(config: pytest.Config, seed: int | None) -> list[str]:
     """What a command needs, beside a test's name, to do the same."""
     given = [str(item) for item in config.invocation_params.args]
     arguments = []
     if f"-p{PLUGIN}" in given or ("-p", PLUGIN) in pairwise(given):
         arguments += ["-p", PLUGIN]
-    if config.option.wdfdma_seed is not None:
-        arguments += ["--wdfdma-seed", str(config.option.wdfdma_seed)]
+    if seed is not None:
+        arguments += ["--wdfdma-seed", str(seed)]
     return arguments
 
 
@@ -133,8 +134,8 @@ def _read_replay(names: list[str]) -> dict[Path, set[int | None]]:
 
 def add_replay_files(config: pytest.Config, options: Options) -> None:
     """Has pytest collect the scenarios: instead of what it finds by itself, after what the command line names."""
-    if not options.replay or hasattr(config, "workerinput"):
-        return  # a worker is told by the process that has made it
+    if not options.replay:
+        return
     files = [str(path) for path in options.replay]
     named = config.args_source is pytest.Config.ArgsSource.ARGS
     config.args = [*config.args, *files] if named else files

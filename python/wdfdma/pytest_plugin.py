@@ -12,7 +12,7 @@ import pytest
 
 from wdfdma.pytest_keys import BENCH, CHOICE, COUNTING, OPTIONS, Options
 from wdfdma.pytest_marks import MARKER, MarkError, read_marks
-from wdfdma.pytest_options import add_options, add_replay_files, read_options
+from wdfdma.pytest_options import SEED_INPUT, add_options, add_replay_files, read_options
 
 if TYPE_CHECKING:
     from wdfdma.machine import Machine
@@ -31,6 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     add_replay_files(config, options)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """The workers of xdist, which read the same command line, have the same seed."""
+    node.workerinput[SEED_INPUT] = node.config.stash[OPTIONS].seed
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """The seed, where there is one: who wants the same run again needs it."""
     seed = config.stash[OPTIONS].seed
@@ -42,9 +48,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     options = parent.config.stash[OPTIONS]
     if file_path not in options.replay:
         return None
-    from wdfdma.pytest_scenarios import ScenarioFile
+    from wdfdma.pytest_scenarios import make_file
 
-    return ScenarioFile.from_parent(parent, path=file_path)
+    return make_file(parent, file_path)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,5 +1,6 @@
 """Scenarios as tests: what --wdfdma-replay names."""
 
+import os
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
@@ -47,6 +48,17 @@ class ScenarioFile(pytest.File):
             number = scenario.where.removeprefix(str(self.path)).removeprefix(":")
             name = " ".join(part for part in (number, scenario.name) if part) or self.path.stem
             yield ScenarioItem.from_parent(self, name=name, scenario=scenario)
+
+
+def make_file(parent: pytest.Collector, path: Path) -> ScenarioFile:
+    """The collector of a file, which may lie outside of the root folder, where pytest would have no name for it."""
+    node: ScenarioFile
+    if path.is_relative_to(parent.config.rootpath):
+        node = ScenarioFile.from_parent(parent, path=path)
+    else:
+        nodeid = Path(os.path.relpath(path, parent.config.rootpath)).as_posix()
+        node = ScenarioFile.from_parent(parent, path=path, nodeid=nodeid)
+    return node
 
 
 class ScenarioItem(pytest.Item):
