@@ -40,7 +40,8 @@ class ScenarioFile(pytest.File):
             if None in numbers:
                 found = list(read_values(self.path))
             else:
-                found = [read_line(self.path, number) for number in sorted(filter(None, numbers))]
+                chosen = sorted(number for number in numbers if number is not None)
+                found = [read_line(self.path, number) for number in chosen]
             scenarios = [Scenario.parse(value, where) for where, value in found]
         except ScenarioError as error:
             raise self.CollectError("\n".join(error.lines)) from None

@@ -149,7 +149,8 @@ def test_scenarios_run_after_the_tests_that_are_named(
     lines = [json.dumps(item) for item in (scenario, failing, scenario | {"log": [{"op": "none"}]})]
     file.write_text("\n".join(lines), encoding="utf-8")
     source = "def test_other(machine):\n    pass\n"
-    both = tests(source, "test_driver.py", f"--wdfdma-replay={file}:1", "-v")
+    winding = file.parent / ".." / file.parent.name / file.name
+    both = tests(source, "test_driver.py", f"--wdfdma-replay={winding}:1", "-v")
     both.assert_outcomes(passed=2)
     both.stdout.fnmatch_lines(["test_driver.py::test_other PASSED*", "*all.jsonl::1 small PASSED*"])
     tests(source, f"--wdfdma-replay={file}:1", f"--wdfdma-replay={file}:2").assert_outcomes(
@@ -178,6 +179,14 @@ def test_a_wrong_option_is_a_usage_error(tests: Any, argument: str, message: str
     result = tests("", argument)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([message])
+
+
+def test_a_line_that_is_not_there_is_told(tests: Any, scenario: dict[str, Any]) -> None:
+    Path("all.jsonl").write_text(json.dumps(scenario), encoding="utf-8")
+    for number in (0, 2):
+        result = tests("", f"--wdfdma-replay=all.jsonl:{number}")
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines([f"*all.jsonl:{number}: there is no scenario in this line"])
 
 
 def test_a_wrong_scenario_is_told_where_it_is_collected(tests: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +46,23 @@ def test_a_run_without_machines_imports_nothing_heavy(
     )
     result = pytester.runpytest_subprocess(*PLUGIN, "--wdfdma-seed=3", "--wdfdma-artifacts=out")
     result.assert_outcomes(passed=2)
+
+
+def test_the_entry_point_and_the_option_are_one_plugin(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^\[project.entry-points.pytest11\]\n(.*)$", project, re.MULTILINE)
+    folder = pytester.mkdir("wdfdma-0.1.0.dist-info")
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: wdfdma\nVersion: 0.1.0\n")
+    (folder / "entry_points.txt").write_text(f"[pytest11]\n{line}\n".replace('"', ""))
+    (folder / "RECORD").write_text("wdfdma/__init__.py,,\nwdfdma/pytest_plugin.py,,\n")
+    pytester.makepyfile("def test_made(machine):\n    assert machine.state.step == 0\n")
+    for arguments in ((), PLUGIN):
+        pytester.runpytest_subprocess(*arguments, "-Werror::pytest.PytestWarning").assert_outcomes(
+            passed=1
+        )
 
 
 # Leaks and broken rules
