@@ -186,12 +186,12 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
         return DeallocateObjectKeepRegisters;
     }
     request->capacity = item->hal.gather.capacity;
-    if (!list_fill(machine, request, &part, &item->map, item->hal.gather.list)) {
-        return DeallocateObjectKeepRegisters;
-    }
     item->held_list = LIST_HELD;
     item->hal.gather.list_base = granted->base;
     item->hal.gather.list_count = granted->count;
+    if (!list_fill(machine, request, &part, &item->map, item->hal.gather.list)) {
+        return DeallocateObjectKeepRegisters;
+    }
     if (UNLIKELY(request != &item->hal.gather.own)) {
         extra_remove(machine, item, (extra_list *)(void *)request);
     }
