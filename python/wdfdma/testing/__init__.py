@@ -1,0 +1,78 @@
+"""Property-based testing of what uses the framework's DMA: strategies of Hypothesis, and a state machine that is a driver.
+
+Needs the extra: `pip install "wdfdma[fuzz]"`.
+
+>>> from wdfdma.testing import DmaStateMachine
+>>> class FewRules(DmaStateMachine, rules=("reserve", "cancel")):
+...     '''Reservations alone.'''
+>>> sorted(rule.function.__name__ for rule in FewRules().rules)
+['allocate_resources', 'cancel', 'free_resources']
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+try:
+    import hypothesis  # noqa: F401
+except ModuleNotFoundError as error:
+    if error.name != "hypothesis":
+        raise
+    raise ModuleNotFoundError(
+        'wdfdma.testing needs Hypothesis: pip install "wdfdma[fuzz]"', name="hypothesis"
+    ) from None
+
+if TYPE_CHECKING:
+    from wdfdma.testing.actor import Actor
+    from wdfdma.testing.player import Player
+    from wdfdma.testing.state_machine import DmaStateMachine
+    from wdfdma.testing.step_strategies import reactions, scenarios
+    from wdfdma.testing.strategies import (
+        buffers,
+        enablers,
+        fault_plans,
+        faults,
+        machines,
+        mdls,
+        worlds,
+    )
+
+_HOMES = {
+    "Actor": "actor",
+    "DmaStateMachine": "state_machine",
+    "Player": "player",
+    "buffers": "strategies",
+    "enablers": "strategies",
+    "fault_plans": "strategies",
+    "faults": "strategies",
+    "machines": "strategies",
+    "mdls": "strategies",
+    "reactions": "step_strategies",
+    "scenarios": "step_strategies",
+    "worlds": "strategies",
+}
+
+__all__ = [
+    "Actor",
+    "DmaStateMachine",
+    "Player",
+    "buffers",
+    "enablers",
+    "fault_plans",
+    "faults",
+    "machines",
+    "mdls",
+    "reactions",
+    "scenarios",
+    "worlds",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'wdfdma.testing' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"wdfdma.testing.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,203 @@
+"""The driver's side of a transaction: its number in the scenario, and how it stands."""
+
+from typing import TYPE_CHECKING, Any
+
+from wdfdma._callbacks import Element
+from wdfdma._native import ffi, lib
+from wdfdma.enums import Direction, TransactionState, Waiting
+
+if TYPE_CHECKING:
+    from wdfdma.request import Request
+    from wdfdma.transaction import DmaTransaction
+
+_get_info = lib.wdfdma_transaction_get_info
+
+CREATED = int(TransactionState.CREATED)
+RESERVED = int(TransactionState.RESERVED)
+INITIALIZED = int(TransactionState.INITIALIZED)
+TRANSFER = int(TransactionState.TRANSFER)
+RELEASED = int(TransactionState.RELEASED)
+OVER = (int(TransactionState.TRANSFER_COMPLETED), int(TransactionState.TRANSFER_FAILED))
+_NOT_WAITING = int(Waiting.NOT)
+
+
+class Actor:
+    """A transaction as the driver of a scenario has it: what the bundles of `DmaStateMachine` hold.
+
+    `number` is its number in the scenario, `transaction` the object of the machine, which a step may have deleted
+    since (`is_live`). `elements` are what EvtProgramDma was called with last, `request` what it was initialized with.
+    """
+
+    __slots__ = (
+        "buffer",
+        "controller_runs",
+        "elements",
+        "enabler",
+        "has_completion_callback",
+        "info",
+        "is_list",
+        "is_live",
+        "is_system",
+        "most_registers",
+        "number",
+        "programmed",
+        "references",
+        "request",
+        "transaction",
+        "version3",
+    )
+
+    def __init__(self, number: int, enabler: int, transaction: "DmaTransaction") -> None:
+        settings = transaction.enabler.get_info()
+        profile = settings.profile.label
+        self.number = number
+        self.enabler = enabler
+        self.transaction = transaction
+        self.is_system = profile.startswith("system")
+        self.is_list = profile.startswith("scatter_gather")
+        self.version3 = settings.version == 3
+        self.most_registers = settings.map_registers
+        self.is_live = True
+        self.elements: list[Element] = []
+        self.programmed = False  # since the last transfer was asked for
+        self.controller_runs = False  # the system's, for this transaction
+        self.has_completion_callback = False
+        self.references = 0
+        self.buffer: int | None = None
+        self.request: Request | None = None
+        self.info: Any = ffi.new("wdfdma_transaction_info *")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Asks the machine how the transaction stands now."""
+        if self.is_live and _get_info(self.transaction._handle, self.info):
+            self.is_live = False
+
+    @property
+    def state(self) -> int:
+        """The state, a TransactionState, after the last step."""
+        return int(self.info.state)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether its request for map registers, or for its channel, waits."""
+        return bool(self.info.waiting != _NOT_WAITING)
+
+    @property
+    def holds_reservation(self) -> bool:
+        """Whether AllocateResources has given it map registers that it still has."""
+        return bool(self.info.reserved and self.info.holds_base)
+
+    @property
+    def is_spoiled(self) -> bool:
+        """Whether its waiting reservation was cancelled, after which it can only be deleted."""
+        info = self.info
+        return bool(info.reserved and not info.holds_base and info.waiting == _NOT_WAITING)
+
+    @property
+    def direction(self) -> str:
+        """Where its bytes go, as a scenario says it."""
+        return Direction(self.info.direction).label
+
+    def __repr__(self) -> str:
+        """As the notes of a failure name it."""
+        return f"transaction {self.number}"
+
+
+# What a correct driver may do with a transaction as it stands.
+
+
+def may_initialize(actor: Actor) -> bool:
+    """Initialize: it is idle, or its reservation is there."""
+    info = actor.info
+    return (
+        actor.is_live
+        and info.state in (CREATED, RESERVED, RELEASED)
+        and not actor.is_waiting
+        and not actor.is_spoiled
+    )
+
+
+def may_execute(actor: Actor) -> bool:
+    """Execute: it is initialized."""
+    return actor.is_live and actor.info.state == INITIALIZED
+
+
+def may_complete(actor: Actor) -> bool:
+    """DmaCompleted: its device was programmed, the controller has finished, nothing is waited for."""
+    info = actor.info
+    return (
+        actor.programmed
+        and not actor.controller_runs
+        and actor.is_live
+        and info.state == TRANSFER
+        and info.waiting == 0
+    )
+
+
+def may_access(actor: Actor) -> bool:
+    """The device reads or writes: a bus master was programmed, and its transfer is not completed."""
+    return not actor.is_system and bool(actor.elements) and may_complete(actor)
+
+
+def may_stop(actor: Actor) -> bool:
+    """StopSystemTransfer: the controller runs."""
+    return actor.controller_runs and actor.is_live and actor.info.state == TRANSFER
+
+
+def may_reserve(actor: Actor) -> bool:
+    """AllocateResources: version 3, no list, idle, and nothing is reserved."""
+    info = actor.info
+    return (
+        actor.is_live
+        and info.state in (CREATED, RELEASED)
+        and actor.version3
+        and not actor.is_list
+        and not info.reserved
+    )
+
+
+def may_free(actor: Actor) -> bool:
+    """FreeResources: the reservation is there and no transfer runs."""
+    return (
+        actor.is_live
+        and actor.holds_reservation
+        and not actor.is_waiting
+        and actor.info.state not in (CREATED, TRANSFER)
+    )
+
+
+def may_release(actor: Actor) -> bool:
+    """Release: initialized, reserved and granted, or over."""
+    info = actor.info
+    return (
+        actor.is_live
+        and info.state in (INITIALIZED, RESERVED, *OVER)
+        and info.waiting == 0
+        and not actor.is_spoiled
+    )
+
+
+def may_cancel(actor: Actor) -> bool:
+    """Cancel: version 3, initialized, reserved or in transfer."""
+    return (
+        actor.is_live and actor.version3 and actor.info.state in (INITIALIZED, RESERVED, TRANSFER)
+    )
+
+
+def may_delete(actor: Actor) -> bool:
+    """Delete: no transfer runs, nothing is waited for, and nobody has a reference."""
+    info = actor.info
+    return (
+        actor.is_live and info.state != TRANSFER and info.waiting == 0 and not actor.references
+    )
+
+
+def is_idle(actor: Actor) -> bool:
+    """Created or released, with nothing asked for."""
+    return actor.is_live and actor.info.state in (CREATED, RELEASED) and not actor.is_spoiled
+
+
+def is_live(actor: Actor) -> bool:
+    """Not deleted."""
+    return actor.is_live

@@ -1,0 +1,44 @@
+"""What the rules of `DmaStateMachine` share: its bundles, and rules that want a transaction in some state."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, precondition, rule
+
+from wdfdma.testing.actor import Actor
+from wdfdma.testing.strategies import DIRECTIONS, LENGTHS, OFFSETS
+
+F = TypeVar("F", bound=Callable[..., Any])
+Test = Callable[[Actor], bool]
+
+# Enablers, buffers, requests and common buffers by their numbers in the scenario.
+ENABLERS: Bundle[int] = Bundle("enablers")
+BUFFERS: Bundle[int] = Bundle("buffers")
+TRANSACTIONS: Bundle[Actor] = Bundle("transactions")
+RESERVATIONS: Bundle[Actor] = Bundle("reservations")
+REQUESTS: Bundle[int] = Bundle("requests")
+COMMON_BUFFERS: Bundle[int] = Bundle("common_buffers")
+
+direction = st.sampled_from(DIRECTIONS)
+# Bytes that a rule fits into what there is; a length of 0 is all of it.
+offset = st.sampled_from(OFFSETS)
+length = st.sampled_from((0, *LENGTHS))
+number = st.integers(0, 3)
+
+
+def transaction_rule(
+    fits: Test,
+    *,
+    name: str = "transaction",
+    bundle: "Bundle[Actor]" = TRANSACTIONS,
+    **settings: Any,
+) -> Callable[[F], F]:
+    """A rule whose argument [name] is a transaction of [bundle] that [fits], and which waits until there is one."""
+
+    def decorate(function: F) -> F:
+        settings[name] = bundle.filter(fits)
+        made = rule(**settings)(function)
+        return precondition(lambda self: self.find(fits))(made)  # type: ignore[return-value]
+
+    return decorate

@@ -1,0 +1,262 @@
+"""A driver as a state machine of Hypothesis: its rules are what a correct driver and its device may do next."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hypothesis import event, note, target
+from hypothesis import strategies as st
+from hypothesis.errors import HypothesisException
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, multiple
+
+from wdfdma._native import ffi, lib
+from wdfdma.enums import Rule, Severity, TransactionState
+from wdfdma.errors import BugCheck
+from wdfdma.fault_forms import Fault, plan_faults
+from wdfdma.rules import read_violations
+from wdfdma.status import SUCCESS
+from wdfdma.testing import strategies
+from wdfdma.testing.actor import Actor
+from wdfdma.testing.bundles import (
+    BUFFERS,
+    COMMON_BUFFERS,
+    ENABLERS,
+    REQUESTS,
+    RESERVATIONS,
+    TRANSACTIONS,
+    Test,
+)
+from wdfdma.testing.player import Player, Step
+from wdfdma.testing.rule_choice import choose_rules
+from wdfdma.testing.strategies import Settings
+from wdfdma.testing.transaction_rules import TransactionRules
+from wdfdma.testing.world_rules import WorldRules
+
+_get_state = lib.wdfdma_machine_get_state
+_get_bitmap = lib.wdfdma_pool_get_bitmap
+_get_violations = lib.wdfdma_machine_get_violations
+_DEFAULT_ADDRESS_BITS = 36
+
+
+class _Player(Player):
+    """A player that plans the faults of its world, and knows who was let through in a step."""
+
+    def prepare(self) -> None:
+        self.let_through: set[int] = set()
+        faults = self.world.get("faults", [])
+        plan_faults(self.machine._core.machine, [Fault.model_validate(fault) for fault in faults])
+
+    def on_event(self, transaction: Any, event: str, **fields: Any) -> bool:
+        self.let_through.add(transaction.label)
+        return super().on_event(transaction, event, **fields)
+
+
+class DmaStateMachine(TransactionRules, WorldRules, RuleBasedStateMachine):
+    """A correct driver and its device, on a machine that Hypothesis chooses; ready to run as `DmaStateMachine.TestCase`.
+
+    A subclass adds rules, or keeps some: `class Few(DmaStateMachine, rules=("reserve", "cancel"))`, by the names of
+    rules or of groups (`rule_choice.GROUPS`); what makes the machine and `create` are always there. A rule of a
+    subclass takes its steps by `take`, so that a failure carries all that was done: `scenario`, printed as a note and
+    written to `scenario_file`, if there is one, where `wdfdma run` replays it.
+
+    After each step `check` holds: the machine's invariants, free + held = N, first come, first served, and no rule of
+    the verifier broken that is not advice or in `allowed_rules`. `machine_settings` are those of the machine that no
+    scenario has.
+    """
+
+    allowed_rules: ClassVar[frozenset[Rule]] = frozenset()
+    scenario_file: ClassVar[str | Path | None] = None
+    machine_settings: ClassVar[dict[str, Any]] = {"log": 64}
+
+    enablers = ENABLERS
+    buffers = BUFFERS
+    transactions = TRANSACTIONS
+    reservations = RESERVATIONS
+    requests = REQUESTS
+    common_buffers = COMMON_BUFFERS
+
+    def __init_subclass__(cls, rules: Sequence[str] | None = None, **keys: Any) -> None:
+        super().__init_subclass__(**keys)
+        if rules is not None:
+            choose_rules(cls, rules)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world: Settings = {}
+        self.steps: list[Step] = []
+        self.player: Any = None
+        self.actors: list[Actor] = []
+        self.created = 0
+        self.named = 0
+        self.in_d0 = False
+        self._waiters: list[int] = []
+        self._violations = 0
+        self._seen: set[str] = set()
+        self._states = 0
+        self._most_waiters = 0
+        self._count = ffi.new("size_t *")
+
+    # The world: these run first, in any order; the last one makes it.
+
+    @initialize(machine=strategies.machines())
+    def make_machine(self, machine: Settings) -> None:
+        """Chooses the machine."""
+        self.set_up("machine", machine)
+
+    @initialize(target=ENABLERS, enablers=st.lists(strategies.enablers(), min_size=1, max_size=3))
+    def make_enablers(self, enablers: list[Settings]) -> Any:
+        """Chooses the enablers."""
+        self.set_up("enablers", enablers)
+        return multiple(*range(len(enablers)))
+
+    @initialize(
+        target=BUFFERS,
+        first=strategies.buffers(),
+        others=st.lists(strategies.buffers(first_page=48), max_size=1),
+    )
+    def make_buffers(self, first: list[Settings], others: list[list[Settings]]) -> Any:
+        """Chooses the buffers."""
+        self.set_up("buffers", [first, *others])
+        return multiple(*range(1 + len(others)))
+
+    @initialize(faults=strategies.fault_plans())
+    def plan_faults(self, faults: list[Settings]) -> None:
+        """Chooses what goes wrong though the driver does nothing wrong."""
+        self.set_up("faults", faults)
+
+    def set_up(self, part: str, value: Any) -> None:
+        """Takes a part of the world; with the last one the machine is made."""
+        self.world[part] = value
+        wanted = {"machine", "enablers", "buffers", "faults"}
+        if not wanted <= self.world.keys():
+            return
+        bits = self.world["machine"].get("physical_address_bits", _DEFAULT_ADDRESS_BITS)
+        frames = 1 << (bits - 12)
+        self.world["buffers"] = [
+            [{**mdl, "pfns": [pfn % frames for pfn in mdl["pfns"]]} for mdl in chain]
+            for chain in self.world["buffers"]
+        ]
+        self.player = _Player(self.world, **self.machine_settings)
+
+    # Steps.
+
+    def take(self, op: str, /, **keys: Any) -> Any:
+        """Takes one step of a scenario, and returns what the call did; a transaction may be given as it is in a bundle.
+
+        Errors: BugCheck, ValueError for a step that cannot be played.
+        """
+        step: Step = {"op": op}
+        for key, value in keys.items():
+            step[key] = value.number if type(value) is Actor else value
+        self.steps.append(step)
+        self._seen.add(op)
+        answer = self.player.perform(step)
+        if op == "create" and answer == SUCCESS:
+            self.actors.append(self.player.actors[self.created])
+            self.created += 1
+        states = 0
+        for actor in self.actors:
+            actor.refresh()
+            states |= 1 << actor.info.state
+        self._states |= states
+        if op == "delete":
+            self.actors = [actor for actor in self.actors if actor.is_live]
+        return answer
+
+    def find(self, fits: Test) -> bool:
+        """Whether there is a transaction that [fits]."""
+        return any(map(fits, self.actors))
+
+    def get_reactions(self, actor: Actor, event: str) -> int:
+        """How many reactions of [actor] to [event] are still to come."""
+        return len(self.player.reactions[actor.number, event])
+
+    @property
+    def scenario(self) -> dict[str, Any]:
+        """All that was done, as a scenario."""
+        world = {key: value for key, value in self.world.items() if value or key != "faults"}
+        name = f"a failure of {type(self).__name__}"
+        return {"format": "wdfdma-scenario/1", "name": name, **world, "steps": list(self.steps)}
+
+    # What always holds.
+
+    @invariant()
+    def check(self) -> None:
+        """What holds after each step; a subclass may check more."""
+        player = self.player
+        if player is None:
+            return
+        machine = player.machine
+        machine.check()
+        core = machine._core.machine
+        state = _get_state(core)
+        self.check_pool(core, state)
+        if state.waiting_pool or self._waiters:
+            self.check_queue()
+        player.let_through.clear()
+        _get_violations(core, self._count)
+        if self._count[0] != self._violations:
+            self.check_violations()
+
+    def check_pool(self, core: Any, state: Any) -> None:
+        """Free and held registers are all there are."""
+        bitmap = _get_bitmap(core, self._count)
+        bits = int.from_bytes(ffi.buffer(bitmap, self._count[0] * 8), "little")
+        held = (bits & (1 << state.map_registers) - 1).bit_count()
+        assert state.free_registers + held == state.map_registers, "free + held = N"
+
+    def check_queue(self) -> None:
+        """Who came first is served first: nobody was let through past one who still waits."""
+        waiters = [item.label for item in self.player.machine.pool.waiters() if item is not None]
+        through = self.player.let_through
+        still = [label for label in self._waiters if label in waiters and label not in through]
+        for label in self._waiters:
+            if still and label in through and label not in waiters:
+                ahead = self._waiters[: self._waiters.index(label)]
+                assert still[0] not in ahead, f"transaction {label} overtook {still[0]}"
+        self._waiters = waiters
+        self._most_waiters = max(self._most_waiters, len(waiters))
+
+    def check_violations(self) -> None:
+        """No rule of the verifier is broken that is not advice, or allowed."""
+        machine = self.player.machine
+        for violation in read_violations(machine._core.machine, self._violations):
+            is_fine = violation.severity == Severity.ADVICE or violation.rule in self.allowed_rules
+            assert is_fine, f"{violation}\n{machine.report(violation)}"
+        self._violations = self._count[0]
+
+    # The end.
+
+    def teardown(self) -> None:
+        """Tells Hypothesis what the run was like; of a failed one, the scenario."""
+        error = sys.exc_info()[1]
+        if self.player is None:
+            return
+        if error is None:
+            self.report_coverage()
+        elif isinstance(error, Exception) and not isinstance(error, HypothesisException):
+            self.report_failure(error)
+        self.player.machine.close()
+
+    def report_coverage(self) -> None:
+        """Events for each state and operation; the targets are many waiters, and many registers held at once."""
+        for op in self._seen:
+            event(f"operation {op}")
+        for state in TransactionState:
+            if self._states >> state & 1:
+                event(f"state {state.label}")
+        state = self.player.machine.state
+        target(float(self._most_waiters), label="waiters")
+        target(float(state.map_registers - state.least_free_registers), label="high water")
+
+    def report_failure(self, error: Exception) -> None:
+        """Prints the scenario with the last, shortest failure, and writes it to `scenario_file`."""
+        if isinstance(error, BugCheck):
+            note(str(error))
+        text = json.dumps(self.scenario)
+        note(f"scenario: {text}")
+        if self.scenario_file is not None:
+            Path(self.scenario_file).write_text(text + "\n", encoding="utf-8")
+            note(f"wdfdma run {self.scenario_file}")
