@@ -25,11 +25,10 @@ class Actor:
     """A transaction as the driver of a scenario has it: what the bundles of `DmaStateMachine` hold.
 
     `number` is its number in the scenario, `transaction` the object of the machine, which a step may have deleted
-    since (`is_live`). `elements` are what EvtProgramDma was called with last, `request` what it was initialized with.
+    since, or never made (`is_live`). `elements` are what EvtProgramDma was called with last, `request` what it was initialized with.
     """
 
     __slots__ = (
-        "buffer",
         "controller_runs",
         "elements",
         "enabler",
@@ -47,25 +46,31 @@ class Actor:
         "version3",
     )
 
-    def __init__(self, number: int, enabler: int, transaction: "DmaTransaction") -> None:
-        settings = transaction.enabler.get_info()
-        profile = settings.profile.label
+    def __init__(self, number: int, enabler: int) -> None:
         self.number = number
         self.enabler = enabler
-        self.transaction = transaction
-        self.is_system = profile.startswith("system")
-        self.is_list = profile.startswith("scatter_gather")
-        self.version3 = settings.version == 3
-        self.most_registers = settings.map_registers
-        self.is_live = True
+        self.transaction: Any = None
+        self.is_live = False
+        self.is_system = self.is_list = self.version3 = False
+        self.most_registers = 0
         self.elements: list[Element] = []
         self.programmed = False  # since the last transfer was asked for
         self.controller_runs = False  # the system's, for this transaction
         self.has_completion_callback = False
         self.references = 0
-        self.buffer: int | None = None
         self.request: Request | None = None
         self.info: Any = ffi.new("wdfdma_transaction_info *")
+
+    def begin(self, transaction: "DmaTransaction") -> None:
+        """Takes the transaction that the step `create` made."""
+        settings = transaction.enabler.get_info()
+        profile = settings.profile.label
+        self.transaction = transaction
+        self.is_live = True
+        self.is_system = profile.startswith("system")
+        self.is_list = profile.startswith("scatter_gather")
+        self.version3 = settings.version == 3
+        self.most_registers = settings.map_registers
         self.refresh()
 
     def refresh(self) -> None:

@@ -42,6 +42,7 @@ class Player:
         self.enablers = [self._make_enabler(**enabler) for enabler in world["enablers"]]
         self.buffers = [self._make_chain(chain) for chain in world["buffers"]]
         self.actors: dict[int, Actor] = {}
+        self.expected: dict[int, Actor] = {}  # that are still to be created
         self.reactions: Reactions = defaultdict(deque)
         self.requests: dict[int, Request] = {}
         self.common_buffers: dict[int, CommonBuffer] = {}

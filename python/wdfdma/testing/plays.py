@@ -25,7 +25,9 @@ def _create(player: "Player", step: Step) -> Status:
     except StatusError as error:
         return error.status
     number = step["transaction"]
-    player.actors[number] = Actor(number, enabler, transaction)
+    actor = player.expected.pop(number, None) or Actor(number, enabler)
+    actor.begin(transaction)
+    player.actors[number] = actor
     return SUCCESS
 
 
@@ -41,7 +43,6 @@ def _delete(player: "Player", step: Step) -> None:
 def _initialize(player: "Player", step: Step) -> Status:
     actor = player.actors[step["transaction"]]
     actor.programmed = False
-    actor.buffer = step["buffer"]
     actor.request = None
     return actor.transaction.initialize_using_offset(
         player.buffers[step["buffer"]],

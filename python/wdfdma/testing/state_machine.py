@@ -38,6 +38,7 @@ _get_state = lib.wdfdma_machine_get_state
 _get_bitmap = lib.wdfdma_pool_get_bitmap
 _get_violations = lib.wdfdma_machine_get_violations
 _DEFAULT_ADDRESS_BITS = 36
+_PARTS = 4  # of a world: machine, enablers, buffers, faults
 
 
 class _Player(Player):
@@ -87,6 +88,7 @@ class DmaStateMachine(TransactionRules, WorldRules, RuleBasedStateMachine):
         self.world: Settings = {}
         self.steps: list[Step] = []
         self.player: Any = None
+        self.expected: list[Actor] = []
         self.actors: list[Actor] = []
         self.created = 0
         self.named = 0
@@ -126,11 +128,18 @@ class DmaStateMachine(TransactionRules, WorldRules, RuleBasedStateMachine):
         """Chooses what goes wrong though the driver does nothing wrong."""
         self.set_up("faults", faults)
 
+    @initialize(target=TRANSACTIONS, enablers=st.lists(st.integers(0, 2), min_size=1, max_size=3))
+    def make_transactions(self, enablers: list[int]) -> Any:
+        """Chooses the first transactions, by their enablers."""
+        self.expected = [Actor(number, enabler) for number, enabler in enumerate(enablers)]
+        self.set_up("", None)
+        return multiple(*self.expected)
+
     def set_up(self, part: str, value: Any) -> None:
         """Takes a part of the world; with the last one the machine is made."""
-        self.world[part] = value
-        wanted = {"machine", "enablers", "buffers", "faults"}
-        if not wanted <= self.world.keys():
+        if part:
+            self.world[part] = value
+        if len(self.world) < _PARTS or not self.expected:
             return
         bits = self.world["machine"].get("physical_address_bits", _DEFAULT_ADDRESS_BITS)
         frames = 1 << (bits - 12)
@@ -139,6 +148,11 @@ class DmaStateMachine(TransactionRules, WorldRules, RuleBasedStateMachine):
             for chain in self.world["buffers"]
         ]
         self.player = _Player(self.world, **self.machine_settings)
+        for actor in self.expected:
+            actor.number = self.created
+            actor.enabler %= len(self.world["enablers"])
+            self.player.expected[actor.number] = actor
+            self.take("create", transaction=actor.number, enabler=actor.enabler)
 
     # Steps.
 
@@ -154,7 +168,7 @@ class DmaStateMachine(TransactionRules, WorldRules, RuleBasedStateMachine):
         self._seen.add(op)
         answer = self.player.perform(step)
         if op == "create" and answer == SUCCESS:
-            self.actors.append(self.player.actors[self.created])
+            self.actors.append(self.player.actors[step["transaction"]])
             self.created += 1
         states = 0
         for actor in self.actors:

@@ -87,9 +87,8 @@ class TransactionRules:
     @rule(target=TRANSACTIONS, enabler=ENABLERS)
     def create(self, enabler: int) -> Any:
         """WdfDmaTransactionCreate."""
-        before = self.created
-        self.take("create", transaction=before, enabler=enabler)
-        return self.actors[-1] if self.created > before else multiple()
+        status = self.take("create", transaction=self.created, enabler=enabler)
+        return self.actors[-1] if status == SUCCESS else multiple()
 
     @transaction_rule(
         may_initialize, buffer=BUFFERS, offset=offset, length=length, direction=direction
