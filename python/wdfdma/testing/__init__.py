@@ -6,7 +6,7 @@ Needs the extra: `pip install "wdfdma[fuzz]"`.
 >>> class FewRules(DmaStateMachine, rules=("reserve", "cancel")):
 ...     '''Reservations alone.'''
 >>> sorted(rule.function.__name__ for rule in FewRules().rules)
-['allocate_resources', 'cancel', 'free_resources']
+['allocate_resources', 'cancel', 'create', 'free_resources']
 """
 
 import importlib
@@ -23,6 +23,7 @@ except ModuleNotFoundError as error:
 
 if TYPE_CHECKING:
     from wdfdma.testing.actor import Actor
+    from wdfdma.testing.bundles import transaction_rule
     from wdfdma.testing.player import Player
     from wdfdma.testing.state_machine import DmaStateMachine
     from wdfdma.testing.step_strategies import reactions, scenarios
@@ -48,6 +49,7 @@ _HOMES = {
     "mdls": "strategies",
     "reactions": "step_strategies",
     "scenarios": "step_strategies",
+    "transaction_rule": "bundles",
     "worlds": "strategies",
 }
 
@@ -63,6 +65,7 @@ __all__ = [
     "mdls",
     "reactions",
     "scenarios",
+    "transaction_rule",
     "worlds",
 ]
 

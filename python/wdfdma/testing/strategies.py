@@ -21,7 +21,7 @@ _ADDRESS_BITS = (36, 20, 24, 32, 40)
 _DEFAULT_ADDRESS_BITS = 36
 
 # Bytes: a page, and what lies at the edges of one and of several.
-LENGTHS = (4096, 1, 3, 512, 4095, 4097, 8191, 8192, 8193, 12288, 16384, 20000)
+LENGTHS = (4096, 8192, 1, 3, 512, 4095, 4097, 8191, 8193, 12288, 16384, 20000)
 OFFSETS = (0, 512, 1, 4080, 4095)
 _MAXIMUM_LENGTHS = (4096, 1, 512, 1000, 5000, 8192, 12288, 16384, 65536)
 _FIRST_PAGE = 16
@@ -46,8 +46,9 @@ def machines(draw: st.DrawFn, *, map_registers: int | None = None) -> Settings:
     """
     registers = map_registers or draw(st.sampled_from((4, 2, 3, 5, 6, 8, 16)))
     machine: Settings = {"map_registers": registers}
-    if registers > 2 and draw(rarely(3)):
-        machine["registers_per_adapter"] = draw(st.integers(2, registers))
+    fewer = draw(st.sampled_from((0, 0, 1, 2, 3)))
+    if fewer and registers > 2:
+        machine["registers_per_adapter"] = max(registers - fewer, 2)
     bits = draw(st.sampled_from(_ADDRESS_BITS))
     if bits != _DEFAULT_ADDRESS_BITS:
         machine["physical_address_bits"] = bits
@@ -75,12 +76,13 @@ def enablers(draw: st.DrawFn, *, profiles: Sequence[str] = PROFILES) -> Settings
     version = draw(st.sampled_from((3, 0) if is_system else (3, 3, 2, 0)))
     if version:
         enabler["dma_version"] = version
-    if not is_system and version != 2 and draw(rarely(5)):
-        widths = (32, 13, 24, 28) + ((36, 40, 64) if "64" in profile else ())
-        enabler["address_width"] = draw(st.sampled_from(widths))
-    if draw(rarely(3)):
-        enabler["maximum_elements"] = draw(st.integers(1, 8))
-    if (version == 3 or is_system or "address_width" in enabler) and draw(rarely(6)):
+    width = draw(st.sampled_from((*[0] * 12, 32, 13, 24, 28, 36, 40, 64)))
+    if width and not is_system and version != 2 and (width <= 32 or "64" in profile):
+        enabler["address_width"] = width
+    elements = draw(st.sampled_from((*[0] * 8, 1, 2, 3, 8)))
+    if elements:
+        enabler["maximum_elements"] = elements
+    if draw(rarely(6)) and (version == 3 or is_system or "address_width" in enabler):
         enabler["single_transfer"] = True
     return enabler
 
@@ -95,8 +97,8 @@ def mdls(draw: st.DrawFn, *, address_bits: int = 36, first_page: int = _FIRST_PA
     >>> find(mdls(), lambda mdl: len(mdl["pfns"]) == 2)
     {'length': 8192, 'pfns': [16, 17]}
     """
-    length = draw(st.sampled_from(LENGTHS) | st.integers(1, 20000))
     offset = draw(st.sampled_from(OFFSETS) | st.integers(0, PAGE - 1))
+    length = draw(st.sampled_from(LENGTHS) | st.integers(1, 20000))
     frames = 1 << (address_bits - 12)
     count = (offset + length + PAGE - 1) // PAGE
     usual = first_page % frames
