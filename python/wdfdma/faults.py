@@ -202,8 +202,7 @@ def judge(base: Observation, seen: Observation) -> tuple[Outcome, str]:
         return Outcome.UNMADE, seen.place
     if seen.rule:
         return Outcome.ERROR, seen.place
-    broken = Counter(item.rule for item in seen.violations if not item.stopped)
-    broken -= Counter(item.rule for item in base.violations if not item.stopped)
+    broken = _count_rules(seen) - _count_rules(base)
     if broken:
         return Outcome.VIOLATION, ", ".join(_name_rule(rule) for rule in sorted(broken))
     breaks = Counter(_list_breaks(seen)) - Counter(_list_breaks(base))
@@ -215,6 +214,12 @@ def judge(base: Observation, seen: Observation) -> tuple[Outcome, str]:
     if transferring > _count_transfers(base):
         return Outcome.TRANSFERS, _count(transferring, "transaction")
     return _compare(base, seen)
+
+
+def _count_rules(seen: Observation) -> Counter[Rule]:
+    """How often each rule was broken; what the framework's verifier stops at is in the log."""
+    rules = (item.rule for item in seen.violations if not item.stopped)
+    return Counter(rule for rule in rules if rule != Rule.VERIFIER_BREAK)
 
 
 def _count(number: int, what: str) -> str:

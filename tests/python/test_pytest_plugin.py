@@ -83,7 +83,9 @@ def test_a_leak_fails_its_test_and_says_what_made_it(tests: Any) -> None:
             "  replay * python -m pytest test_driver.py::test_held -p wdfdma.pytest_plugin",
         ]
     )
-    assert "_pytest" not in result.stdout.str()
+    made_by = result.stdout.str().partition("made by")[2].partition("-- wdfdma --")[0]
+    assert made_by.count("test_driver.py") == 2
+    assert "_pytest" not in made_by
 
 
 def test_leaks_are_allowed_where_one_says_so(tests: Any) -> None:
