@@ -20,6 +20,7 @@
 
 #include "wdf.h"
 #include "wdfdma/api.h"
+#include "wdfdma/driver.h"
 #include "wdfdma/faults.h"
 #include "wdfdma/inspect.h"
 #include "wdfdma/log.h"
@@ -30,5 +31,6 @@
 #include "wdfdma/program.h"
 #include "wdfdma/rules.h"
 #include "wdfdma/sites.h"
+#include "wdfdma/workload.h"
 
 #endif

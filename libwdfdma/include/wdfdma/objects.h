@@ -50,6 +50,7 @@ typedef struct wdfdma_request_config {
     PMDL output;
     uint64_t input_length;  /* bytes */
     uint64_t output_length; /* bytes */
+    int64_t device_offset;  /* bytes: where in the device a read or write begins */
 } wdfdma_request_config;
 
 /* How a request stands. */

@@ -90,8 +90,10 @@ void WdfRequestGetParameters(WDFREQUEST Request, PWDF_REQUEST_PARAMETERS Paramet
         Parameters->Type = (WDF_REQUEST_TYPE)of->config.type;
         if (of->config.type == WdfRequestTypeRead) {
             Parameters->Parameters.Read.Length = (size_t)of->config.output_length;
+            Parameters->Parameters.Read.DeviceOffset = of->config.device_offset;
         } else if (of->config.type == WdfRequestTypeWrite) {
             Parameters->Parameters.Write.Length = (size_t)of->config.input_length;
+            Parameters->Parameters.Write.DeviceOffset = of->config.device_offset;
         } else {
             Parameters->Parameters.DeviceIoControl.OutputBufferLength =
                 (size_t)of->config.output_length;

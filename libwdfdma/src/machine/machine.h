@@ -198,6 +198,7 @@ struct wdfdma_machine {
     object_describer describe; /* of the floor that knows what objects are */
     wdfdma_bugcheck bugcheck;
     struct interpreter *interpreter;
+    struct workload *workload; /* that a driver under test runs in, or NULL */
     arena arena; /* last: everything before it is part of a snapshot */
 };
 

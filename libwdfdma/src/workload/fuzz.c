@@ -1,0 +1,109 @@
+/* The loop: cases by chance, and changed ones of those that showed something new. */
+#include "workload.h"
+
+#include <string.h>
+
+enum {
+    KEPT_CASES = 16,
+    FEATURE_SETS = 4096
+};
+
+void wdfdma_fuzz_init(wdfdma_fuzz *fuzz, uint64_t seed, wdfdma_finding *findings,
+                      uint32_t capacity) {
+    if (fuzz != NULL) {
+        memset(fuzz, 0, sizeof *fuzz);
+        fuzz->size = sizeof *fuzz;
+        fuzz->seed = seed;
+        fuzz->findings = findings;
+        fuzz->capacity = capacity;
+    }
+}
+
+/* True for a set of features that was not seen before. */
+static bool features_are_new(wdfdma_fuzz *fuzz, uint64_t features) {
+    uint64_t state = features;
+    uint64_t hash = mix_next(&state) | 1;
+    if (fuzz->feature_sets >= FEATURE_SETS / 2) {
+        return false;
+    }
+    for (uint64_t i = hash >> 32;; i++) {
+        uint64_t *place = &fuzz->seen[i % FEATURE_SETS];
+        if (*place == hash) {
+            return false;
+        }
+        if (*place == 0) {
+            *place = hash;
+            fuzz->feature_sets++;
+            return true;
+        }
+    }
+}
+
+static void case_keep(wdfdma_fuzz *fuzz, const uint8_t *bytes, size_t size) {
+    uint32_t place = fuzz->kept++ % KEPT_CASES;
+    memcpy(fuzz->cases[place], bytes, size);
+    fuzz->case_sizes[place] = (uint32_t)size;
+}
+
+/* One case in three is a changed one. */
+static size_t case_choose(const wdfdma_fuzz *fuzz, uint8_t *bytes) {
+    uint64_t state = fuzz->seed * 0x9E3779B97F4A7C15ull ^ fuzz->runs;
+    uint64_t chance = mix_next(&state);
+    uint64_t seed = mix_next(&state);
+    if (fuzz->kept == 0 || chance % 3 != 0) {
+        return wdfdma_workload_generate(seed, bytes);
+    }
+    uint32_t kept = fuzz->kept < KEPT_CASES ? fuzz->kept : KEPT_CASES;
+    uint32_t place = (uint32_t)(chance / 3 % kept);
+    memcpy(bytes, fuzz->cases[place], fuzz->case_sizes[place]);
+    return wdfdma_workload_mutate(seed, bytes, fuzz->case_sizes[place]);
+}
+
+/* True for the first of its signature. */
+static bool finding_note(wdfdma_fuzz *fuzz, const wdfdma_workload_result *result,
+                         const uint8_t *bytes, size_t size) {
+    for (uint32_t i = 0; i < fuzz->finding_count; i++) {
+        if (result_is_same(&fuzz->findings[i].result, result)) {
+            fuzz->findings[i].hits++;
+            return false;
+        }
+    }
+    if (fuzz->finding_count >= fuzz->capacity) {
+        return false;
+    }
+    wdfdma_finding *made = &fuzz->findings[fuzz->finding_count++];
+    *made = (wdfdma_finding){
+        .result = *result, .run = fuzz->runs, .hits = 1, .size = (uint32_t)size};
+    memcpy(made->bytes, bytes, size);
+    return true;
+}
+
+NTSTATUS wdfdma_workload_fuzz(wdfdma_fuzz *fuzz, const wdfdma_driver *driver, uint64_t runs,
+                              bool until_found) {
+    if (fuzz == NULL || fuzz->size != sizeof *fuzz ||
+        (fuzz->findings == NULL && fuzz->capacity != 0)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    bool found = false;
+    for (uint64_t i = 0; i < runs && !(found && until_found); i++) {
+        uint8_t bytes[WDFDMA_CASE_BYTES];
+        wdfdma_workload_result result;
+        size_t size = case_choose(fuzz, bytes);
+        NTSTATUS status = wdfdma_workload_run_case(driver, bytes, size, &result);
+        if (!NT_SUCCESS(status)) {
+            return status;
+        }
+        fuzz->moves += result.moves;
+        fuzz->steps += result.steps;
+        fuzz->requests += result.requests;
+        fuzz->features |= result.features;
+        if (result.failure != WDFDMA_FAILURE_NONE) {
+            fuzz->failures++;
+            found = finding_note(fuzz, &result, bytes, size) || found;
+        } else if (features_are_new(fuzz, result.features)) {
+            case_keep(fuzz, bytes, size);
+        }
+        fuzz->runs++;
+    }
+    return STATUS_SUCCESS;
+}
