@@ -8,7 +8,7 @@
 
 enum {
     QUEUE_REQUESTS = 64,
-    EMPTY_TRANSFERS_MAXIMUM = 8 /* ends without a byte, one after another, before a driver gives up */
+    EMPTY_TRANSFERS_MAXIMUM = 2 /* ends without a byte, one after another, that a driver puts up with */
 };
 
 typedef struct _REQUEST_QUEUE {

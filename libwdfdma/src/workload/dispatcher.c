@@ -6,8 +6,31 @@
 
 #include <string.h>
 
-uint8_t request_pattern(uint64_t position) {
-    return (uint8_t)(position * 0x9E3779B97F4A7C15ull >> 56 | 1);
+/* Eight bytes at [index] of the hardware's memory; none of them is 0. */
+static uint64_t pattern_word(uint64_t index) {
+    uint64_t mixed = (index + 1) * 0x9E3779B97F4A7C15ull;
+    return (mixed ^ mixed >> 29) | 0x0101010101010101ull;
+}
+
+static size_t pattern_fill_part(uint64_t position, uint8_t *out, size_t bytes) {
+    uint8_t word[8];
+    uint64_t value = pattern_word(position / 8);
+    size_t first = (size_t)(position % 8);
+    size_t count = bytes < 8 - first ? bytes : 8 - first;
+    memcpy(word, &value, sizeof word);
+    memcpy(out, word + first, count);
+    return count;
+}
+
+void pattern_fill(uint64_t position, uint8_t *out, size_t bytes) {
+    size_t done = position % 8 == 0 ? 0 : pattern_fill_part(position, out, bytes);
+    for (; bytes - done >= 8; done += 8) {
+        uint64_t value = pattern_word((position + done) / 8);
+        memcpy(out + done, &value, sizeof value);
+    }
+    if (done < bytes) {
+        pattern_fill_part(position + done, out + done, bytes - done);
+    }
 }
 
 static uint64_t request_get_position(const work_request *of) {
@@ -63,9 +86,7 @@ static NTSTATUS buffer_fill(workload *run, const work_request *made) {
     uint64_t position = request_get_position(made);
     for (uint64_t at = 0; at < made->length && NT_SUCCESS(status); at += CHUNK_BYTES) {
         uint64_t bytes = made->length - at < CHUNK_BYTES ? made->length - at : CHUNK_BYTES;
-        for (uint64_t i = 0; i < bytes; i++) {
-            chunk[i] = request_pattern(position + at + i);
-        }
+        pattern_fill(position + at, chunk, (size_t)bytes);
         status = wdfdma_mdl_write(run->machine, made->mdls[0], at, chunk, (size_t)bytes);
     }
     return status;
@@ -166,6 +187,7 @@ void request_cancel(workload *run, work_request *asked) {
 /* The first byte of [bytes] that is not what it should be; [bytes]: none. */
 static uint64_t data_find_difference(workload *run, const work_request *of, uint64_t bytes) {
     uint8_t chunk[CHUNK_BYTES];
+    uint8_t expected[CHUNK_BYTES];
     uint64_t position = request_get_position(of);
     for (uint64_t at = 0; at < bytes; at += CHUNK_BYTES) {
         uint64_t count = bytes - at < CHUNK_BYTES ? bytes - at : CHUNK_BYTES;
@@ -175,8 +197,9 @@ static uint64_t data_find_difference(workload *run, const work_request *of, uint
                                                (size_t)count))) {
             return at;
         }
-        for (uint64_t i = 0; i < count; i++) {
-            if (chunk[i] != request_pattern(position + at + i)) {
+        pattern_fill(position + at, expected, (size_t)count);
+        for (uint64_t i = 0; memcmp(chunk, expected, (size_t)count) != 0 && i < count; i++) {
+            if (chunk[i] != expected[i]) {
                 return at + i;
             }
         }

@@ -78,32 +78,42 @@ static bool finding_note(wdfdma_fuzz *fuzz, const wdfdma_workload_result *result
     return true;
 }
 
+/* True for the first of a signature. */
+static bool run_count(wdfdma_fuzz *fuzz, const wdfdma_workload_result *result, const uint8_t *bytes,
+                      size_t size) {
+    bool is_new = false;
+    fuzz->moves += result->moves;
+    fuzz->steps += result->steps;
+    fuzz->requests += result->requests;
+    fuzz->features |= result->features;
+    if (result->failure != WDFDMA_FAILURE_NONE) {
+        fuzz->failures++;
+        is_new = finding_note(fuzz, result, bytes, size);
+    } else if (features_are_new(fuzz, result->features)) {
+        case_keep(fuzz, bytes, size);
+    }
+    fuzz->runs++;
+    return is_new;
+}
+
 NTSTATUS wdfdma_workload_fuzz(wdfdma_fuzz *fuzz, const wdfdma_driver *driver, uint64_t runs,
                               bool until_found) {
     if (fuzz == NULL || fuzz->size != sizeof *fuzz ||
         (fuzz->findings == NULL && fuzz->capacity != 0)) {
         return STATUS_INVALID_PARAMETER;
     }
+    machine_shelf shelf = {0};
+    NTSTATUS status = STATUS_SUCCESS;
     bool found = false;
-    for (uint64_t i = 0; i < runs && !(found && until_found); i++) {
+    for (uint64_t i = 0; i < runs && NT_SUCCESS(status) && !(found && until_found); i++) {
         uint8_t bytes[WDFDMA_CASE_BYTES];
         wdfdma_workload_result result;
         size_t size = case_choose(fuzz, bytes);
-        NTSTATUS status = wdfdma_workload_run_case(driver, bytes, size, &result);
-        if (!NT_SUCCESS(status)) {
-            return status;
+        status = shelf_run(&shelf, driver, bytes, size, &result);
+        if (NT_SUCCESS(status)) {
+            found = run_count(fuzz, &result, bytes, size) || found;
         }
-        fuzz->moves += result.moves;
-        fuzz->steps += result.steps;
-        fuzz->requests += result.requests;
-        fuzz->features |= result.features;
-        if (result.failure != WDFDMA_FAILURE_NONE) {
-            fuzz->failures++;
-            found = finding_note(fuzz, &result, bytes, size) || found;
-        } else if (features_are_new(fuzz, result.features)) {
-            case_keep(fuzz, bytes, size);
-        }
-        fuzz->runs++;
     }
-    return STATUS_SUCCESS;
+    shelf_end(&shelf);
+    return status;
 }

@@ -180,9 +180,7 @@ static bool chunk_move(workload *run, work_channel *of, uint64_t bytes) {
             memcpy(of->request->received + at, chunk, (size_t)bytes);
         }
     } else {
-        for (uint64_t i = 0; i < bytes; i++) {
-            chunk[i] = request_pattern(position + i);
-        }
+        pattern_fill(position, chunk, (size_t)bytes);
         status = wdfdma_device_write(run->machine, address, chunk, (size_t)bytes);
     }
     of->moved += bytes;

@@ -33,7 +33,7 @@ static void bugcheck_note(workload *run) {
     run->result.op = why->op;
 }
 
-void run_look(workload *run, bool at_end) {
+void run_look(workload *run) {
     size_t count;
     const wdfdma_violation *told = wdfdma_machine_get_violations(run->machine, &count);
     if (run->result.failure == WDFDMA_FAILURE_NONE && run->machine->state.halted) {
@@ -49,7 +49,6 @@ void run_look(workload *run, bool at_end) {
                                                    : WDFDMA_FAILURE_VIOLATION);
         }
     }
-    (void)at_end;
 }
 
 static void move_make(workload *run, const case_move *move) {
@@ -111,9 +110,9 @@ static void moves_make(workload *run, const uint8_t *bytes, size_t size) {
     for (; run->move < run->result.moves && !run_is_over(run); run->move++) {
         case_move move = case_read_move(bytes, size, run->move);
         move_make(run, &move);
-        run_look(run, false);
+        run_look(run);
         requests_judge(run);
-        run_look(run, false);
+        run_look(run);
         if (run_is_over(run)) {
             return;
         }
@@ -162,7 +161,7 @@ NTSTATUS wdfdma_workload_run(wdfdma_machine *machine, const wdfdma_driver *drive
     }
     wdfdma_machine *before = wdfdma_machine_use(machine);
     NTSTATUS status = world_create(run);
-    run_look(run, false);
+    run_look(run);
     if (NT_SUCCESS(status) && !run_is_over(run)) {
         moves_make(run, bytes, size);
     }
@@ -174,20 +173,9 @@ NTSTATUS wdfdma_workload_run(wdfdma_machine *machine, const wdfdma_driver *drive
 
 NTSTATUS wdfdma_workload_run_case(const wdfdma_driver *driver, const uint8_t *bytes, size_t size,
                                   wdfdma_workload_result *out) {
-    wdfdma_machine_config config;
-    wdfdma_machine *machine;
-    wdfdma_machine_config_init(&config);
-    if (!wdfdma_workload_get_config(bytes, size, &config)) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    wdfdma_machine *before = wdfdma_machine_current();
-    NTSTATUS status = wdfdma_machine_create(&config, &machine);
-    if (!NT_SUCCESS(status)) {
-        return status;
-    }
-    status = wdfdma_workload_run(machine, driver, bytes, size, out);
-    wdfdma_machine_destroy(machine);
-    wdfdma_machine_use(before);
+    machine_shelf shelf = {0};
+    NTSTATUS status = shelf_run(&shelf, driver, bytes, size, out);
+    shelf_end(&shelf);
     return status;
 }
 

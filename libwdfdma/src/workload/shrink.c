@@ -6,6 +6,7 @@
 
 typedef struct shrinking {
     const wdfdma_driver *driver;
+    machine_shelf shelf;
     wdfdma_workload_result result; /* of [bytes]; its signature is the one to keep */
     uint8_t bytes[WDFDMA_CASE_BYTES];
     size_t size;
@@ -19,7 +20,7 @@ static bool case_try(shrinking *at, const uint8_t *bytes, size_t size) {
         return false;
     }
     at->runs_left--;
-    if (!NT_SUCCESS(wdfdma_workload_run_case(at->driver, bytes, size, &result)) ||
+    if (!NT_SUCCESS(shelf_run(&at->shelf, at->driver, bytes, size, &result)) ||
         !result_is_same(&result, &at->result)) {
         return false;
     }
@@ -105,20 +106,20 @@ NTSTATUS wdfdma_workload_shrink(const wdfdma_driver *driver, uint8_t *bytes, siz
     }
     memcpy(at.bytes, bytes, *size);
     at.size = *size;
-    NTSTATUS status = wdfdma_workload_run_case(driver, bytes, *size, &at.result);
-    if (!NT_SUCCESS(status)) {
-        return status;
+    NTSTATUS status = shelf_run(&at.shelf, driver, bytes, *size, &at.result);
+    if (NT_SUCCESS(status) && at.result.failure == WDFDMA_FAILURE_NONE) {
+        status = STATUS_INVALID_PARAMETER;
     }
-    if (at.result.failure == WDFDMA_FAILURE_NONE) {
-        return STATUS_INVALID_PARAMETER;
-    }
-    bool changed = true;
+    bool changed = NT_SUCCESS(status);
     while (changed && at.runs_left != 0) {
         changed = moves_shrink(&at);
         changed = bytes_shrink(&at) || changed;
     }
-    memcpy(bytes, at.bytes, at.size);
-    *size = at.size;
-    *out = at.result;
-    return STATUS_SUCCESS;
+    shelf_end(&at.shelf);
+    if (NT_SUCCESS(status)) {
+        memcpy(bytes, at.bytes, at.size);
+        *size = at.size;
+        *out = at.result;
+    }
+    return status;
 }

@@ -2,7 +2,8 @@
  *
  * case.c reads a case's bytes; world.c makes and ends the world, dispatcher.c hands requests out and judges
  * how they come back, hardware.c is the bus master, traffic.c another driver on the same pool. run.c
- * makes the moves, injected.c those that make calls fail; generate.c, fuzz.c and shrink.c find cases and make them short. All of a running case
+ * makes the moves, injected.c those that make calls fail; generate.c, fuzz.c and shrink.c find cases and make them short,
+ * on machines that shelf.c keeps. All of a running case
  * lies in its machine. */
 #ifndef WDFDMA_WORKLOAD_INTERNAL_H
 #define WDFDMA_WORKLOAD_INTERNAL_H
@@ -145,7 +146,8 @@ work_request *request_pick(workload *run, uint32_t index);
 /* The request that the driver has and whose part of the hardware's memory [position] lies in. */
 work_request *request_at(workload *run, uint64_t position, uint64_t length, bool is_write);
 void requests_judge(workload *run);
-uint8_t request_pattern(uint64_t position);
+/* Fills [out] with what the hardware's memory has from [position] on. */
+void pattern_fill(uint64_t position, uint8_t *out, size_t bytes);
 
 /* hardware.c */
 void channel_finish(workload *run, work_channel *of, uint32_t ending, uint32_t of_256);
@@ -169,7 +171,7 @@ void world_end(workload *run);
 void run_fail(workload *run, uint32_t failure, const work_request *of, uint64_t expected,
               uint64_t actual);
 /* Looks for what the verifier has found since the last time. */
-void run_look(workload *run, bool at_end);
+void run_look(workload *run);
 static inline bool run_is_over(const workload *run) {
     return run->result.failure != WDFDMA_FAILURE_NONE || run->machine->state.halted;
 }
@@ -177,6 +179,22 @@ static inline void run_note(workload *run, uint32_t feature) {
     run->result.features |= 1ull << feature;
 }
 bool result_is_same(const wdfdma_workload_result *one, const wdfdma_workload_result *other);
+
+/* shelf.c */
+enum {
+    SHELF_PLACES = 8 /* as many as there are sizes of the pool */
+};
+typedef struct shelf_place {
+    wdfdma_machine *machine;
+    wdfdma_snapshot *beginning;
+} shelf_place;
+typedef struct machine_shelf {
+    shelf_place places[SHELF_PLACES];
+} machine_shelf;
+/* As wdfdma_workload_run_case. */
+NTSTATUS shelf_run(machine_shelf *shelf, const wdfdma_driver *driver, const uint8_t *bytes,
+                   size_t size, wdfdma_workload_result *out);
+void shelf_end(machine_shelf *shelf);
 
 /* generate.c: a small generator of its own */
 uint64_t mix_next(uint64_t *state);
