@@ -8,7 +8,8 @@
 
 enum {
     QUEUE_REQUESTS = 64,
-    EMPTY_TRANSFERS_MAXIMUM = 2 /* ends without a byte, one after another, that a driver puts up with */
+    EMPTY_TRANSFERS_MAXIMUM =
+        2 /* ends without a byte, one after another, that a driver puts up with */
 };
 
 typedef struct _REQUEST_QUEUE {

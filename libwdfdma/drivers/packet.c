@@ -145,8 +145,9 @@ static VOID PacketReserve(PPACKET_SLOT Slot) {
     if ((Slot->Device->Revision & 32) != 0) {
         WdfDmaTransactionSetImmediateExecution(Slot->Transaction, TRUE);
     }
-    status = WdfDmaTransactionAllocateResources(Slot->Transaction, Slot->Shape.Direction,
-                                                PACKET_RESERVED_REGISTERS, PacketEvtReserveDma, Slot);
+    status =
+        WdfDmaTransactionAllocateResources(Slot->Transaction, Slot->Shape.Direction,
+                                           PACKET_RESERVED_REGISTERS, PacketEvtReserveDma, Slot);
     if (!NT_SUCCESS(status)) {
         /* Without a reservation it may wait its turn. */
         Slot->Reserved = FALSE;
@@ -424,15 +425,22 @@ static NTSTATUS PacketAddOffsetNotAdvanced(WDFDEVICE Device, void *Context) {
 }
 
 #define PACKET_DRIVER(Name, Fault, AddDevice) \
-    {sizeof(wdfdma_driver), Name,           Fault, sizeof(PACKET_DEVICE), \
-     AddDevice,             PacketStartRequest, PacketCancelRequest, PacketInterrupt, \
+    {sizeof(wdfdma_driver), \
+     Name, \
+     Fault, \
+     sizeof(PACKET_DEVICE), \
+     AddDevice, \
+     PacketStartRequest, \
+     PacketCancelRequest, \
+     PacketInterrupt, \
      PacketRemoveDevice}
 
 const wdfdma_driver PacketDrivers[] = {
     PACKET_DRIVER("packet", NULL, PacketAddDevice),
-    PACKET_DRIVER("packet/released-in-transfer",
-                  "It ends and releases a cancelled transaction while the hardware still works on it.",
-                  PacketAddReleasedInTransfer),
+    PACKET_DRIVER(
+        "packet/released-in-transfer",
+        "It ends and releases a cancelled transaction while the hardware still works on it.",
+        PacketAddReleasedInTransfer),
     PACKET_DRIVER("packet/reservation-kept",
                   "It releases a transaction with reserved map registers, which keeps them.",
                   PacketAddReservationKept),

@@ -102,8 +102,8 @@ static VOID GatherExecute(PGATHER_SLOT Slot) {
     NTSTATUS status;
 
     Slot->State = GatherWaiting;
-    status = WdfDmaTransactionInitializeUsingRequest(transaction, Slot->Request, GatherEvtProgramDma,
-                                                     Slot->Shape.Direction);
+    status = WdfDmaTransactionInitializeUsingRequest(transaction, Slot->Request,
+                                                     GatherEvtProgramDma, Slot->Shape.Direction);
     if (NT_SUCCESS(status)) {
         if (Slot->Immediate) {
             WdfDmaTransactionSetImmediateExecution(transaction, TRUE);
@@ -180,8 +180,7 @@ static BOOLEAN GatherEvtProgramDma(WDFDMATRANSACTION Transaction, WDFDEVICE Devi
                                    WDFCONTEXT Context, WDF_DMA_DIRECTION Direction,
                                    PSCATTER_GATHER_LIST SgList) {
     PGATHER_SLOT slot = (PGATHER_SLOT)Context;
-    ULONGLONG position =
-        slot->Shape.Position + WdfDmaTransactionGetBytesTransferred(Transaction);
+    ULONGLONG position = slot->Shape.Position + WdfDmaTransactionGetBytesTransferred(Transaction);
     NTSTATUS status;
 
     slot->State = GatherProgrammed;
@@ -378,8 +377,14 @@ static NTSTATUS GatherAddErrorIgnored(WDFDEVICE Device, void *Context) {
 }
 
 #define GATHER_DRIVER(Name, Fault, AddDevice) \
-    {sizeof(wdfdma_driver), Name,           Fault, sizeof(GATHER_DEVICE), \
-     AddDevice,             GatherStartRequest, GatherCancelRequest, GatherInterrupt, \
+    {sizeof(wdfdma_driver), \
+     Name, \
+     Fault, \
+     sizeof(GATHER_DEVICE), \
+     AddDevice, \
+     GatherStartRequest, \
+     GatherCancelRequest, \
+     GatherInterrupt, \
      GatherRemoveDevice}
 
 const wdfdma_driver ScatterGatherDrivers[] = {

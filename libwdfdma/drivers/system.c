@@ -99,8 +99,8 @@ static VOID SystemBegin(PSYSTEM_SLOT Slot, WDFREQUEST Request) {
     Slot->Shape = RequestGetShape(Request);
     Slot->State = SystemWaiting;
     Slot->EmptyTransfers = 0;
-    status = WdfDmaTransactionInitializeUsingRequest(Slot->Transaction, Request, SystemEvtProgramDma,
-                                                     Slot->Shape.Direction);
+    status = WdfDmaTransactionInitializeUsingRequest(Slot->Transaction, Request,
+                                                     SystemEvtProgramDma, Slot->Shape.Direction);
     if (NT_SUCCESS(status)) {
         status = WdfDmaTransactionExecute(Slot->Transaction, Slot);
     }
@@ -132,9 +132,10 @@ static BOOLEAN SystemEvtProgramDma(WDFDMATRANSACTION Transaction, WDFDEVICE Devi
     NTSTATUS status;
 
     slot->State = SystemProgrammed;
-    status = wdfdma_hardware_start(
-        Device, SystemGetChannel(slot),
-        slot->Shape.Position + WdfDmaTransactionGetBytesTransferred(Transaction), SgList, Direction);
+    status = wdfdma_hardware_start(Device, SystemGetChannel(slot),
+                                   slot->Shape.Position +
+                                       WdfDmaTransactionGetBytesTransferred(Transaction),
+                                   SgList, Direction);
     if (!NT_SUCCESS(status)) {
         /* What the controller was given is taken back: the callback below is told. */
         WdfDmaTransactionStopSystemTransfer(Transaction);
@@ -321,8 +322,8 @@ static NTSTATUS SystemAddFaulty(WDFDEVICE Device, void *Context, ULONG Bugs) {
     for (i = 0; i < SYSTEM_SLOTS && NT_SUCCESS(status); i++) {
         PSYSTEM_SLOT slot = &device->Slots[i];
         slot->Device = device;
-        status = WdfDmaTransactionCreate(device->Enabler, WDF_NO_OBJECT_ATTRIBUTES,
-                                         &slot->Transaction);
+        status =
+            WdfDmaTransactionCreate(device->Enabler, WDF_NO_OBJECT_ATTRIBUTES, &slot->Transaction);
         if (NT_SUCCESS(status)) {
             WdfDmaTransactionSetTransferCompleteCallback(slot->Transaction,
                                                          SystemEvtTransferComplete, slot);
@@ -349,17 +350,25 @@ static NTSTATUS SystemAddStopNotCompleted(WDFDEVICE Device, void *Context) {
 }
 
 #define SYSTEM_DRIVER(Name, Fault, AddDevice) \
-    {sizeof(wdfdma_driver), Name,           Fault, sizeof(SYSTEM_DEVICE), \
-     AddDevice,             SystemStartRequest, SystemCancelRequest, SystemInterrupt, \
+    {sizeof(wdfdma_driver), \
+     Name, \
+     Fault, \
+     sizeof(SYSTEM_DEVICE), \
+     AddDevice, \
+     SystemStartRequest, \
+     SystemCancelRequest, \
+     SystemInterrupt, \
      SystemRemoveDevice}
 
 const wdfdma_driver SystemDrivers[] = {
     SYSTEM_DRIVER("system", NULL, SystemAddDevice),
-    SYSTEM_DRIVER("system/completed-before-flush",
-                  "It completes a request before DmaCompleted has brought the bytes into its buffer.",
-                  SystemAddCompletedBeforeFlush),
-    SYSTEM_DRIVER("system/stop-not-completed",
-                  "It stops a transfer and does not complete it when it is told that it was cancelled.",
-                  SystemAddStopNotCompleted),
+    SYSTEM_DRIVER(
+        "system/completed-before-flush",
+        "It completes a request before DmaCompleted has brought the bytes into its buffer.",
+        SystemAddCompletedBeforeFlush),
+    SYSTEM_DRIVER(
+        "system/stop-not-completed",
+        "It stops a transfer and does not complete it when it is told that it was cancelled.",
+        SystemAddStopNotCompleted),
 };
 const ULONG SystemDriverCount = sizeof(SystemDrivers) / sizeof(SystemDrivers[0]);

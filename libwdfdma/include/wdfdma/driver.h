@@ -29,8 +29,8 @@ extern "C" {
  * comes alone, at PASSIVE_LEVEL but for [interrupt]; the driver's own calls may bring the next one
  * before they return, as hardware that is fast does with an interrupt in EvtProgramDma. */
 typedef struct wdfdma_driver {
-    uint32_t size;    /* sizeof(wdfdma_driver) */
-    const char *name; /* such as "packet", "packet/released-in-transfer" */
+    uint32_t size;     /* sizeof(wdfdma_driver) */
+    const char *name;  /* such as "packet", "packet/released-in-transfer" */
     const char *fault; /* of one that is faulty on purpose: its bug, in a sentence; NULL: none */
     uint32_t context_bytes; /* of the device's context: zeroed, part of the machine */
     /* Makes enablers and transactions. What fails here fails for good: no other call follows. */

@@ -44,12 +44,12 @@ typedef enum wdfdma_move {
 
 /* How a channel goes on, in a FINISH. */
 typedef enum wdfdma_ending {
-    WDFDMA_END_RIGHT = 0,  /* all is moved, and an interrupt tells */
-    WDFDMA_END_SHORT = 1,  /* some is moved; the rest is to be asked for again */
+    WDFDMA_END_RIGHT = 0,   /* all is moved, and an interrupt tells */
+    WDFDMA_END_SHORT = 1,   /* some is moved; the rest is to be asked for again */
     WDFDMA_END_NO_MORE = 2, /* some is moved, and there is no more for this request */
-    WDFDMA_END_FAILED = 3, /* some is moved, then there was an error */
-    WDFDMA_END_SILENT = 4, /* all is moved; the interrupt is late */
-    WDFDMA_END_TWICE = 5,  /* all is moved, and two interrupts tell */
+    WDFDMA_END_FAILED = 3,  /* some is moved, then there was an error */
+    WDFDMA_END_SILENT = 4,  /* all is moved; the interrupt is late */
+    WDFDMA_END_TWICE = 5,   /* all is moved, and two interrupts tell */
     WDFDMA_END_NOT_YET = 6, /* some is moved, and the channel works on */
     WDFDMA_END_COUNT = 7
 } wdfdma_ending;
@@ -58,15 +58,17 @@ typedef enum wdfdma_ending {
 typedef enum wdfdma_failure {
     WDFDMA_FAILURE_NONE = 0,
     WDFDMA_FAILURE_BUGCHECK = 1,
-    WDFDMA_FAILURE_VIOLATION = 2, /* a rule, no advice, is broken and the machine went on */
-    WDFDMA_FAILURE_LEAK = 3,      /* something is held at the end */
+    WDFDMA_FAILURE_VIOLATION = 2,       /* a rule, no advice, is broken and the machine went on */
+    WDFDMA_FAILURE_LEAK = 3,            /* something is held at the end */
     WDFDMA_FAILURE_NEVER_COMPLETED = 4, /* a request, though the hardware has ended all its work */
     WDFDMA_FAILURE_WRONG_DATA = 5,      /* where a request that succeeded says that there is data */
-    WDFDMA_FAILURE_WRONG_INFORMATION = 6, /* a request that succeeded tells of too few or many bytes */
-    WDFDMA_FAILURE_WRONG_STATUS = 7, /* a request failed without a reason, or was CANCELLED by nobody */
-    WDFDMA_FAILURE_HARDWARE = 8,     /* programmed while at work, without power, or for no request */
-    WDFDMA_FAILURE_LIVELOCK = 9,     /* the hardware is programmed without end */
-    WDFDMA_FAILURE_ADD_DEVICE = 10,  /* it failed, and nothing had gone wrong */
+    WDFDMA_FAILURE_WRONG_INFORMATION =
+        6, /* a request that succeeded tells of too few or many bytes */
+    WDFDMA_FAILURE_WRONG_STATUS =
+        7,                       /* a request failed without a reason, or was CANCELLED by nobody */
+    WDFDMA_FAILURE_HARDWARE = 8, /* programmed while at work, without power, or for no request */
+    WDFDMA_FAILURE_LIVELOCK = 9, /* the hardware is programmed without end */
+    WDFDMA_FAILURE_ADD_DEVICE = 10, /* it failed, and nothing had gone wrong */
     WDFDMA_FAILURE_COUNT = 11
 } wdfdma_failure;
 
@@ -85,7 +87,7 @@ typedef struct wdfdma_workload_result {
     uint64_t actual;      /* and was */
     uint64_t starts;      /* commands that the hardware was given */
     uint64_t steps;       /* calls of the machine made, each with all that it led to */
-    uint64_t features;    /* what has come about, as bits: two cases with the same did much the same */
+    uint64_t features; /* what has come about, as bits: two cases with the same did much the same */
 } wdfdma_workload_result;
 
 /* The settings of the machine that the case [bytes] of [size] bytes asks for, into [config]: the
@@ -146,7 +148,7 @@ typedef struct wdfdma_fuzz {
     uint64_t moves;
     uint64_t steps;
     uint64_t requests;
-    uint64_t features; /* of all runs */
+    uint64_t features;     /* of all runs */
     uint64_t feature_sets; /* different ones seen, up to 4096 */
     uint8_t cases[16][246];
     uint32_t case_sizes[16];

@@ -118,8 +118,7 @@ static NTSTATUS request_create(workload *run, work_request *made, const case_req
 bool request_start(workload *run, const case_move *move) {
     work_request *made = &run->requests[run->result.requests];
     case_request wanted = case_read_request(move);
-    *made = (work_request){
-        .move = run->move, .length = wanted.length, .is_write = wanted.is_write};
+    *made = (work_request){.move = run->move, .length = wanted.length, .is_write = wanted.is_write};
     if (!NT_SUCCESS(request_create(run, made, &wanted))) {
         return false;
     }
@@ -193,8 +192,8 @@ static uint64_t data_find_difference(workload *run, const work_request *of, uint
         uint64_t count = bytes - at < CHUNK_BYTES ? bytes - at : CHUNK_BYTES;
         if (of->is_write) {
             memcpy(chunk, of->received + at, (size_t)count);
-        } else if (!NT_SUCCESS(wdfdma_mdl_read(run->machine, of->mdls[0], at, chunk,
-                                               (size_t)count))) {
+        } else if (!NT_SUCCESS(
+                       wdfdma_mdl_read(run->machine, of->mdls[0], at, chunk, (size_t)count))) {
             return at;
         }
         pattern_fill(position + at, expected, (size_t)count);

@@ -72,8 +72,8 @@ static bool finding_note(wdfdma_fuzz *fuzz, const wdfdma_workload_result *result
         return false;
     }
     wdfdma_finding *made = &fuzz->findings[fuzz->finding_count++];
-    *made = (wdfdma_finding){
-        .result = *result, .run = fuzz->runs, .hits = 1, .size = (uint32_t)size};
+    *made =
+        (wdfdma_finding){.result = *result, .run = fuzz->runs, .hits = 1, .size = (uint32_t)size};
     memcpy(made->bytes, bytes, size);
     return true;
 }
@@ -89,7 +89,7 @@ static bool run_count(wdfdma_fuzz *fuzz, const wdfdma_workload_result *result, c
     if (result->failure != WDFDMA_FAILURE_NONE) {
         fuzz->failures++;
         is_new = finding_note(fuzz, result, bytes, size);
-    } else if (features_are_new(fuzz, result->features)) {
+    } else if (features_are_new(fuzz, result->features) || fuzz->runs % 64 == 0) {
         case_keep(fuzz, bytes, size);
     }
     fuzz->runs++;

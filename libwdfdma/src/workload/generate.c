@@ -71,20 +71,19 @@ static void start_draw(uint64_t *state, uint8_t *values) {
 
 static void finish_draw(uint64_t *state, uint8_t *values) {
     values[0] = (uint8_t)draw(state, 4);
-    values[1] = (uint8_t)(draw_one_in(state, 2) ? WDFDMA_END_RIGHT
-                                                : draw(state, WDFDMA_END_COUNT));
+    values[1] = (uint8_t)(draw_one_in(state, 2) ? WDFDMA_END_RIGHT : draw(state, WDFDMA_END_COUNT));
     values[2] = (uint8_t)draw(state, 256);
 }
 
 static void move_draw(uint64_t *state, uint8_t *out) {
     /* Out of 20: what a driver sees most stands first. */
-    static const uint8_t KINDS[] = {
-        WDFDMA_MOVE_START,  WDFDMA_MOVE_START,  WDFDMA_MOVE_START,     WDFDMA_MOVE_START,
-        WDFDMA_MOVE_START,  WDFDMA_MOVE_START,  WDFDMA_MOVE_FINISH,    WDFDMA_MOVE_FINISH,
-        WDFDMA_MOVE_FINISH, WDFDMA_MOVE_FINISH, WDFDMA_MOVE_FINISH,    WDFDMA_MOVE_FINISH,
-        WDFDMA_MOVE_CANCEL, WDFDMA_MOVE_CANCEL, WDFDMA_MOVE_INTERRUPT, WDFDMA_MOVE_TAKE,
-        WDFDMA_MOVE_GIVE,   WDFDMA_MOVE_POWER,  WDFDMA_MOVE_FAULT,     WDFDMA_MOVE_FAST,
-        WDFDMA_MOVE_ADVANCE};
+    static const uint8_t KINDS[] = {WDFDMA_MOVE_START,  WDFDMA_MOVE_START,  WDFDMA_MOVE_START,
+                                    WDFDMA_MOVE_START,  WDFDMA_MOVE_START,  WDFDMA_MOVE_START,
+                                    WDFDMA_MOVE_FINISH, WDFDMA_MOVE_FINISH, WDFDMA_MOVE_FINISH,
+                                    WDFDMA_MOVE_FINISH, WDFDMA_MOVE_FINISH, WDFDMA_MOVE_FINISH,
+                                    WDFDMA_MOVE_CANCEL, WDFDMA_MOVE_CANCEL, WDFDMA_MOVE_INTERRUPT,
+                                    WDFDMA_MOVE_TAKE,   WDFDMA_MOVE_GIVE,   WDFDMA_MOVE_POWER,
+                                    WDFDMA_MOVE_FAULT,  WDFDMA_MOVE_FAST,   WDFDMA_MOVE_ADVANCE};
     memset(out, 0, WDFDMA_CASE_STRIDE);
     out[0] = KINDS[draw(state, COUNT_OF(KINDS))];
     if (out[0] == WDFDMA_MOVE_START) {
@@ -123,8 +122,7 @@ static size_t move_insert(uint64_t *state, uint8_t *bytes, size_t size, uint32_t
 
 static size_t move_remove(uint8_t *bytes, size_t size, uint32_t at) {
     uint8_t *place = bytes + (size_t)(at + 1) * WDFDMA_CASE_STRIDE;
-    memmove(place, place + WDFDMA_CASE_STRIDE,
-            (size_t)(bytes + size - place) - WDFDMA_CASE_STRIDE);
+    memmove(place, place + WDFDMA_CASE_STRIDE, (size_t)(bytes + size - place) - WDFDMA_CASE_STRIDE);
     return size - WDFDMA_CASE_STRIDE;
 }
 

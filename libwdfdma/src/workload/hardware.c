@@ -50,8 +50,7 @@ static bool elements_copy(workload *run, work_channel *to, const SCATTER_GATHER_
 }
 
 /* What is wrong with a command, as its status; a driver that sends one has failed. */
-static NTSTATUS command_check(workload *run, work_channel *to, uint64_t position,
-                              bool is_write) {
+static NTSTATUS command_check(workload *run, work_channel *to, uint64_t position, bool is_write) {
     if (!run->powered) {
         return STATUS_DEVICE_NOT_READY;
     }

@@ -44,9 +44,8 @@ void run_look(workload *run) {
         const wdfdma_rule_info *info = wdfdma_rule_get_info(one->rule);
         bool is_advice = info != NULL && info->severity == WDFDMA_SEVERITY_ADVICE;
         if (run->result.failure == WDFDMA_FAILURE_NONE && !is_advice) {
-            violation_note(run, one,
-                           rule_is_leak(one->rule) ? WDFDMA_FAILURE_LEAK
-                                                   : WDFDMA_FAILURE_VIOLATION);
+            violation_note(
+                run, one, rule_is_leak(one->rule) ? WDFDMA_FAILURE_LEAK : WDFDMA_FAILURE_VIOLATION);
         }
     }
 }

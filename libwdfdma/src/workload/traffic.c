@@ -38,14 +38,13 @@ void traffic_take(workload *run, uint32_t registers) {
     traffic_give(run);
     if (run_is_over(run) ||
         !NT_SUCCESS(wdfdma_enabler_get_info(of->enabler, WdfDmaDirectionReadFromDevice, &info)) ||
-        !NT_SUCCESS(WdfDmaTransactionCreate(of->enabler, WDF_NO_OBJECT_ATTRIBUTES,
-                                            &of->transaction))) {
+        !NT_SUCCESS(
+            WdfDmaTransactionCreate(of->enabler, WDF_NO_OBJECT_ATTRIBUTES, &of->transaction))) {
         return;
     }
     registers = registers < info.map_registers ? registers : info.map_registers;
-    if (!NT_SUCCESS(WdfDmaTransactionAllocateResources(of->transaction,
-                                                       WdfDmaDirectionReadFromDevice, registers,
-                                                       traffic_on_reserve, NULL))) {
+    if (!NT_SUCCESS(WdfDmaTransactionAllocateResources(
+            of->transaction, WdfDmaDirectionReadFromDevice, registers, traffic_on_reserve, NULL))) {
         WdfDmaTransactionRelease(of->transaction);
         WdfObjectDelete((WDFOBJECT)of->transaction);
         of->transaction = NULL;
