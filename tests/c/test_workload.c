@@ -117,6 +117,12 @@ static wdfdma_workload_result case_run(const wdfdma_driver *driver, const uint8_
     return result;
 }
 
+static const wdfdma_case_target *target_of(const wdfdma_driver *driver) {
+    static wdfdma_case_target target;
+    target.driver = driver;
+    return &target;
+}
+
 /* One read of a byte. */
 static const uint8_t ONE_READ[2 * WDFDMA_CASE_STRIDE];
 
@@ -236,7 +242,8 @@ TEST(the_correct_drivers_are_clean) {
         const wdfdma_driver *driver = wdfdma_driver_get(index);
         if (driver->fault == NULL) {
             wdfdma_fuzz_init(&fuzz, index, findings, 16);
-            CHECK_STATUS(wdfdma_workload_fuzz(&fuzz, driver, CORRECT_RUNS, false), STATUS_SUCCESS);
+            CHECK_STATUS(wdfdma_workload_fuzz(&fuzz, target_of(driver), CORRECT_RUNS, false),
+                         STATUS_SUCCESS);
             CHECK_EQUAL(fuzz.runs, CORRECT_RUNS);
             CHECK_EQUAL(fuzz.failures, 0);
             CHECK(fuzz.requests > CORRECT_RUNS);
@@ -262,14 +269,15 @@ static bool moves_are_all_needed(const wdfdma_driver *driver, const uint8_t *byt
 static void faulty_driver_find(const wdfdma_driver *driver, uint64_t seed) {
     wdfdma_workload_result result;
     wdfdma_fuzz_init(&fuzz, seed, findings, 16);
-    CHECK_STATUS(wdfdma_workload_fuzz(&fuzz, driver, FAULTY_RUNS, true), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_workload_fuzz(&fuzz, target_of(driver), FAULTY_RUNS, true), STATUS_SUCCESS);
     if (!CHECK(fuzz.finding_count == 1)) {
         printf("    %s, seed %u\n", driver->name, (unsigned)seed);
         return;
     }
     wdfdma_finding *found = &findings[0];
     size_t size = found->size;
-    CHECK_STATUS(wdfdma_workload_shrink(driver, found->bytes, &size, 0, &result), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_workload_shrink(target_of(driver), found->bytes, &size, 0, &result),
+                 STATUS_SUCCESS);
     CHECK(result.moves <= MOVES_OF_A_SHORT_CASE);
     CHECK_EQUAL(result.failure, found->result.failure);
     CHECK_EQUAL(result.rule, found->result.rule);
@@ -297,9 +305,35 @@ TEST(a_correct_driver_has_nothing_to_be_shrunk) {
     size_t size = wdfdma_workload_generate(1, bytes);
     size_t before = size;
     wdfdma_workload_result result;
-    CHECK_STATUS(wdfdma_workload_shrink(wdfdma_driver_get(0), bytes, &size, 0, &result),
+    CHECK_STATUS(wdfdma_workload_shrink(target_of(wdfdma_driver_get(0)), bytes, &size, 0, &result),
                  STATUS_INVALID_PARAMETER);
     CHECK_EQUAL(size, before);
+}
+
+/* Fails each case with more than [runner_context] moves. */
+static NTSTATUS count_moves(const uint8_t *bytes, size_t size, wdfdma_workload_result *out,
+                            void *most) {
+    uint32_t moves = wdfdma_workload_count_moves(bytes, size);
+    *out = (wdfdma_workload_result){.moves = moves};
+    out->failure = moves > *(const uint32_t *)most ? WDFDMA_FAILURE_CRASH : WDFDMA_FAILURE_NONE;
+    return STATUS_SUCCESS;
+}
+
+TEST(a_runner_of_the_callers_takes_the_cases) {
+    uint32_t most = 5;
+    const wdfdma_case_target target = {.runner = count_moves, .runner_context = &most};
+    wdfdma_workload_result result;
+    wdfdma_fuzz_init(&fuzz, 3, findings, 16);
+    CHECK_STATUS(wdfdma_workload_fuzz(&fuzz, &target, 1000, true), STATUS_SUCCESS);
+    REQUIRE(fuzz.finding_count == 1);
+    CHECK_EQUAL(findings[0].result.failure, WDFDMA_FAILURE_CRASH);
+    size_t size = findings[0].size;
+    CHECK_STATUS(wdfdma_workload_shrink(&target, findings[0].bytes, &size, 0, &result),
+                 STATUS_SUCCESS);
+    CHECK_EQUAL(result.moves, most + 1);
+    for (size_t i = 0; i < size; i++) {
+        CHECK_EQUAL(findings[0].bytes[i], 0);
+    }
 }
 
 TEST(the_same_seed_finds_the_same) {
@@ -309,10 +343,10 @@ TEST(the_same_seed_finds_the_same) {
     CHECK(driver->fault != NULL);
     wdfdma_fuzz_init(&fuzz, 9, findings, 16);
     wdfdma_fuzz_init(&other, 9, others, 16);
-    CHECK_STATUS(wdfdma_workload_fuzz(&fuzz, driver, 300, false), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_workload_fuzz(&fuzz, target_of(driver), 300, false), STATUS_SUCCESS);
     /* In two parts. */
-    CHECK_STATUS(wdfdma_workload_fuzz(&other, driver, 100, false), STATUS_SUCCESS);
-    CHECK_STATUS(wdfdma_workload_fuzz(&other, driver, 200, false), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_workload_fuzz(&other, target_of(driver), 100, false), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_workload_fuzz(&other, target_of(driver), 200, false), STATUS_SUCCESS);
     CHECK_EQUAL(fuzz.finding_count, other.finding_count);
     CHECK_EQUAL(fuzz.steps, other.steps);
     CHECK_EQUAL(fuzz.feature_sets, other.feature_sets);
@@ -325,4 +359,5 @@ HARNESS_MAIN(ENTRY(each_failure_is_told_from_the_others),
              ENTRY(a_machine_is_to_be_fresh_and_a_driver_whole),
              ENTRY(without_a_workload_there_is_no_hardware), ENTRY(the_correct_drivers_are_clean),
              ENTRY(each_faulty_driver_is_found_from_each_seed),
-             ENTRY(a_correct_driver_has_nothing_to_be_shrunk), ENTRY(the_same_seed_finds_the_same))
+             ENTRY(a_correct_driver_has_nothing_to_be_shrunk),
+             ENTRY(a_runner_of_the_callers_takes_the_cases), ENTRY(the_same_seed_finds_the_same))

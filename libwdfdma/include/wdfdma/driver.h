@@ -24,6 +24,10 @@ extern "C" {
 
 /* cffi: begin */
 
+typedef NTSTATUS (*wdfdma_driver_add)(WDFDEVICE device, void *context);
+typedef void (*wdfdma_driver_take)(void *context, WDFREQUEST request);
+typedef void (*wdfdma_driver_tell)(void *context);
+
 /* What a driver's DMA logic answers. A workload (wdfdma/workload.h) plays the dispatcher and the
  * device: it makes a device, calls [add_device], enters D0, and then as a case has it. Each call
  * comes alone, at PASSIVE_LEVEL but for [interrupt]; the driver's own calls may bring the next one
@@ -34,16 +38,16 @@ typedef struct wdfdma_driver {
     const char *fault; /* of one that is faulty on purpose: its bug, in a sentence; NULL: none */
     uint32_t context_bytes; /* of the device's context: zeroed, part of the machine */
     /* Makes enablers and transactions. What fails here fails for good: no other call follows. */
-    NTSTATUS (*add_device)(WDFDEVICE device, void *context);
+    wdfdma_driver_add add_device;
     /* [request], a read or a write, is the driver's until it completes it. Comes in D0 only. */
-    void (*start_request)(void *context, WDFREQUEST request);
+    wdfdma_driver_take start_request;
     /* Asks for an early end of [request], which is not completed yet; the driver completes it, sooner
      * or later, with STATUS_CANCELLED or as it has ended. In any state of power. */
-    void (*cancel_request)(void *context, WDFREQUEST request);
+    wdfdma_driver_take cancel_request;
     /* Of the device, at DISPATCH_LEVEL, in D0 only; now and then for no reason. */
-    void (*interrupt)(void *context);
+    wdfdma_driver_tell interrupt;
     /* All requests are completed, the device has left D0. What the driver made goes by itself. */
-    void (*remove_device)(void *context);
+    wdfdma_driver_tell remove_device;
 } wdfdma_driver;
 
 /* What the shared object of a driver exports as wdfdma_driver_get: its drivers by index, NULL past

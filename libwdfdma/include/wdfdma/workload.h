@@ -69,7 +69,10 @@ typedef enum wdfdma_failure {
     WDFDMA_FAILURE_HARDWARE = 8, /* programmed while at work, without power, or for no request */
     WDFDMA_FAILURE_LIVELOCK = 9, /* the hardware is programmed without end */
     WDFDMA_FAILURE_ADD_DEVICE = 10, /* it failed, and nothing had gone wrong */
-    WDFDMA_FAILURE_COUNT = 11
+    WDFDMA_FAILURE_EXCEPTION =
+        11, /* told by who ran the case: what the driver is written in raised one */
+    WDFDMA_FAILURE_CRASH = 12, /* told by who ran the case: the process ended */
+    WDFDMA_FAILURE_COUNT = 13
 } wdfdma_failure;
 
 /* The outcome of a case. The first failure ends it. The first four members are its signature: two
@@ -125,6 +128,18 @@ WDFDMA_API size_t wdfdma_workload_generate(uint64_t seed, uint8_t *out);
  * length. */
 WDFDMA_API size_t wdfdma_workload_mutate(uint64_t seed, uint8_t *bytes, size_t size);
 
+/* Runs a case for who cannot leave it to wdfdma_workload_run_case, as for a driver that is not written in
+ * C, and writes [out]. Its errors end what calls it. */
+typedef NTSTATUS (*wdfdma_case_runner)(const uint8_t *bytes, size_t size,
+                                       wdfdma_workload_result *out, void *context);
+
+/* Whom cases are for. Borrowed. */
+typedef struct wdfdma_case_target {
+    const wdfdma_driver *driver;
+    wdfdma_case_runner runner; /* NULL: [driver] is run on machines of the library's own */
+    void *runner_context;      /* borrowed */
+} wdfdma_case_target;
+
 /* The first case of a signature. */
 typedef struct wdfdma_finding {
     wdfdma_workload_result result;
@@ -159,17 +174,17 @@ typedef struct wdfdma_fuzz {
 WDFDMA_API void wdfdma_fuzz_init(wdfdma_fuzz *fuzz, uint64_t seed, wdfdma_finding *findings,
                                  uint32_t capacity);
 
-/* Puts [driver] through [runs] more cases. Stops earlier where [until_found] and a new signature has
+/* Puts [target] through [runs] more cases. Stops earlier where [until_found] and a new signature has
  * come. The same driver, seed and number of runs give the same findings. Errors: as
  * wdfdma_workload_run. */
-WDFDMA_API NTSTATUS wdfdma_workload_fuzz(wdfdma_fuzz *fuzz, const wdfdma_driver *driver,
+WDFDMA_API NTSTATUS wdfdma_workload_fuzz(wdfdma_fuzz *fuzz, const wdfdma_case_target *target,
                                          uint64_t runs, bool until_found);
 
 /* Makes the case of [size] bytes in [bytes], which fails, as short and as simple as its signature
  * allows: no move can be left out, no number halved or lessened. At most [runs] runs (0: as many as
  * it takes). [size] and [out] are those of the shorter case. Errors: as wdfdma_workload_run;
  * STATUS_INVALID_PARAMETER where it does not fail. */
-WDFDMA_API NTSTATUS wdfdma_workload_shrink(const wdfdma_driver *driver, uint8_t *bytes,
+WDFDMA_API NTSTATUS wdfdma_workload_shrink(const wdfdma_case_target *target, uint8_t *bytes,
                                            size_t *size, uint64_t runs,
                                            wdfdma_workload_result *out);
 

@@ -96,9 +96,9 @@ static bool run_count(wdfdma_fuzz *fuzz, const wdfdma_workload_result *result, c
     return is_new;
 }
 
-NTSTATUS wdfdma_workload_fuzz(wdfdma_fuzz *fuzz, const wdfdma_driver *driver, uint64_t runs,
+NTSTATUS wdfdma_workload_fuzz(wdfdma_fuzz *fuzz, const wdfdma_case_target *target, uint64_t runs,
                               bool until_found) {
-    if (fuzz == NULL || fuzz->size != sizeof *fuzz ||
+    if (fuzz == NULL || target == NULL || fuzz->size != sizeof *fuzz ||
         (fuzz->findings == NULL && fuzz->capacity != 0)) {
         return STATUS_INVALID_PARAMETER;
     }
@@ -109,7 +109,7 @@ NTSTATUS wdfdma_workload_fuzz(wdfdma_fuzz *fuzz, const wdfdma_driver *driver, ui
         uint8_t bytes[WDFDMA_CASE_BYTES];
         wdfdma_workload_result result;
         size_t size = case_choose(fuzz, bytes);
-        status = shelf_run(&shelf, driver, bytes, size, &result);
+        status = shelf_run(&shelf, target, bytes, size, &result);
         if (NT_SUCCESS(status)) {
             found = run_count(fuzz, &result, bytes, size) || found;
         }

@@ -173,7 +173,8 @@ NTSTATUS wdfdma_workload_run(wdfdma_machine *machine, const wdfdma_driver *drive
 NTSTATUS wdfdma_workload_run_case(const wdfdma_driver *driver, const uint8_t *bytes, size_t size,
                                   wdfdma_workload_result *out) {
     machine_shelf shelf = {0};
-    NTSTATUS status = shelf_run(&shelf, driver, bytes, size, out);
+    const wdfdma_case_target target = {.driver = driver};
+    NTSTATUS status = shelf_run(&shelf, &target, bytes, size, out);
     shelf_end(&shelf);
     return status;
 }

@@ -28,8 +28,11 @@ static wdfdma_machine *shelf_take(machine_shelf *shelf, const wdfdma_machine_con
     return NULL;
 }
 
-NTSTATUS shelf_run(machine_shelf *shelf, const wdfdma_driver *driver, const uint8_t *bytes,
+NTSTATUS shelf_run(machine_shelf *shelf, const wdfdma_case_target *target, const uint8_t *bytes,
                    size_t size, wdfdma_workload_result *out) {
+    if (target->runner != NULL) {
+        return target->runner(bytes, size, out, target->runner_context);
+    }
     wdfdma_machine_config config;
     wdfdma_machine_config_init(&config);
     if (!wdfdma_workload_get_config(bytes, size, &config)) {
@@ -43,7 +46,7 @@ NTSTATUS shelf_run(machine_shelf *shelf, const wdfdma_driver *driver, const uint
     machine->config.registers_per_adapter = config.registers_per_adapter;
     machine->config.physical_address_bits = config.physical_address_bits;
     machine->config.force_map_registers = config.force_map_registers;
-    NTSTATUS status = wdfdma_workload_run(machine, driver, bytes, size, out);
+    NTSTATUS status = wdfdma_workload_run(machine, target->driver, bytes, size, out);
     wdfdma_machine_use(before);
     return status;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 typedef struct shrinking {
-    const wdfdma_driver *driver;
+    const wdfdma_case_target *target;
     machine_shelf shelf;
     wdfdma_workload_result result; /* of [bytes]; its signature is the one to keep */
     uint8_t bytes[WDFDMA_CASE_BYTES];
@@ -20,7 +20,7 @@ static bool case_try(shrinking *at, const uint8_t *bytes, size_t size) {
         return false;
     }
     at->runs_left--;
-    if (!NT_SUCCESS(shelf_run(&at->shelf, at->driver, bytes, size, &result)) ||
+    if (!NT_SUCCESS(shelf_run(&at->shelf, at->target, bytes, size, &result)) ||
         !result_is_same(&result, &at->result)) {
         return false;
     }
@@ -98,15 +98,16 @@ static bool bytes_shrink(shrinking *at) {
     return changed;
 }
 
-NTSTATUS wdfdma_workload_shrink(const wdfdma_driver *driver, uint8_t *bytes, size_t *size,
+NTSTATUS wdfdma_workload_shrink(const wdfdma_case_target *target, uint8_t *bytes, size_t *size,
                                 uint64_t runs, wdfdma_workload_result *out) {
-    shrinking at = {.driver = driver, .runs_left = runs == 0 ? UINT64_MAX : runs};
-    if (bytes == NULL || size == NULL || out == NULL || *size > WDFDMA_CASE_BYTES) {
+    shrinking at = {.target = target, .runs_left = runs == 0 ? UINT64_MAX : runs};
+    if (target == NULL || bytes == NULL || size == NULL || out == NULL ||
+        *size > WDFDMA_CASE_BYTES) {
         return STATUS_INVALID_PARAMETER;
     }
     memcpy(at.bytes, bytes, *size);
     at.size = *size;
-    NTSTATUS status = shelf_run(&at.shelf, driver, bytes, *size, &at.result);
+    NTSTATUS status = shelf_run(&at.shelf, target, bytes, *size, &at.result);
     if (NT_SUCCESS(status) && at.result.failure == WDFDMA_FAILURE_NONE) {
         status = STATUS_INVALID_PARAMETER;
     }

@@ -191,8 +191,8 @@ typedef struct shelf_place {
 typedef struct machine_shelf {
     shelf_place places[SHELF_PLACES];
 } machine_shelf;
-/* As wdfdma_workload_run_case. */
-NTSTATUS shelf_run(machine_shelf *shelf, const wdfdma_driver *driver, const uint8_t *bytes,
+/* The case for [target], by its runner where it has one. */
+NTSTATUS shelf_run(machine_shelf *shelf, const wdfdma_case_target *target, const uint8_t *bytes,
                    size_t size, wdfdma_workload_result *out);
 void shelf_end(machine_shelf *shelf);
 
