@@ -40,6 +40,12 @@ CALLBACKS = {
     "object_destroy": "EVT_WDF_OBJECT_CONTEXT_DESTROY",
     "bugcheck": "wdfdma_bugcheck_handler",
     "name_site": "wdfdma_site_source",
+    "driver_add_device": "wdfdma_driver_add",
+    "driver_start_request": "wdfdma_driver_take",
+    "driver_cancel_request": "wdfdma_driver_take",
+    "driver_interrupt": "wdfdma_driver_tell",
+    "driver_remove_device": "wdfdma_driver_tell",
+    "run_case": "wdfdma_case_runner",
 }
 
 # The version comes from the build, which has it from pyproject.toml.

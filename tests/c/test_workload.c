@@ -319,6 +319,18 @@ static NTSTATUS count_moves(const uint8_t *bytes, size_t size, wdfdma_workload_r
     return STATUS_SUCCESS;
 }
 
+TEST(moves_are_left_out) {
+    uint32_t most = 0;
+    const wdfdma_case_target target = {.runner = count_moves, .runner_context = &most};
+    wdfdma_fuzz_init(&fuzz, 3, findings, 16);
+    fuzz.left_out = (1u << WDFDMA_MOVE_COUNT) - 1 - (1u << WDFDMA_MOVE_POWER);
+    CHECK_STATUS(wdfdma_workload_fuzz(&fuzz, &target, 1000, true), STATUS_SUCCESS);
+    REQUIRE(fuzz.finding_count == 1);
+    for (size_t i = WDFDMA_CASE_STRIDE; i < findings[0].size; i += WDFDMA_CASE_STRIDE) {
+        CHECK_EQUAL(findings[0].bytes[i] % WDFDMA_MOVE_COUNT, WDFDMA_MOVE_POWER);
+    }
+}
+
 TEST(a_runner_of_the_callers_takes_the_cases) {
     uint32_t most = 5;
     const wdfdma_case_target target = {.runner = count_moves, .runner_context = &most};
@@ -360,4 +372,4 @@ HARNESS_MAIN(ENTRY(each_failure_is_told_from_the_others),
              ENTRY(without_a_workload_there_is_no_hardware), ENTRY(the_correct_drivers_are_clean),
              ENTRY(each_faulty_driver_is_found_from_each_seed),
              ENTRY(a_correct_driver_has_nothing_to_be_shrunk),
-             ENTRY(a_runner_of_the_callers_takes_the_cases), ENTRY(the_same_seed_finds_the_same))
+             ENTRY(moves_are_left_out), ENTRY(a_runner_of_the_callers_takes_the_cases), ENTRY(the_same_seed_finds_the_same))

@@ -158,6 +158,8 @@ typedef struct wdfdma_fuzz {
     wdfdma_finding *findings; /* borrowed: room for those of the first [capacity] signatures */
     uint32_t capacity;
     uint32_t kept; /* cases that showed something new, to be mutated */
+    uint32_t left_out; /* moves that no case is to have: bits 1 << wdfdma_move; 0: it has all */
+    uint32_t unused;
     uint64_t runs; /* so far; written, as all that follows */
     uint64_t failures;
     uint64_t moves;

@@ -45,6 +45,18 @@ static void case_keep(wdfdma_fuzz *fuzz, const uint8_t *bytes, size_t size) {
     fuzz->case_sizes[place] = (uint32_t)size;
 }
 
+/* Without the moves that are to be left out. */
+static size_t case_filter(uint32_t left_out, uint8_t *bytes, size_t size) {
+    size_t kept = WDFDMA_CASE_STRIDE;
+    for (size_t at = WDFDMA_CASE_STRIDE; at < size; at += WDFDMA_CASE_STRIDE) {
+        if ((left_out >> bytes[at] % WDFDMA_MOVE_COUNT & 1) == 0) {
+            memmove(bytes + kept, bytes + at, WDFDMA_CASE_STRIDE);
+            kept += WDFDMA_CASE_STRIDE;
+        }
+    }
+    return kept;
+}
+
 /* One case in three is a changed one. */
 static size_t case_choose(const wdfdma_fuzz *fuzz, uint8_t *bytes) {
     uint64_t state = fuzz->seed * 0x9E3779B97F4A7C15ull ^ fuzz->runs;
@@ -108,7 +120,7 @@ NTSTATUS wdfdma_workload_fuzz(wdfdma_fuzz *fuzz, const wdfdma_case_target *targe
     for (uint64_t i = 0; i < runs && NT_SUCCESS(status) && !(found && until_found); i++) {
         uint8_t bytes[WDFDMA_CASE_BYTES];
         wdfdma_workload_result result;
-        size_t size = case_choose(fuzz, bytes);
+        size_t size = case_filter(fuzz->left_out, bytes, case_choose(fuzz, bytes));
         status = shelf_run(&shelf, target, bytes, size, &result);
         if (NT_SUCCESS(status)) {
             found = run_count(fuzz, &result, bytes, size) || found;

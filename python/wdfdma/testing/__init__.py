@@ -1,6 +1,7 @@
-"""Property-based testing of what uses the framework's DMA: strategies of Hypothesis, and a state machine that is a driver.
+"""Property-based testing of what uses the framework's DMA: strategies, a state machine, drivers.
 
-Needs the extra: `pip install "wdfdma[fuzz]"`.
+What is named here needs the extra: `pip install "wdfdma[fuzz]"`.
+`wdfdma.testing.drivers` and `wdfdma.testing.fuzzing` do not.
 
 >>> from wdfdma.testing import DmaStateMachine
 >>> class FewRules(DmaStateMachine, rules=("reserve", "cancel")):
@@ -11,15 +12,6 @@ Needs the extra: `pip install "wdfdma[fuzz]"`.
 
 import importlib
 from typing import TYPE_CHECKING, Any
-
-try:
-    import hypothesis  # noqa: F401
-except ModuleNotFoundError as error:
-    if error.name != "hypothesis":
-        raise
-    raise ModuleNotFoundError(
-        'wdfdma.testing needs Hypothesis: pip install "wdfdma[fuzz]"', name="hypothesis"
-    ) from None
 
 if TYPE_CHECKING:
     from wdfdma.testing.actor import Actor
@@ -74,7 +66,14 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'wdfdma.testing' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"wdfdma.testing.{home}"), name)
+    try:
+        return getattr(importlib.import_module(f"wdfdma.testing.{home}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        raise ModuleNotFoundError(
+            'wdfdma.testing needs Hypothesis: pip install "wdfdma[fuzz]"', name="hypothesis"
+        ) from None
 
 
 def __dir__() -> list[str]:
