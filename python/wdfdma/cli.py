@@ -247,6 +247,39 @@ def faults(
     return OUR_ERROR if any(sweep.has_error for sweep in sweeps) else MATCH
 
 
+@cli.command()
+@click.argument("driver", required=False)
+@click.option("--rules", metavar="MOVES", help="Only moves of these kinds: start,finish,cancel,...")
+@click.option("-j", "--jobs", type=click.IntRange(1, 1024), default=1, help="Processes [1].")
+@click.option("--time", "time", metavar="TIME", help="How long, of all drivers together: 60s, 10m.")
+@click.option("--runs", type=click.IntRange(1), help="How many cases, of each driver.")
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="The same seed finds the same [0].")
+@click.option("--out", metavar="DIR", help="A corpus: what failed, and where to go on.")
+@click.option("--replay", "case", metavar="CASE", help="Run one case: its file, or its digits.")
+@report_errors
+def fuzz(
+    driver: str | None,
+    rules: str | None,
+    jobs: int,
+    time: str | None,
+    runs: int | None,
+    seed: int | None,
+    out: str | None,
+    case: str | None,
+) -> int:
+    """Put DRIVER through cases by chance: requests, hardware that is late or fails, cancels, power, faults.
+
+    DRIVER is the name of one that ships, the path of a shared object, PATH:NAME of one of its drivers, or module:Class.
+    Without it, the correct ones that ship. Without --time and --runs it takes ten seconds. Each failure is made as
+    short as it can be; the last line is the command that runs the last one again. Ends with 1 if anything failed.
+    """
+    from wdfdma import fuzz_command
+
+    if case is not None:
+        return fuzz_command.replay(case, driver)
+    return fuzz_command.fuzz_command(driver, rules, jobs, time, runs, seed, out)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The program; ends the process."""
     # Scenarios are many small objects without cycles, and looking for these would take half of the time.

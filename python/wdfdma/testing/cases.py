@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from wdfdma._native import NULL, ffi, lib, read_string
 from wdfdma.enums import ObjectType, Op
 from wdfdma.rules import get_rule_info
+from wdfdma.status import Status
 
 _WORLD = 2**32 - 1
 _LINE_BYTES = 256
@@ -57,7 +58,7 @@ class Signature(NamedTuple):
     def __str__(self) -> str:
         parts = [FAILURES[self.failure]]
         if self.rule:
-            parts.append(lib_rule_name(self.rule))
+            parts.append(_name_rule(self.rule))
         if self.failure == EXCEPTION:
             return f"{parts[0]} #{self.op:08x}"
         if self.object_type:
@@ -73,8 +74,7 @@ class Signature(NamedTuple):
         return "-".join(part for part in text.split("-") if part)
 
 
-def lib_rule_name(rule: int) -> str:
-    """The name of the rule with this number."""
+def _name_rule(rule: int) -> str:
     return get_rule_info(rule).name
 
 
@@ -109,16 +109,32 @@ class CaseResult:
         return f"{self.signature}, {where}{_tell_numbers(self)}"
 
 
+# What wdfdma_hardware_start answers, as what was wrong with the call; the device that leaves D0 says the same.
+_MISUSES = {
+    "STATUS_DEVICE_BUSY": "a channel was programmed while it was at work",
+    "STATUS_DEVICE_NOT_READY": "it was at work or programmed without power",
+    "STATUS_INVALID_PARAMETER": "it was programmed for no request that the driver has",
+}
+
+
+def _name_status(number: int) -> str:
+    signed = (number & 0xFFFFFFFF) - (1 << 32 if number & 0x80000000 else 0)
+    return Status(signed).name
+
+
 def _tell_numbers(result: CaseResult) -> str:
     failure = FAILURES[result.signature.failure]
+    status = _name_status(result.actual)
     if result.detail:
         return f": {result.detail}"
     if failure == "wrong information":
         return f": {result.actual} bytes, and not {result.expected}"
     if failure == "wrong data":
         return f": byte {result.actual} of {result.expected}"
-    if failure in ("wrong status", "hardware", "add device"):
-        return f": status 0x{result.actual & 0xFFFFFFFF:08X}"
+    if failure == "hardware":
+        return f": {_MISUSES.get(status, status)}"
+    if failure in ("wrong status", "add device"):
+        return f": {status}"
     return ""
 
 

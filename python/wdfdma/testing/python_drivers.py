@@ -119,6 +119,14 @@ class _Run:
     def call(self, name: str, *arguments: Any) -> Any:
         return self.core.call(getattr(self.driver, name), *arguments)
 
+    def start(self, handle: Any) -> None:
+        assert self.driver is not None
+        self.driver.start_request(DriverRequest(self.core, handle))
+
+    def cancel(self, handle: Any) -> None:
+        assert self.driver is not None
+        self.driver.cancel_request(self.core.objects[handle])  # type: ignore[arg-type]
+
     def add_device(self, handle: Any) -> int:
         device = Device.__new__(Device)
         device._cleanup = device._destroy = None
@@ -152,13 +160,13 @@ def add_device(device: Any, _context: Any) -> int:
 @_define
 def start_request(_context: Any, handle: Any) -> None:
     run = _runs[-1]
-    run.call("start_request", DriverRequest(run.core, handle))
+    run.core.call(run.start, handle)
 
 
 @_define
 def cancel_request(_context: Any, handle: Any) -> None:
     run = _runs[-1]
-    run.call("cancel_request", run.core.objects[handle])
+    run.core.call(run.cancel, handle)
 
 
 @_define
@@ -221,7 +229,7 @@ def _run_python(factory: Callable[[], DriverUnderTest], native: Any, case: bytes
     finally:
         _runs.pop()
         core.closed = core.halted = True
-        core.machine = core.pending = None
+        core.machine = core.pending = core.context = None
         core.objects.clear()
         core.mdls.clear()
 

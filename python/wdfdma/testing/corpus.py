@@ -1,0 +1,131 @@
+"""A corpus directory: how far the fuzzing of each driver came, so that it goes on there, and what failed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from wdfdma._native import VERSION
+from wdfdma.testing.cases import CaseResult, Signature, describe_case
+from wdfdma.testing.drivers import Driver
+from wdfdma.testing.fuzzing import Finding, FuzzReport
+
+_COUNTS = ("runs", "moves", "steps", "requests", "failures", "features", "chunks")
+
+
+class CorpusError(Exception):
+    """A file of a corpus that is none, or of another driver or seed."""
+
+
+def make_case_document(
+    driver: Driver, case: bytes, seed: int, result: CaseResult | None
+) -> dict[str, Any]:
+    """A case for JSON: what to run again, and in words."""
+    world, *moves = describe_case(case)
+    document: dict[str, Any] = {
+        "version": VERSION,
+        "driver": driver.origin or driver.name,
+        "seed": seed,
+        "bytes": case.hex(),
+        "world": world,
+        "moves": moves,
+    }
+    if result is not None:
+        document["failure"] = str(result)
+        document["signature"] = list(result.signature)
+    return document
+
+
+def read_case(text: str) -> tuple[bytes, str | None]:
+    """The case in [text], the path of a case's JSON file or hexadecimal digits, and its driver if the file has it.
+
+    Errors: CorpusError.
+    """
+    path = Path(text)
+    try:
+        if path.suffix == ".json" or path.is_file():
+            document = json.loads(path.read_bytes())
+            return bytes.fromhex(document["bytes"]), str(document["driver"])
+        return bytes.fromhex(text), None
+    except OSError as error:
+        raise CorpusError(f"{text}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorpusError(f"{text}: no case: {error}") from error
+
+
+class Corpus:
+    """The files of one driver in [folder], which is made if it is not there. Errors: OSError, CorpusError."""
+
+    def __init__(self, folder: str, driver: Driver, seed: int | None) -> None:
+        self.folder = Path(folder)
+        self.driver = driver
+        self._name = _make_name(driver.name)
+        self._state = self.folder / f"{self._name}.json"
+        self.report = FuzzReport()
+        self.seed = seed or 0
+        (self.folder / "failures").mkdir(parents=True, exist_ok=True)
+        if self._state.exists():
+            self._read(seed)
+
+    def _read(self, seed: int | None) -> None:
+        try:
+            state = json.loads(self._state.read_bytes())
+            before = int(state["seed"])
+            counts = {name: int(state["counts"][name]) for name in _COUNTS}
+            findings = [_read_finding(entry) for entry in state["findings"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorpusError(f"{self._state}: no state of a fuzzing run: {error}") from error
+        if seed not in (None, before):
+            raise CorpusError(f"{self._state}: it was begun with seed {before}")
+        self.seed = before
+        for name, value in counts.items():
+            setattr(self.report, name, value)
+        self.report.findings = {finding.signature: finding for finding in findings}
+
+    def write(self, report: FuzzReport) -> None:
+        """Keeps how far it came, in one piece."""
+        state = {
+            "version": VERSION,
+            "driver": self.driver.origin or self.driver.name,
+            "seed": self.seed,
+            "counts": {name: getattr(report, name) for name in _COUNTS},
+            "findings": [_write_finding(finding) for finding in report.findings.values()],
+        }
+        temporary = self._state.with_suffix(".tmp")
+        temporary.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(self._state)
+
+    def write_failure(self, finding: Finding) -> Path:
+        """Writes the case of a failure; returns its file."""
+        path = self.folder / "failures" / f"{self._name}--{finding.signature.slug}.json"
+        document = make_case_document(self.driver, finding.case, self.seed, finding.result)
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        return path
+
+
+def _make_name(name: str) -> str:
+    return "".join(char if char.isalnum() else "-" for char in name)
+
+
+def _write_finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "signature": list(finding.signature),
+        "found": finding.found.hex(),
+        "bytes": finding.case.hex(),
+        "hits": finding.hits,
+        "run": finding.run,
+        "result": [getattr(finding.result, name) for name in CaseResult.__slots__],
+    }
+
+
+def _read_finding(entry: dict[str, Any]) -> Finding:
+    signature = Signature(*entry["signature"])
+    values = dict(zip(CaseResult.__slots__, entry["result"], strict=True))
+    values["signature"] = signature
+    return Finding(
+        signature,
+        bytes.fromhex(entry["found"]),
+        bytes.fromhex(entry["bytes"]),
+        CaseResult(**values),
+        int(entry["hits"]),
+        int(entry["run"]),
+    )
