@@ -256,7 +256,7 @@ def test_package_does_not_import_hypothesis() -> None:
 def test_extra_is_named_where_hypothesis_is_missing() -> None:
     code = (
         f"import sys; sys.path[:] = {sys.path!r}; sys.modules['hypothesis'] = None\n"
-        "import wdfdma.testing"
+        "from wdfdma.testing import DmaStateMachine"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
