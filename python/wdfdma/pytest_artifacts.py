@@ -4,14 +4,17 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wdfdma.pytest_faults import FaultChoice
 from wdfdma.pytest_machine import Capture
+
+if TYPE_CHECKING:
+    from wdfdma.pytest_faults import FaultChoice
 
 _LONGEST_NAME = 120
 
 
-def make_folder(artifacts: Path, test: str, choices: Sequence[FaultChoice] = ()) -> Path:
+def make_folder(artifacts: Path, test: str, choices: "Sequence[FaultChoice]" = ()) -> Path:
     """The folder of a test, made with its parents: its name can be a file's on any system, and no two have the same.
 
     >>> import tempfile
@@ -32,7 +35,7 @@ def make_folder(artifacts: Path, test: str, choices: Sequence[FaultChoice] = ())
 def write_artifacts(
     artifacts: Path,
     test: str,
-    choices: Sequence[FaultChoice],
+    choices: "Sequence[FaultChoice]",
     captures: Sequence[tuple[int, Capture]],
 ) -> Path:
     """Writes machine-N.log, machine-N.txt (the page) and machine-N.html (the dump). Errors: OSError."""

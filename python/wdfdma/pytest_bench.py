@@ -1,21 +1,22 @@
 """The machines of one test: how they are made, what fails the test, and what its report says."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.outcomes import Failed
 
 from wdfdma.enums import Rule, RuleMode
 from wdfdma.errors import BugCheck, CheckError
-from wdfdma.fault_forms import plan_faults
 from wdfdma.problems import ScenarioError
 from wdfdma.pytest_artifacts import write_artifacts
-from wdfdma.pytest_faults import FaultChoice, list_choices
 from wdfdma.pytest_machine import Capture, TestedMachine, TestedState, is_leak
 from wdfdma.pytest_marks import MarkError, TestSettings
 from wdfdma.rules import Violation, find_rule
-from wdfdma.scenario import Scenario
+
+if TYPE_CHECKING:
+    from wdfdma.pytest_faults import FaultChoice
+    from wdfdma.scenario import Scenario
 
 
 class MachineFailed(Failed):
@@ -27,8 +28,10 @@ class MachineFailed(Failed):
         super().__init__(text, pytrace=False)
 
 
-def make_plan(settings: TestSettings) -> Scenario:
+def make_plan(settings: TestSettings) -> "Scenario":
     """The faults and the rules of a test's markers, as a scenario without steps. Errors: MarkError."""
+    from wdfdma.scenario import Scenario
+
     source = {
         "format": "wdfdma-scenario/1",
         "enablers": [],
@@ -37,14 +40,18 @@ def make_plan(settings: TestSettings) -> Scenario:
         "faults": [dict(fault) for fault in settings.faults],
         "rules": dict(settings.rules),
     }
-    allowed = settings.allow_violations
-    for name in allowed if isinstance(allowed, tuple) else ():
-        if find_rule(name) is None:
-            raise MarkError(f"wdfdma(allow_violations=): {name!r} is no rule's name")
     try:
         return Scenario.parse(source, "wdfdma")
     except ScenarioError as error:
         raise MarkError("\n".join(error.lines)) from None
+
+
+def check_allowed(settings: TestSettings) -> None:
+    """Errors: MarkError for a name that no rule has."""
+    allowed = settings.allow_violations
+    for name in allowed if isinstance(allowed, tuple) else ():
+        if find_rule(name) is None:
+            raise MarkError(f"wdfdma(allow_violations=): {name!r} is no rule's name")
 
 
 class Bench:
@@ -60,13 +67,15 @@ class Bench:
         settings: TestSettings,
         *,
         seed: int | None,
-        choices: list[FaultChoice],
+        choices: "list[FaultChoice]",
         is_counting: bool,
         artifacts: Path | None,
     ) -> None:
         self.item = item
         self.settings = settings
-        self.plan = make_plan(settings)
+        check_allowed(settings)
+        # Most tests have none, and pydantic need not be imported for them.
+        self.plan = make_plan(settings) if settings.faults or settings.rules else None
         self.seed = seed or 0
         self.choices = choices
         self.is_counting = is_counting
@@ -92,26 +101,31 @@ class Bench:
         )
         machine.allow_violations = self.settings.allow_violations
         self.machines.append(machine)
-        for name, mode in self.plan.rules.items():
+        for name, mode in self.plan.rules.items() if self.plan else ():
             machine.set_rule(find_rule(name) or Rule.NONE, RuleMode[mode.upper()])
-        self._plan_faults(machine)
+        if self.plan or self.choices:
+            self._plan_faults(machine)
+        if self.is_counting:
+            machine.start_counting()
         return machine
 
     def _plan_faults(self, machine: TestedMachine) -> None:
+        from wdfdma.fault_forms import plan_faults
+
         index = machine.tested.index
         chosen = [item.fault for item in self.choices if item.machine in (None, index)]
-        allocation = plan_faults(machine._core.get_machine(), [*self.plan.faults, *chosen])
+        marked = self.plan.faults if self.plan else []
+        allocation = plan_faults(machine._core.get_machine(), [*marked, *chosen])
         if allocation:
             machine.fail_allocation(allocation)
-        if self.is_counting:
-            machine.start_counting()
 
-    def list_choices(self) -> list[FaultChoice]:
+    def list_choices(self) -> "list[FaultChoice]":
         """Every fault that the machines, closed by now, could have met."""
+        from wdfdma.pytest_faults import list_choices
+
+        plan = self.plan or make_plan(self.settings)
         states = [machine.tested for machine in self.machines]
-        return [
-            choice for state in states for choice in list_choices(self.plan, state, len(states))
-        ]
+        return [choice for state in states for choice in list_choices(plan, state, len(states))]
 
     def require_order(self) -> None:
         """Fails the test for the rules that were broken so far. Errors: MachineFailed."""

@@ -8,7 +8,6 @@ from types import TracebackType
 from wdfdma._native import lib
 from wdfdma.enums import Rule, Severity
 from wdfdma.errors import BugCheck
-from wdfdma.fault_kinds import list_counters
 from wdfdma.fault_records import PlannedFault, add_fault, read_faults
 from wdfdma.machine import Machine
 from wdfdma.replay import find_command, shorten_path
@@ -43,6 +42,7 @@ class TestedState:
     least_free: int | None = None
     capture: Capture | None = None
     counters_from: int | None = None  # where the faults that only count begin in the plan
+    counters: int = 0
     counted: list[PlannedFault] = field(default_factory=list)
     allocations: int = 0
 
@@ -74,9 +74,13 @@ class TestedMachine(Machine):
 
     def start_counting(self) -> None:
         """Counts everything that a fault could hit from now on."""
+        from wdfdma.fault_kinds import list_counters
+
         machine = self._core.get_machine()
         self.tested.counters_from = len(read_faults(machine))
-        for fault in list_counters():
+        counters = list_counters()
+        self.tested.counters = len(counters)
+        for fault in counters:
             add_fault(machine, fault).check("wdfdma_machine_add_fault")
         if not lib.wdfdma_machine_get_fail_allocation(machine):
             self.fail_allocation(_NEVER)
@@ -85,7 +89,7 @@ class TestedMachine(Machine):
         machine, begin = self._core.get_machine(), self.tested.counters_from
         if begin is None:
             return
-        self.tested.counted = read_faults(machine)[begin : begin + len(list_counters())]
+        self.tested.counted = read_faults(machine)[begin : begin + self.tested.counters]
         left = int(lib.wdfdma_machine_get_fail_allocation(machine))
         # A test that makes an allocation fail itself has set another count.
         self.tested.allocations = _NEVER - left if left > _NEVER // 2 else 0

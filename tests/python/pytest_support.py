@@ -7,9 +7,12 @@ from typing import Any
 
 # So that no run inside this process imports an extension anew.
 import numpy  # noqa: F401
+import pydantic  # noqa: F401
 import pytest
 
+import wdfdma.faults
 import wdfdma.pytest_bench
+import wdfdma.pytest_faults
 import wdfdma.pytest_scenarios  # noqa: F401
 
 PLUGIN = ("-p", "wdfdma.pytest_plugin")

@@ -42,6 +42,8 @@ def test_a_run_without_machines_imports_nothing_heavy(
             assert [name for name in {HEAVY} if name in sys.modules] == []
         def test_machine(machine):
             assert "wdfdma._ffi" in sys.modules
+            machine.device().enabler().transaction()
+            assert [name for name in {HEAVY[2:]} if name in sys.modules] == []
         """
     )
     result = pytester.runpytest_subprocess(*PLUGIN, "--wdfdma-seed=3", "--wdfdma-artifacts=out")
