@@ -280,6 +280,39 @@ def fuzz(
     return fuzz_command.fuzz_command(driver, rules, jobs, time, runs, seed, out)
 
 
+@cli.command()
+@click.argument("file", metavar="FILE")
+@click.option("--to", "form", type=click.Choice(["pytest", "c", "json"]), required=True)
+@click.option("-o", "--output", metavar="OUT", help="Write to a file, not to the standard output.")
+@report_errors
+def export(file: str, form: str, output: str | None) -> int:
+    """Write a scenario as a reproducer: a test of pytest's, a C program, or JSON in its plain form.
+
+    FILE holds one scenario, or is FILE:NUMBER for one line of a .jsonl file; - is the standard input. The test passes,
+    and the program ends with 0, where they do what the scenario does.
+    """
+    from wdfdma.export_command import export_file
+
+    export_file(file, form, output)
+    return MATCH
+
+
+@cli.command()
+@click.argument("file", metavar="FILE")
+@click.option("-o", "--output", metavar="OUT", help="Write to a file, not to the standard output.")
+@report_errors
+def shrink(file: str, output: str | None) -> int:
+    """Write the smallest scenario that still shows what the one in FILE does.
+
+    That is the bug check or the first rule that it breaks, by rule, kind of object and call, or else how its log
+    differs from the one that it carries. FILE holds one scenario, or is FILE:NUMBER for one line of a .jsonl file.
+    """
+    from wdfdma.export_command import shrink_file
+
+    shrink_file(file, output)
+    return MATCH
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The program; ends the process."""
     # Scenarios are many small objects without cycles, and looking for these would take half of the time.

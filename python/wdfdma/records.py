@@ -37,8 +37,8 @@ def _make_layout() -> struct.Struct:
     return layout
 
 
-_LAYOUT = _make_layout()
-RECORD_BYTES = _LAYOUT.size
+LAYOUT = _make_layout()
+RECORD_BYTES = LAYOUT.size
 
 _OP = int(RecordKind.OP)
 _EVENT = int(RecordKind.EVENT)
@@ -72,7 +72,7 @@ def render_log(data: bytes) -> list[Record]:
     records: list[Record] = []
     elements: list[list[int]] = []
     states: dict[str, Record] = {}
-    for _, v0, v1, v2, v3, v4, _, label, status, kind, code in _LAYOUT.iter_unpack(data):
+    for _, v0, v1, v2, v3, v4, _, label, status, kind, code in LAYOUT.iter_unpack(data):
         if kind == _STATE:
             states[str(label)] = {
                 "state": _STATES[code],

@@ -1,0 +1,50 @@
+"""Reproducers: `wdfdma export FILE --to pytest|c|json` and `wdfdma shrink FILE`."""
+
+from pathlib import Path
+
+import click
+
+from wdfdma.dump_command import load_one
+from wdfdma.files import write_file
+from wdfdma.scenario import Scenario
+
+FORMS = ("pytest", "c", "json")
+
+
+def export_scenario(scenario: Scenario, form: str) -> str:
+    """[scenario] as a reproducer in one of FORMS. Errors: ScenarioError."""
+    if form == "json":
+        from wdfdma.export_json import export_json
+
+        return export_json(scenario)
+    from wdfdma.run import execute_scenario
+
+    run = execute_scenario(scenario)
+    if form == "c":
+        from wdfdma.export_c import export_c
+
+        return export_c(scenario, run)
+    from wdfdma.export_pytest import export_pytest
+
+    return export_pytest(scenario, run)
+
+
+def export_file(name: str, form: str, output: str | None) -> None:
+    """Writes the scenario that [name] names as a reproducer. Errors: ScenarioError, OSError."""
+    write_text(export_scenario(load_one(name), form), output)
+
+
+def write_text(text: str, output: str | None) -> None:
+    """Writes [text] to a file, all at once, or to the standard output where [output] is None or -."""
+    if output in (None, "-"):
+        click.echo(text, nl=False)
+    else:
+        write_file(Path(output), text.removesuffix("\n").split("\n"))
+
+
+def shrink_file(name: str, output: str | None) -> None:
+    """Writes the smallest scenario that shows what the one that [name] names does. Errors: ScenarioError, OSError."""
+    from wdfdma.export_json import export_json
+    from wdfdma.shrinking import shrink
+
+    write_text(export_json(shrink(load_one(name))), output)

@@ -1,0 +1,98 @@
+"""What a scenario shows, told so that smaller scenarios can be asked for the same."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from wdfdma.enums import ObjectType, Op, Rule, Severity
+from wdfdma.errors import BugCheck
+from wdfdma.problems import Problem, ScenarioError
+from wdfdma.rules import Violation
+from wdfdma.run import Run, execute_scenario, first_difference
+from wdfdma.scenario import Scenario
+
+Source = dict[str, Any]
+# Whether a scenario, as JSON has it, shows what is looked for.
+Oracle = Callable[[Source], bool]
+
+
+class Signature(NamedTuple):
+    """What is broken, without what varies: no numbers, no steps.
+
+    >>> str(Signature(Rule.NO_ADAPTER, 0, ObjectType.TRANSACTION, Op.RELEASE, True))
+    'NO_ADAPTER, transaction, in release, halts'
+    """
+
+    rule: Rule
+    code: int  # of a halt that no rule made
+    object_type: ObjectType
+    op: Op
+    halts: bool
+
+    def __str__(self) -> str:
+        what = self.rule.name if self.rule else f"0x{self.code:X}"
+        parts = [what, self.object_type.label if self.object_type else ""]
+        parts += [f"in {self.op.label}" if self.op else "", "halts" if self.halts else ""]
+        return ", ".join(part for part in parts if part)
+
+
+def find_signature(run: Run) -> Signature | None:
+    """What a run is remarkable for: its bug check, or else the first of the worst violations; None for neither."""
+    if run.bugcheck is not None:
+        return _sign(run.bugcheck, True)
+    if not run.violations:
+        return None
+    return _sign(min(run.violations, key=lambda item: item.severity), False)
+
+
+def _sign(item: Violation | BugCheck, halts: bool) -> Signature:
+    code = 0 if item.rule != Rule.NONE else int(item.code)
+    return Signature(item.rule, code, item.object_type, item.op, halts)
+
+
+def make_oracle(scenario: Scenario) -> Oracle:
+    """Asks for what [scenario] shows. Errors: ScenarioError where it shows nothing.
+
+    That is what it breaks; where that is nothing, or advice while it carries a log that differs, it is the first record
+    in which the logs differ.
+    """
+    run = execute_scenario(scenario)
+    signature = find_signature(run)
+    differs = scenario.log is not None and first_difference(scenario.log, run.log) is not None
+    worst = min((item.severity for item in run.violations), default=Severity.ADVICE)
+    if differs and run.bugcheck is None and worst == Severity.ADVICE:
+        return _ask_for_difference(scenario, run)
+    if signature is None:
+        message = "it breaks no rule, and its log does not differ from one that it carries"
+        raise ScenarioError([Problem("", message)], scenario.where)
+    return _ask_for_signature(signature)
+
+
+def _run(source: Source) -> Run | None:
+    """The run of a scenario as JSON has it; None where it is none."""
+    try:
+        return execute_scenario(Scenario.parse(source))
+    except (ScenarioError, MemoryError):
+        return None
+
+
+def _ask_for_signature(signature: Signature) -> Oracle:
+    def ask(source: Source) -> bool:
+        run = _run(source)
+        return run is not None and find_signature(run) == signature
+
+    return ask
+
+
+def _ask_for_difference(scenario: Scenario, run: Run) -> Oracle:
+    """The same two records, of which one was expected and the other came, and no difference before them."""
+    found = first_difference(scenario.log or [], run.log)
+    assert found is not None
+
+    def ask(source: Source) -> bool:
+        made = _run(source)
+        if made is None or source.get("log") is None:
+            return False
+        now = first_difference(source["log"], made.log)
+        return now is not None and (now.expected, now.actual) == (found.expected, found.actual)
+
+    return ask
