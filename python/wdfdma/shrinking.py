@@ -40,7 +40,7 @@ class Shrinker:
 
     def shrink(self) -> Source:
         """Runs all passes until none finds anything."""
-        self._try(lambda source: source.pop("log", None))
+        self._try(_pop, (), "log")
         while True:
             before = self.source
             self._cut_end()
@@ -52,10 +52,10 @@ class Shrinker:
             if self.source is before:
                 return before
 
-    def _try(self, change: Callable[[Source], Any]) -> bool:
+    def _try(self, change: Callable[..., object], *arguments: Any) -> bool:
         """Keeps a change where the scenario still shows the same."""
         candidate = deepcopy(self.source)
-        change(candidate)
+        change(candidate, *arguments)
         text = repr(candidate)
         if candidate == self.source or text in self._seen:
             return False
@@ -73,8 +73,7 @@ class Shrinker:
         least, most = 0, len(self.source["steps"])
         while least < most:
             middle = (least + most) // 2
-            kept = middle
-            if self._try(lambda source, kept=kept: _keep_steps(source, range(kept))):
+            if self._try(_keep_steps, range(middle)):
                 most = middle
             else:
                 least = middle + 1
@@ -84,7 +83,7 @@ class Shrinker:
         for key in _NAMES:
             numbers = {step[key] for step in _walk(self.source["steps"]) if key in step}
             for number in sorted(numbers, reverse=True):
-                self._try(lambda source, key=key, number=number: _drop_named(source, key, number))
+                self._try(_drop_named, key, number)
 
     def _drop_steps(self) -> None:
         """Runs of steps, ever shorter, in each list of steps, the outermost first."""
@@ -101,8 +100,7 @@ class Shrinker:
         while size:
             at = max(0, len(_follow(self.source, path)) - size)
             while True:
-                begin, end = at, at + size
-                self._try(lambda source, b=begin, e=end: _cut(source, path, b, e))
+                self._try(_cut, path, at, at + size)
                 if at == 0:
                     break
                 at = max(0, at - size)
@@ -113,20 +111,20 @@ class Shrinker:
     def _drop_settings(self) -> None:
         """Keys that may be left out: whole parts first, then settings of the machine and the enablers."""
         for key in ("faults", "rules", "check_leaks", "undefined", "machine"):
-            self._try(lambda source, key=key: source.pop(key, None))
+            self._try(_pop, (), key)
         for index in reversed(range(len(self.source.get("faults", ())))):
-            self._try(lambda source, index=index: source["faults"].pop(index))
+            self._try(_pop, ("faults",), index)
         for place in ("machine", "rules"):
             for key in list(self.source.get(place, ())):
-                self._try(lambda source, p=place, k=key: source[p].pop(k))
+                self._try(_pop, (place,), key)
         for index, enabler in enumerate(self.source["enablers"]):
             for key in [key for key in enabler if key not in ("profile", "maximum_length")]:
-                self._try(lambda source, i=index, k=key: source["enablers"][i].pop(k))
+                self._try(_pop, ("enablers", index), key)
 
     def _simplify_numbers(self) -> None:
         for path, values in list(list_simpler(self.source)):
             for value in values:
-                if self._try(lambda source, p=path, v=value: _put(source, p, v)):
+                if self._try(_put, path, value):
                     break
         self._halve_numbers()
 
@@ -140,7 +138,7 @@ class Shrinker:
             least = max((each for each in smaller if each < value), default=value)
             while least + 1 < value:
                 middle = (least + value) // 2
-                if self._try(lambda source, p=path, v=middle: _put(source, p, v)):
+                if self._try(_put, path, middle):
                     value = middle
                 else:
                     least = middle
@@ -150,12 +148,12 @@ class Shrinker:
     def _drop_unused(self) -> None:
         for kind, name in (("enablers", "enabler"), ("buffers", "buffer")):
             for index in reversed(range(len(self.source[kind]))):
-                self._try(lambda source, k=kind, n=name, i=index: _drop_item(source, k, n, i))
+                self._try(_drop_item, kind, name, index)
         for key in _NAMES:
-            self._try(lambda source, key=key: _renumber(source, key))
+            self._try(_renumber, key)
         for index, buffer in enumerate(self.source["buffers"]):
             for part in reversed(range(1, len(buffer))):
-                self._try(lambda source, i=index, p=part: source["buffers"][i].pop(p))
+                self._try(_pop, ("buffers", index), part)
 
 
 def _walk(steps: list[Any]) -> Iterator[Any]:
@@ -180,6 +178,12 @@ def _follow(source: Any, path: tuple[Any, ...]) -> Any:
     for part in path:
         source = source[part]
     return source
+
+
+def _pop(source: Source, path: tuple[Any, ...], key: str | int) -> None:
+    where = _follow(source, path)
+    if isinstance(key, int) or key in where:
+        del where[key]
 
 
 def _put(source: Source, path: tuple[Any, ...], value: Any) -> None:
