@@ -23,6 +23,7 @@
 #include "wdfdma/driver.h"
 #include "wdfdma/faults.h"
 #include "wdfdma/inspect.h"
+#include "wdfdma/journal.h"
 #include "wdfdma/log.h"
 #include "wdfdma/machine.h"
 #include "wdfdma/memory.h"

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from wdfdma.errors import BugCheck, CheckError, ClosedError
     from wdfdma.fault_records import DeviceBehaviour, Routine
     from wdfdma.fault_sites import FaultSites, SiteFault, SiteLog, SiteLogError
+    from wdfdma.journal import Journal, read_journal
     from wdfdma.machine import Machine
     from wdfdma.mdl import Mdl
     from wdfdma.pool import Pool, Run
@@ -81,6 +82,7 @@ _MODULES = {
     "FaultSites": "wdfdma.fault_sites",
     "Frame": "wdfdma.circumstances",
     "Irql": "wdfdma.enums",
+    "Journal": "wdfdma.journal",
     "Machine": "wdfdma.machine",
     "MachineState": "wdfdma.state",
     "Mdl": "wdfdma.mdl",
@@ -126,6 +128,7 @@ _MODULES = {
     "get_status_info": "wdfdma.statuses",
     "list_rules": "wdfdma.rules",
     "list_statuses": "wdfdma.statuses",
+    "read_journal": "wdfdma.journal",
     "run_scenario": "wdfdma.run",
 }
 
@@ -150,6 +153,7 @@ __all__ = [
     "FaultSites",
     "Frame",
     "Irql",
+    "Journal",
     "Machine",
     "MachineState",
     "Mdl",
@@ -195,6 +199,7 @@ __all__ = [
     "get_status_info",
     "list_rules",
     "list_statuses",
+    "read_journal",
     "run_scenario",
 ]
 

@@ -29,9 +29,24 @@ def export_scenario(scenario: Scenario, form: str) -> str:
     return export_pytest(scenario, run)
 
 
+def load_scenario(name: str) -> Scenario:
+    """The scenario that [name] names: as for `wdfdma dump`, or a journal's. Errors: ScenarioError, OSError.
+
+    What a journal tells and no scenario can is told on standard error.
+    """
+    from wdfdma.journal import is_journal, read_journal
+
+    if not is_journal(Path(name)):
+        return load_one(name)
+    journal = read_journal(name)
+    for line in dict.fromkeys(journal.omitted):
+        click.echo(f"{name}: left out: {line}", err=True)
+    return journal.scenario
+
+
 def export_file(name: str, form: str, output: str | None) -> None:
     """Writes the scenario that [name] names as a reproducer. Errors: ScenarioError, OSError."""
-    write_text(export_scenario(load_one(name), form), output)
+    write_text(export_scenario(load_scenario(name), form), output)
 
 
 def write_text(text: str, output: str | None) -> None:
@@ -47,4 +62,4 @@ def shrink_file(name: str, output: str | None) -> None:
     from wdfdma.export_json import export_json
     from wdfdma.shrinking import shrink
 
-    write_text(export_json(shrink(load_one(name))), output)
+    write_text(export_json(shrink(load_scenario(name))), output)

@@ -1,7 +1,9 @@
 """Machines: one world each."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -30,6 +32,7 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
     [force_map_registers] double-buffers every transfer; [verifier] is the framework's own. [log] is False, the length
     of a ring of records, or "grow". [maximum_depth] callbacks in one another use up the stack. [reserve_bytes] is
     address space set aside (None: the library's default). [trace] keeps, for `get_trace`, where each object is made.
+    [journal] is a file, as for `record`.
     A machine is used by one thread at a time.
     Errors: StatusError for a setting out of its range.
 
@@ -53,6 +56,7 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
         maximum_depth: int | None = None,
         reserve_bytes: int | None = None,
         trace: bool = False,
+        journal: str | Path | None = None,
     ) -> None:
         config = ffi.new("wdfdma_machine_config *")
         lib.wdfdma_machine_config_init(config)
@@ -75,6 +79,18 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
         self._core = make_core(config)
         self._leaks = []
         self._core.traces = make_traces() if trace else None
+        if journal is not None:
+            self.record(journal)
+
+    def record(self, path: str | Path | None) -> None:
+        """Writes every call from now on to the file [path] before it runs, for `wdfdma.read_journal`; None ends it.
+
+        The file holds what was written even where the process ends at once. Errors: OSError where it is not to be had.
+        """
+        if path is None:
+            lib.wdfdma_journal_end(self._core.machine)
+        elif lib.wdfdma_journal_begin(self._core.machine, os.fsencode(path), 0):
+            raise OSError(f"no journal can be written: {path}")
 
     # The world
 

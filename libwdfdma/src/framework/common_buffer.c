@@ -73,6 +73,7 @@ static NTSTATUS buffer_create_by_handle(WDFDMAENABLER handle,
     if (of == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
+    journal_mark(call.machine, WDFDMA_JOURNAL_OTHER, WDFDMA_OP_COMMON_BUFFER_CREATE, 0);
     NTSTATUS status = STATUS_UNSUCCESSFUL;
     if (out == NULL || (ask->has_config && config == NULL)) {
         verifier_wdf_violation(call.machine, WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL, 0, 0, NULL);

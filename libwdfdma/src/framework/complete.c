@@ -140,6 +140,7 @@ static BOOLEAN dma_completed(WDFDMATRANSACTION handle, completion_kind kind, siz
         *status = STATUS_UNSUCCESSFUL;
         return FALSE;
     }
+    journal_call_with(call.machine, item->base.head.handle, length);
     uint32_t label = item->base.head.label;
     NTSTATUS result = STATUS_UNSUCCESSFUL;
     BOOLEAN returned = FALSE;
@@ -205,6 +206,7 @@ BOOLEAN WdfDmaTransactionCancel(WDFDMATRANSACTION DmaTransaction) {
     if (item == NULL) {
         return FALSE;
     }
+    journal_call(call.machine, item->base.head.handle);
     uint32_t label = item->base.head.label;
     bool cancelled = transaction_cancel(call.machine, item) && !call.machine->state.halted;
     ddi_leave_values(&call, label, cancelled, 0);

@@ -14,6 +14,7 @@ static fx_object *handle_refuse(wdfdma_machine *machine, uint64_t handle, wdfdma
     }
     ddi_call call;
     ddi_begin(&call, machine, op);
+    journal_mark(machine, WDFDMA_JOURNAL_WRONG, op, wdfdma_machine_localize(machine, handle));
     verifier_wdf_violation(machine, WDFDMA_WDF_INVALID_HANDLE, handle, 0, NULL);
     ddi_leave(&call);
     return NULL;

@@ -136,6 +136,7 @@ static NTSTATUS enabler_create(wdfdma_machine *machine, device *parent,
         return STATUS_UNSUCCESSFUL;
     }
     *out = (WDFDMAENABLER)fx_get_handle(made);
+    journal_made(machine, &made->head);
     return STATUS_SUCCESS;
 }
 
@@ -156,6 +157,15 @@ NTSTATUS WdfDmaEnablerCreate(WDFDEVICE Device, PWDF_DMA_ENABLER_CONFIG Config,
     } else if (Config == NULL || DmaEnablerHandle == NULL) {
         verifier_wdf_violation(machine, WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL, 0, 0, NULL);
     } else {
+        if (journal_is_on(machine)) {
+            const uint64_t values[] = {wdfdma_machine_localize(machine, parent->base.head.handle),
+                                       (uint64_t)Config->Profile,
+                                       Config->MaximumLength,
+                                       Config->WdmDmaVersionOverride,
+                                       Config->AddressWidthOverride,
+                                       Config->Flags};
+            journal_write(machine, WDFDMA_JOURNAL_ENABLER, values, 6);
+        }
         status = enabler_create(machine, parent, Config, Attributes, DmaEnablerHandle);
     }
     ddi_leave(&call);
@@ -212,6 +222,9 @@ NTSTATUS WdfDmaEnablerConfigureSystemProfile(WDFDMAENABLER DmaEnabler,
     if (of == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
+    journal_mark(call.machine, WDFDMA_JOURNAL_CHANNEL,
+                 wdfdma_machine_localize(call.machine, of->base.head.handle),
+                 (uint64_t)ConfigDirection);
     NTSTATUS status = STATUS_INVALID_DEVICE_REQUEST;
     if (of->is_system) {
         status = system_profile_configure(call.machine, of, ProfileConfig, ConfigDirection);
@@ -249,6 +262,8 @@ void WdfDmaEnablerSetMaximumScatterGatherElements(WDFDMAENABLER DmaEnabler,
     if (of == NULL) {
         return;
     }
+    journal_mark(call.machine, WDFDMA_JOURNAL_ELEMENTS,
+                 wdfdma_machine_localize(call.machine, of->base.head.handle), MaximumFragments);
     if (MaximumFragments != 0) {
         of->maximum_elements = MaximumFragments;
     }
@@ -271,6 +286,7 @@ size_t WdfDmaEnablerGetFragmentLength(WDFDMAENABLER DmaEnabler, WDF_DMA_DIRECTIO
     if (of == NULL) {
         return 0;
     }
+    journal_call_with(call.machine, of->base.head.handle, (uint64_t)DmaDirection);
     const adapter *by = adapter_for(call.machine, of, DmaDirection);
     size_t length = by == NULL ? 0 : (size_t)by->fragment_length;
     ddi_leave_values(&call, of->base.head.label, length, (uint64_t)DmaDirection);

@@ -9,6 +9,7 @@
 #define WDFDMA_FRAMEWORK_H
 
 #include "hal/hal.h"
+#include "machine/journal.h"
 #include "verifier/sites.h"
 #include "verifier/verifier.h"
 

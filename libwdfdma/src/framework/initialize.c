@@ -150,6 +150,14 @@ NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item,
     return STATUS_SUCCESS;
 }
 
+static COLD void buffer_journal(wdfdma_machine *machine, const transaction *item,
+                                const buffer_range *range) {
+    const uint64_t operands[] = {range->offset, range->length, (uint64_t)range->direction,
+                                 range->program_dma != NULL};
+    chain_journal(machine, range->mdl);
+    journal_write_call(machine, item->base.head.handle, operands, 4);
+}
+
 NTSTATUS initialize_in_full(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA program_dma,
                             WDF_DMA_DIRECTION direction, PMDL mdl, PVOID address, size_t length) {
     SITE_NOTE_KEPT(handle, WDFDMA_OP_INITIALIZE);
@@ -162,6 +170,9 @@ NTSTATUS initialize_in_full(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA progra
     const mdl_object *of = mdl_find(call.machine, mdl);
     const buffer_range range = {mdl,    of,          of == NULL ? 0 : mdl_offset_of(mdl, address),
                                 length, program_dma, direction};
+    if (journal_is_on(call.machine)) {
+        buffer_journal(call.machine, item, &range);
+    }
     uint32_t label = item->base.head.label;
     NTSTATUS status = transaction_initialize(call.machine, item, &range);
     return ddi_leave_status(&call, label, status);
@@ -179,6 +190,9 @@ NTSTATUS initialize_at_in_full(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA pro
     }
     const buffer_range range = {mdl,      mdl_find(call.machine, mdl), offset, length, program_dma,
                                 direction};
+    if (journal_is_on(call.machine)) {
+        buffer_journal(call.machine, item, &range);
+    }
     uint32_t label = item->base.head.label;
     NTSTATUS status = transaction_initialize(call.machine, item, &range);
     return ddi_leave_status(&call, label, status);
@@ -229,6 +243,7 @@ void WdfDmaTransactionGetTransferInfo(WDFDMATRANSACTION DmaTransaction, ULONG *M
     if (item == NULL) {
         return;
     }
+    journal_call(call.machine, item->base.head.handle);
     uint64_t registers = 0;
     uint64_t elements = 0;
     if (item->state != WDFDMA_STATE_INITIALIZED) {

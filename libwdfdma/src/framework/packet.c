@@ -40,6 +40,7 @@ NO_INLINE static void reserve_dma_call(wdfdma_machine *machine, transaction *ite
         return;
     }
     log_append(machine, WDFDMA_RECORD_EVENT, WDFDMA_EVENT_RESERVE_DMA, frame.label);
+    journal_mark(machine, WDFDMA_JOURNAL_ENTER, WDFDMA_EVENT_RESERVE_DMA, frame.label);
     reserve_dma((WDFDMATRANSACTION)(uintptr_t)item->base.head.handle, context);
     callback_leave(&frame);
 }
@@ -314,6 +315,7 @@ bool program_dma_call(wdfdma_machine *machine, transaction *item, PSCATTER_GATHE
             }
         }
     }
+    journal_mark(machine, WDFDMA_JOURNAL_ENTER, WDFDMA_EVENT_PROGRAM_DMA, frame.label);
     item->program_dma((WDFDMATRANSACTION)(uintptr_t)handle,
                       (WDFDEVICE)(uintptr_t)item->enabler->device->base.head.handle, item->context,
                       (WDF_DMA_DIRECTION)item->direction, list);

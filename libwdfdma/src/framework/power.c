@@ -86,6 +86,7 @@ NTSTATUS wdfdma_device_enter_d0(WDFDEVICE handle, WDF_POWER_DEVICE_STATE previou
     if (of == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
+    journal_mark(call.machine, WDFDMA_OP_ENTER_D0, 0, 0);
     NTSTATUS status = STATUS_SUCCESS;
     uint64_t own = of->base.head.handle;
     enabler *at = enabler_from(of, 0);
@@ -105,6 +106,7 @@ NTSTATUS wdfdma_device_leave_d0(WDFDEVICE handle, WDF_POWER_DEVICE_STATE target)
     if (of == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
+    journal_mark(call.machine, WDFDMA_OP_LEAVE_D0, 0, 0);
     NTSTATUS status = STATUS_SUCCESS;
     uint64_t own = of->base.head.handle;
     enabler *at = enabler_from(of, 0);

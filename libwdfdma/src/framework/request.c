@@ -11,6 +11,19 @@ static bool type_is_known(const wdfdma_request_config *config) {
            config->type == WdfRequestTypeDeviceControlInternal;
 }
 
+static COLD void creation_journal(wdfdma_machine *machine, const device *parent,
+                                  const wdfdma_request_config *config) {
+    bool reads = config->type == WdfRequestTypeRead;
+    if (config->type != WdfRequestTypeRead && config->type != WdfRequestTypeWrite) {
+        journal_mark(machine, WDFDMA_JOURNAL_OTHER, WDFDMA_OP_REQUEST_CREATE, 0);
+        return;
+    }
+    const uint64_t values[] = {wdfdma_machine_localize(machine, parent->base.head.handle),
+                               config->type, reads ? config->output_length : config->input_length};
+    chain_journal(machine, reads ? config->output : config->input);
+    journal_write(machine, WDFDMA_OP_REQUEST_CREATE, values, 3);
+}
+
 NTSTATUS wdfdma_request_create(WDFDEVICE handle, const wdfdma_request_config *config,
                                WDFREQUEST *out) {
     if (config == NULL || out == NULL || !type_is_known(config)) {
@@ -20,6 +33,9 @@ NTSTATUS wdfdma_request_create(WDFDEVICE handle, const wdfdma_request_config *co
     device *parent = (device *)ddi_enter(&call, handle, WDFDMA_OBJECT_DEVICE, WDFDMA_OP_CONTROL);
     if (parent == NULL) {
         return STATUS_UNSUCCESSFUL;
+    }
+    if (journal_is_on(call.machine)) {
+        creation_journal(call.machine, parent, config);
     }
     fx_object *made = NULL;
     NTSTATUS status = STATUS_INVALID_PARAMETER;
@@ -32,6 +48,7 @@ NTSTATUS wdfdma_request_create(WDFDEVICE handle, const wdfdma_request_config *co
     if (NT_SUCCESS(status)) {
         ((wdf_request *)made)->config = *config;
         *out = (WDFREQUEST)fx_get_handle(made);
+        journal_made(call.machine, &made->head);
     }
     ddi_leave(&call);
     return status;
@@ -202,6 +219,7 @@ void WdfRequestComplete(WDFREQUEST Request, NTSTATUS Status) {
     if (of == NULL) {
         return;
     }
+    journal_call_with_two(call.machine, of->base.head.handle, (uint32_t)Status, 0);
     request_complete(call.machine, of, Status);
     ddi_leave(&call);
 }
@@ -212,6 +230,8 @@ void WdfRequestCompleteWithInformation(WDFREQUEST Request, NTSTATUS Status, ULON
     if (of == NULL) {
         return;
     }
+    journal_mark(call.machine, WDFDMA_JOURNAL_INFORMATION, Information, 0);
+    journal_call_with_two(call.machine, of->base.head.handle, (uint32_t)Status, 1);
     if (!of->completed) {
         of->information = Information;
     }
@@ -294,6 +314,12 @@ NTSTATUS WdfDmaTransactionInitializeUsingRequest(WDFDMATRANSACTION DmaTransactio
                                                  WDFDMA_OP_INITIALIZE_USING_REQUEST);
     if (item == NULL) {
         return STATUS_UNSUCCESSFUL;
+    }
+    if (journal_is_on(call.machine)) {
+        const uint64_t operands[] = {
+            wdfdma_machine_localize(call.machine, (uint64_t)(uintptr_t)Request),
+            (uint64_t)DmaDirection, EvtProgramDmaFunction != NULL};
+        journal_write_call(call.machine, item->base.head.handle, operands, 3);
     }
     uint32_t label = item->base.head.label;
     uint64_t bits = (uint64_t)(uintptr_t)Request;

@@ -112,6 +112,11 @@ NTSTATUS WdfDmaTransactionAllocateResources(WDFDMATRANSACTION DmaTransaction,
     wdfdma_machine *machine = call.machine;
     uint32_t label = item->base.head.label;
     uint64_t handle = item->base.head.handle;
+    if (journal_is_on(machine)) {
+        const uint64_t operands[] = {(uint64_t)DmaDirection, RequiredMapRegisters,
+                                     EvtReserveDmaFunction != NULL};
+        journal_write_call(machine, handle, operands, 3);
+    }
     const reservation asked = {EvtReserveDmaFunction, EvtReserveDmaContext, RequiredMapRegisters,
                                DmaDirection};
     NTSTATUS status = arguments_check(machine, item, &asked);
@@ -195,6 +200,7 @@ void WdfDmaTransactionFreeResources(WDFDMATRANSACTION DmaTransaction) {
     if (item == NULL) {
         return;
     }
+    journal_call(call.machine, item->base.head.handle);
     uint32_t label = item->base.head.label;
     resources_free(call.machine, item);
     ddi_leave_values(&call, label, 0, 0);

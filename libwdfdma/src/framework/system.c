@@ -26,11 +26,15 @@ bool system_configure(wdfdma_machine *machine, transaction *item, uint64_t offse
         record->values[0] = offset;
         record->values[1] = length;
     }
+    journal_mark(machine, WDFDMA_JOURNAL_ENTER, WDFDMA_EVENT_CONFIGURE_DMA_CHANNEL, frame.label);
     BOOLEAN go_on =
         part->configure((WDFDMATRANSACTION)(uintptr_t)item->base.head.handle,
                         (WDFDEVICE)(uintptr_t)item->enabler->device->base.head.handle,
                         part->configure_context, item->mdl, (size_t)offset, (size_t)length);
     callback_leave(&frame);
+    if (!go_on) {
+        journal_mark(machine, WDFDMA_JOURNAL_ANSWER, false, 0);
+    }
     return go_on != FALSE;
 }
 
@@ -50,6 +54,7 @@ void system_transfer_complete(wdfdma_machine *machine, transaction *item,
         record->values[0] = item->direction;
         record->values[1] = status;
     }
+    journal_mark(machine, WDFDMA_JOURNAL_ENTER, WDFDMA_EVENT_DMA_TRANSFER_COMPLETE, frame.label);
     part->complete((WDFDMATRANSACTION)(uintptr_t)item->base.head.handle,
                    (WDFDEVICE)(uintptr_t)item->enabler->device->base.head.handle,
                    part->complete_context, (WDF_DMA_DIRECTION)item->direction, status);
@@ -83,6 +88,7 @@ void WdfDmaTransactionStopSystemTransfer(WDFDMATRANSACTION DmaTransaction) {
         return;
     }
     wdfdma_machine *machine = call.machine;
+    journal_call(machine, item->base.head.handle);
     uint32_t label = item->base.head.label;
     if (!item->is_system) {
         verifier_break(machine, &item->base.head);
@@ -108,6 +114,7 @@ bool wdfdma_enabler_complete_transfer(WDFDMAENABLER handle, WDF_DMA_DIRECTION di
         return false;
     }
     uint32_t label = of->base.head.label;
+    journal_call_with(call.machine, of->base.head.handle, (uint64_t)direction);
     adapter *by = direction_is_valid(direction) ? of->adapters[direction] : NULL;
     bool ran = of->is_system && by != NULL && controller_complete_or_fail(call.machine, by);
     ran = ran && !call.machine->state.halted;

@@ -141,6 +141,7 @@ static NTSTATUS transaction_create(wdfdma_machine *machine, enabler *of,
     item->state = WDFDMA_STATE_CREATED;
     item->hindrances.single_transfer = of->single_transfer;
     *out = (WDFDMATRANSACTION)(uintptr_t)made->head.handle;
+    journal_made(machine, &made->head);
     return STATUS_SUCCESS;
 }
 
@@ -155,6 +156,7 @@ NTSTATUS WdfDmaTransactionCreate(WDFDMAENABLER DmaEnabler, PWDF_OBJECT_ATTRIBUTE
     wdfdma_machine *machine = call.machine;
     uint32_t label = machine->label_given ? machine->next_label
                                           : machine->slots[WDFDMA_OBJECT_TRANSACTION].next_label;
+    journal_call_with(machine, of->base.head.handle, label);
     NTSTATUS status = STATUS_UNSUCCESSFUL;
     if (DmaTransaction == NULL) {
         verifier_wdf_violation(machine, WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL, 0, 0, NULL);
@@ -229,6 +231,7 @@ NTSTATUS execute_in_full(WDFDMATRANSACTION handle, WDFCONTEXT context) {
     if (item == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
+    journal_call(call.machine, item->base.head.handle);
     uint32_t label = item->base.head.label;
     NTSTATUS status = transaction_execute(call.machine, item, context);
     return ddi_leave_status(&call, label, status);
@@ -241,6 +244,7 @@ NTSTATUS release_in_full(WDFDMATRANSACTION handle) {
     if (item == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
+    journal_call(call.machine, item->base.head.handle);
     uint32_t label = item->base.head.label;
     if (item->state == WDFDMA_STATE_TRANSFER && call.machine->config.verifier) {
         transaction_bugcheck(call.machine, item);
@@ -256,6 +260,7 @@ size_t WdfDmaTransactionGetBytesTransferred(WDFDMATRANSACTION DmaTransaction) {
     if (item == NULL) {
         return 0;
     }
+    journal_call(call.machine, item->base.head.handle);
     size_t bytes = (size_t)item->transferred;
     ddi_leave_values(&call, item->base.head.label, bytes, 0);
     return bytes;
@@ -268,6 +273,7 @@ size_t WdfDmaTransactionGetCurrentDmaTransferLength(WDFDMATRANSACTION DmaTransac
     if (item == NULL) {
         return 0;
     }
+    journal_call(call.machine, item->base.head.handle);
     size_t bytes = (size_t)item->fragment;
     ddi_leave_values(&call, item->base.head.label, bytes, 0);
     return bytes;
@@ -279,6 +285,7 @@ void WdfDmaTransactionSetMaximumLength(WDFDMATRANSACTION DmaTransaction, size_t 
     if (item == NULL) {
         return;
     }
+    journal_call_with(call.machine, item->base.head.handle, MaximumLength);
     if (item->adapter == NULL) {
         verifier_rule(call.machine, WDFDMA_RULE_NO_ADAPTER, &item->base.head);
     } else if (MaximumLength < item->adapter->fragment_length) {
@@ -303,6 +310,7 @@ void WdfDmaTransactionSetSingleTransferRequirement(WDFDMATRANSACTION DmaTransact
     if (item == NULL) {
         return;
     }
+    journal_call_with(call.machine, item->base.head.handle, RequireSingleTransfer != FALSE);
     bool legal = item->is_version_3 &&
                  (item->state == WDFDMA_STATE_CREATED || item->state == WDFDMA_STATE_RELEASED ||
                   item->state == WDFDMA_STATE_RESERVED);
@@ -319,6 +327,7 @@ void WdfDmaTransactionSetImmediateExecution(WDFDMATRANSACTION DmaTransaction,
     if (item == NULL) {
         return;
     }
+    journal_call_with(call.machine, item->base.head.handle, UseImmediateExecution != FALSE);
     if (call_is_for(call.machine, item, item->is_version_3)) {
         bool legal = item->state == WDFDMA_STATE_CREATED ||
                      item->state == WDFDMA_STATE_INITIALIZED ||
@@ -337,6 +346,7 @@ void WdfDmaTransactionSetDeviceAddressOffset(WDFDMATRANSACTION DmaTransaction, U
     if (item == NULL) {
         return;
     }
+    journal_call_with(call.machine, item->base.head.handle, Offset);
     if (call_is_for(call.machine, item, item->is_system)) {
         item->hal.packet.system.device_address_offset = Offset;
     }
@@ -351,6 +361,8 @@ void WdfDmaTransactionSetChannelConfigurationCallback(
     if (item == NULL) {
         return;
     }
+    journal_call_with_two(call.machine, item->base.head.handle, WDFDMA_EVENT_CONFIGURE_DMA_CHANNEL,
+                          ConfigureRoutine != NULL);
     if (call_is_for(call.machine, item, item->is_system)) {
         item->hal.packet.system.configure = ConfigureRoutine;
         item->hal.packet.system.configure_context = ConfigureContext;
@@ -367,6 +379,8 @@ void WdfDmaTransactionSetTransferCompleteCallback(
     if (item == NULL) {
         return;
     }
+    journal_call_with_two(call.machine, item->base.head.handle, WDFDMA_EVENT_DMA_TRANSFER_COMPLETE,
+                          DmaCompletionRoutine != NULL);
     if (call_is_for(call.machine, item, item->is_system)) {
         item->hal.packet.system.complete = DmaCompletionRoutine;
         item->hal.packet.system.complete_context = DmaCompletionContext;

@@ -261,6 +261,7 @@ VOID WdfObjectDelete(WDFOBJECT Object) {
     }
     wdfdma_machine *machine = call.machine;
     machine->state.op = WDFDMA_OP_DELETE;
+    journal_call_with(machine, item->head.handle, item->head.type);
     uint32_t label = item->head.label;
     bool is_transaction = item->head.type == WDFDMA_OBJECT_TRANSACTION;
     if (item->head.kind == KIND_DELETED || item->deleting ||
@@ -290,6 +291,8 @@ void WdfObjectReferenceActual(WDFOBJECT Handle, PVOID Tag, LONG Line, PCCH File)
     if (item == NULL) {
         return;
     }
+    journal_mark(call.machine, WDFDMA_JOURNAL_REFERENCE,
+                 wdfdma_machine_localize(call.machine, item->head.handle), 1);
     if (item->destroying) {
         delete_refuse(call.machine, item);
     } else {
@@ -307,6 +310,8 @@ void WdfObjectDereferenceActual(WDFOBJECT Handle, PVOID Tag, LONG Line, PCCH Fil
     if (item == NULL) {
         return;
     }
+    journal_mark(call.machine, WDFDMA_JOURNAL_REFERENCE,
+                 wdfdma_machine_localize(call.machine, item->head.handle), 0);
     if (item->destroying || (item->references == 1 && item->head.kind != KIND_DELETED)) {
         delete_refuse(call.machine, item);
     } else {

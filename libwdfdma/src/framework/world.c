@@ -54,6 +54,7 @@ NTSTATUS wdfdma_machine_destroy(wdfdma_machine *machine) {
         return STATUS_INVALID_DEVICE_STATE;
     }
     sites_end(machine);
+    wdfdma_journal_end(machine);
     if (machine->config.leak_handler != NULL) {
         leaks_tell(machine);
     }

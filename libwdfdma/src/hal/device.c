@@ -336,6 +336,13 @@ NTSTATUS device_access(wdfdma_machine *machine, const device_move *move, bool ob
     }
     ddi_call call;
     ddi_begin(&call, machine, write ? WDFDMA_OP_DEVICE_WRITE : WDFDMA_OP_DEVICE_READ);
+    if (journal_is_on(machine)) {
+        const uint64_t values[] = {move->address, move->bytes,
+                                   write && move->bytes != 0 ? move->data[0] : 0};
+        journal_write(machine,
+                      write ? WDFDMA_OP_DEVICE_WRITE_ADDRESS : WDFDMA_OP_DEVICE_READ_ADDRESS,
+                      values, 3);
+    }
     if (!access_is_allowed(machine, move->address, move->bytes, write)) {
         bool lands = (write || move->out != NULL) &&
                      registers_access(machine, move->address, move->out, move->data, move->bytes);

@@ -8,6 +8,7 @@
 #ifndef WDFDMA_HAL_H
 #define WDFDMA_HAL_H
 
+#include "machine/journal.h"
 #include "machine/machine.h"
 #include "verifier/faults.h"
 #include "verifier/verifier.h"
@@ -290,6 +291,8 @@ static inline mdl_object *mdl_find(const wdfdma_machine *machine, const MDL *mdl
     mdl_object *found = mdl_find_any(machine, mdl);
     return LIKELY(found != NULL && mdl_fits(found)) ? found : NULL;
 }
+/* Writes the MDLs of a chain to the journal, before the call that has it. */
+COLD void chain_journal(wdfdma_machine *machine, const MDL *mdl);
 /* Halts the machine for a chain that is none. */
 COLD void mdl_bugcheck(wdfdma_machine *machine);
 mdl_object *mdl_create_empty(wdfdma_machine *machine, uint32_t byte_offset, uint32_t byte_count);

@@ -4,6 +4,7 @@
  * object behind an MDL says what it really has. */
 #include "hal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 mdl_object *mdl_find_any(const wdfdma_machine *machine, const MDL *mdl) {
@@ -194,6 +195,7 @@ NTSTATUS wdfdma_mdl_destroy(wdfdma_machine *machine, PMDL mdl) {
     if (gone == NULL) {
         return STATUS_INVALID_PARAMETER;
     }
+    journal_mark(machine, WDFDMA_OP_FREE_MDL, gone->head.label, 0);
     if (machine->state.halted || !mdl_may_go(machine, gone)) {
         return STATUS_UNSUCCESSFUL;
     }
@@ -245,10 +247,50 @@ static bool range_may_touch(wdfdma_machine *machine, PMDL mdl, uint64_t offset, 
     return true;
 }
 
+/* The journal */
+
+enum {
+    PART_VALUES = 4 /* before the page frame numbers */
+};
+
+static void part_journal(wdfdma_machine *machine, const mdl_object *of, uint64_t place) {
+    size_t pages = mdl_fits(of) ? mdl_count_pages(of) : 0;
+    uint64_t *values = malloc((PART_VALUES + pages) * sizeof *values);
+    if (values == NULL) {
+        return;
+    }
+    values[0] = place;
+    values[1] = of->head.label;
+    values[2] = of->mdl->ByteOffset;
+    values[3] = of->mdl->ByteCount;
+    memcpy(values + PART_VALUES, of->pfns, pages * sizeof *values);
+    journal_write(machine, WDFDMA_JOURNAL_PART, values, PART_VALUES + pages);
+    free(values);
+}
+
+void chain_journal(wdfdma_machine *machine, const MDL *mdl) {
+    const mdl_object *of = mdl == NULL ? NULL : mdl_find_any(machine, mdl);
+    for (uint64_t place = 0; of != NULL && place <= machine->state.objects[WDFDMA_OBJECT_MDL];
+         place++) {
+        part_journal(machine, of, place);
+        of = of->mdl->Next == NULL ? NULL : mdl_find_any(machine, of->mdl->Next);
+    }
+}
+
+static COLD void touch_journal(wdfdma_machine *machine, const MDL *mdl, uint64_t offset,
+                               uint64_t bytes, const uint8_t *written) {
+    const uint64_t values[] = {offset, bytes, written != NULL && bytes != 0 ? written[0] : 0};
+    chain_journal(machine, mdl);
+    journal_write(machine, written == NULL ? WDFDMA_OP_MDL_READ : WDFDMA_OP_MDL_WRITE, values, 3);
+}
+
 NTSTATUS wdfdma_mdl_read(wdfdma_machine *machine, PMDL mdl, uint64_t offset, void *out,
                          size_t bytes) {
     NTSTATUS status =
         out == NULL ? STATUS_INVALID_PARAMETER : range_find(machine, mdl, offset, bytes);
+    if (status == STATUS_SUCCESS && journal_is_on(machine)) {
+        touch_journal(machine, mdl, offset, bytes, NULL);
+    }
     if (status == STATUS_SUCCESS && !machine->state.halted &&
         !range_may_touch(machine, mdl, offset, bytes, false)) {
         return STATUS_UNSUCCESSFUL;
@@ -273,6 +315,9 @@ NTSTATUS wdfdma_mdl_write(wdfdma_machine *machine, PMDL mdl, uint64_t offset, co
                           size_t bytes) {
     NTSTATUS status =
         data == NULL ? STATUS_INVALID_PARAMETER : range_find(machine, mdl, offset, bytes);
+    if (status == STATUS_SUCCESS && journal_is_on(machine)) {
+        touch_journal(machine, mdl, offset, bytes, data);
+    }
     if (status == STATUS_SUCCESS &&
         (machine->state.halted || !range_may_touch(machine, mdl, offset, bytes, true))) {
         status = STATUS_UNSUCCESSFUL;

@@ -160,6 +160,7 @@ KIRQL KfRaiseIrql(KIRQL NewIrql) {
     if (machine == NULL) {
         return PASSIVE_LEVEL;
     }
+    journal_mark(machine, WDFDMA_OP_RAISE_IRQL, NewIrql, 0);
     KIRQL before = (KIRQL)machine->state.irql;
     if (NewIrql < before || NewIrql > HIGH_LEVEL) {
         irql_bugcheck(machine, WDFDMA_RULE_IRQL_NOT_GREATER_OR_EQUAL, NewIrql);
@@ -174,6 +175,7 @@ void KeLowerIrql(KIRQL NewIrql) {
     if (machine == NULL) {
         return;
     }
+    journal_mark(machine, WDFDMA_OP_LOWER_IRQL, NewIrql, 0);
     if (NewIrql > machine->state.irql) {
         irql_bugcheck(machine, WDFDMA_RULE_IRQL_NOT_LESS_OR_EQUAL, NewIrql);
     } else {

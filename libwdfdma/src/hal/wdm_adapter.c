@@ -11,6 +11,7 @@ _Static_assert(offsetof(adapter, owner) % OBJECT_UNIT_BYTES != 0, "the device of
 static bool description_is_allowed(wdfdma_machine *machine, const DEVICE_DESCRIPTION *description) {
     ddi_call call;
     ddi_begin(&call, machine, WDFDMA_OP_ADAPTER_CALL);
+    journal_mark(machine, WDFDMA_JOURNAL_OTHER, WDFDMA_OP_ADAPTER_CALL, 0);
     bool allowed = wdm_level_is_right(machine, WDM_AT_PASSIVE, NULL);
     if (allowed && description->Version > DEVICE_DESCRIPTION_VERSION3) {
         verifier_dma_violation(machine, WDFDMA_RULE_DMA_25, 0, 0, 0, NULL);

@@ -48,6 +48,7 @@ adapter *wdm_enter(wdm_call *entered, PDMA_ADAPTER given, wdm_level level) {
     const object *slot = slot_find(machine, given, &unit);
     object *found = slot == NULL ? NULL : object_at(machine, unit, WDFDMA_OBJECT_ADAPTER);
     ddi_begin(&entered->call, machine, WDFDMA_OP_ADAPTER_CALL);
+    journal_mark(machine, WDFDMA_JOURNAL_OTHER, WDFDMA_OP_ADAPTER_CALL, 0);
     entered->by = (adapter *)found;
     if (found == NULL) {
         adapter_refuse(machine, given, slot, unit);

@@ -1,5 +1,5 @@
 /* Callbacks of the driver: how deep they may nest, and what is put back when one returns. */
-#include "machine.h"
+#include "journal.h"
 
 bool callback_refuse(wdfdma_machine *machine) {
     const uint64_t parameters[4] = {8};
@@ -37,6 +37,9 @@ wdfdma_violation_frame callback_read(const wdfdma_machine *machine, uint32_t dep
 }
 
 void callback_record_leave(const callback_frame *frame) {
+    if (frame->event < WDFDMA_EVENT_COUNT) {
+        journal_mark(frame->machine, WDFDMA_JOURNAL_LEAVE, frame->event, frame->label);
+    }
     if (frame->event < WDFDMA_EVENT_COUNT && !frame->machine->state.halted) {
         log_append(frame->machine, WDFDMA_RECORD_LEAVE, frame->event, frame->label);
     }

@@ -1,5 +1,5 @@
 /* A machine's settings, clock, generator and IRQL, and the check of its memory. */
-#include "machine.h"
+#include "journal.h"
 
 #include <string.h>
 
@@ -107,6 +107,7 @@ NTSTATUS wdfdma_machine_set_irql(wdfdma_machine *machine, uint32_t irql) {
     if (machine->state.halted) {
         return STATUS_UNSUCCESSFUL;
     }
+    journal_mark(machine, WDFDMA_OP_SET_IRQL, irql, 0);
     machine->state.irql = irql;
     return STATUS_SUCCESS;
 }

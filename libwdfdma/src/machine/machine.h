@@ -84,6 +84,7 @@ typedef struct arena {
     size_t committed_bytes[REGION_COUNT];
     size_t dirty_bytes[REGION_COUNT]; /* no byte at or past it was ever written */
     struct site_watch *sites;         /* the log of call sites, or NULL */
+    struct journal *journal;          /* or NULL */
 } arena;
 
 /* The head of everything that a handle names. [handle] is 0 while the slot is free; the
@@ -168,9 +169,10 @@ typedef void (*object_describer)(const wdfdma_machine *machine, const object *of
 enum {
     ATTENTION_HALTED = 1,
     ATTENTION_LOG = 2,
-    ATTENTION_FAULTS = 4, /* there is a plan, which every call asks on its full way */
-    ATTENTION_SITES = 8,  /* call sites fail, once each; a restore leaves it */
-    ATTENTION_LATE = 16   /* a move of the device waits for the end of an outermost call */
+    ATTENTION_FAULTS = 4,  /* there is a plan, which every call asks on its full way */
+    ATTENTION_SITES = 8,   /* call sites fail, once each; a restore leaves it */
+    ATTENTION_LATE = 16,   /* a move of the device waits for the end of an outermost call */
+    ATTENTION_JOURNAL = 32 /* calls are written down first; a restore leaves it */
 };
 
 struct wdfdma_machine {
@@ -199,7 +201,7 @@ struct wdfdma_machine {
     wdfdma_bugcheck bugcheck;
     struct interpreter *interpreter;
     struct workload *workload; /* that a driver under test runs in, or NULL */
-    arena arena; /* last: everything before it is part of a snapshot */
+    arena arena;               /* last: everything before it is part of a snapshot */
 };
 
 enum {
@@ -214,6 +216,10 @@ void platform_lock(void);
 void platform_unlock(void);
 /* As fopen, with a path in UTF-8. */
 FILE *platform_open_file(const char *path, const char *mode);
+/* The file [path], written anew, as [bytes] bytes of zero that are shared with it; NULL where it is not to
+ * be had. */
+void *platform_map_file(const char *path, size_t bytes);
+void platform_unmap_file(void *address, size_t bytes);
 /* The program or shared library that [address] lies in: where it begins, and its file's name
  * without folders. */
 enum {

@@ -23,6 +23,7 @@ static void module_set_name(platform_module *of, const char *path) {
 
 #if defined(_WIN32)
 
+#include <io.h>
 #include <wchar.h>
 
 #define WIN32_LEAN_AND_MEAN
@@ -38,7 +39,13 @@ __declspec(dllimport) int __stdcall GetModuleHandleExA(uint32_t, const void *, v
 __declspec(dllimport) uint32_t __stdcall GetModuleFileNameA(void *, char *, uint32_t);
 __declspec(dllimport) uint16_t __stdcall RtlCaptureStackBackTrace(uint32_t, uint32_t, void **,
                                                                   uint32_t *);
+__declspec(dllimport) void *__stdcall CreateFileMappingA(void *, void *, uint32_t, uint32_t,
+                                                         uint32_t, const char *);
+__declspec(dllimport) void *__stdcall MapViewOfFile(void *, uint32_t, uint32_t, uint32_t, size_t);
+__declspec(dllimport) int __stdcall UnmapViewOfFile(const void *);
+__declspec(dllimport) int __stdcall CloseHandle(void *);
 enum {
+    MAP_WRITE = 2,
     CODE_PAGE_UTF8 = 65001,
     PATH_LENGTH = 4096,
     WALK_LENGTH = 128,
@@ -84,6 +91,27 @@ FILE *platform_open_file(const char *path, const char *mode) {
     return _wfopen(wide_path, wide_mode);
 }
 
+void *platform_map_file(const char *path, size_t bytes) {
+    FILE *file = platform_open_file(path, "w+b");
+    if (file == NULL) {
+        return NULL;
+    }
+    uint64_t size = bytes;
+    void *mapping = CreateFileMappingA((void *)_get_osfhandle(_fileno(file)), NULL, READ_WRITE,
+                                       (uint32_t)(size >> 32), (uint32_t)size, NULL);
+    void *address = mapping == NULL ? NULL : MapViewOfFile(mapping, MAP_WRITE, 0, 0, bytes);
+    if (mapping != NULL) {
+        CloseHandle(mapping);
+    }
+    fclose(file);
+    return address;
+}
+
+void platform_unmap_file(void *address, size_t bytes) {
+    (void)bytes;
+    UnmapViewOfFile(address);
+}
+
 bool platform_find_module(const void *address, platform_module *out) {
     char path[PATH_LENGTH];
     void *found = NULL;
@@ -112,8 +140,10 @@ size_t platform_walk_callers(const void *first, const void **out, size_t most) {
 #else
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <unwind.h>
 
 #if !defined(MAP_NORESERVE)
@@ -146,6 +176,23 @@ void platform_unlock(void) {
 
 FILE *platform_open_file(const char *path, const char *mode) {
     return fopen(path, mode);
+}
+
+void *platform_map_file(const char *path, size_t bytes) {
+    int file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file < 0) {
+        return NULL;
+    }
+    void *address = MAP_FAILED;
+    if (ftruncate(file, (off_t)bytes) == 0) {
+        address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    }
+    close(file);
+    return address == MAP_FAILED ? NULL : address;
+}
+
+void platform_unmap_file(void *address, size_t bytes) {
+    munmap(address, bytes);
 }
 
 bool platform_find_module(const void *address, platform_module *out) {

@@ -1,5 +1,5 @@
 /* Snapshots: a copy of what is used of each region, and its way back. */
-#include "machine.h"
+#include "journal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,12 +70,14 @@ NTSTATUS wdfdma_machine_restore(wdfdma_machine *machine, const wdfdma_snapshot *
         return STATUS_INVALID_DEVICE_STATE;
     }
     const uint8_t *copy = snapshot->copy;
-    uint32_t sites = machine->attention & ATTENTION_SITES;
+    const uint32_t beside = ATTENTION_SITES | ATTENTION_JOURNAL;
+    uint32_t kept = machine->attention & beside;
     for (int id = 0; id < REGION_COUNT; id++) {
         region_restore(machine, (region_id)id, copy, snapshot->used_bytes[id]);
         copy += snapshot->used_bytes[id];
     }
-    machine->attention = (machine->attention & ~(uint32_t)ATTENTION_SITES) | sites;
+    machine->attention = (machine->attention & ~beside) | kept;
+    journal_mark(machine, WDFDMA_JOURNAL_OTHER, WDFDMA_OP_CONTROL, 0);
     return STATUS_SUCCESS;
 }
 

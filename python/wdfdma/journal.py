@@ -1,0 +1,136 @@
+"""Journals: the calls of a driver as they were written down before they ran, read as a tree."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wdfdma.enums import Constant, Event, ObjectType, Op, _read_type
+from wdfdma.problems import Problem, ScenarioError
+
+if TYPE_CHECKING:
+    from wdfdma.scenario import Scenario
+
+MAGIC = b"WDJ\x01"
+_HEAD_BYTES = 16
+
+
+class Mark(Constant, members=_read_type("wdfdma_journal_mark", "WDFDMA_JOURNAL_")):
+    """The kinds of a journal's entries that are no calls of an op."""
+
+
+@dataclass(slots=True)
+class Callback:
+    """A callback of the transaction [label], with the calls that the driver made in it."""
+
+    event: Event
+    label: int
+    calls: "list[Call]" = field(default_factory=list)
+    returns: bool = True
+    has_left: bool = False
+
+
+@dataclass(slots=True)
+class Call:
+    """A call: its op, or a mark, its values, the MDLs that it has, and the callbacks that it made.
+
+    A part of a chain is its label, its offset, its length, its page frame numbers. [made] is the label of what it made,
+    and its handle.
+    """
+
+    kind: int
+    values: tuple[int, ...]
+    parts: list[tuple[int, ...]] = field(default_factory=list)
+    callbacks: list[Callback] = field(default_factory=list)
+    information: int | None = None
+    made: tuple[ObjectType, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What a journal tells: the scenario of it, and what no scenario can say, a line for each.
+
+    [is_whole] is False where the last call did not return, as where the process has crashed in it.
+    """
+
+    scenario: "Scenario"
+    omitted: list[str]
+    is_whole: bool
+
+
+def is_journal(path: Path) -> bool:
+    """Whether a file is a journal. Errors: OSError."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
+def read_journal(path: str | Path) -> Journal:
+    """The scenario of what a driver did, from the journal in a file. Errors: ScenarioError, OSError."""
+    from wdfdma.journal_scenario import make_journal
+
+    return make_journal(read_calls(Path(path).read_bytes(), str(path)), str(path))
+
+
+def read_calls(data: bytes, where: str) -> list[Call]:
+    """The outermost calls of a journal, its machine first. Errors: ScenarioError where it is none."""
+    outermost: list[Call] = []
+    lists = [outermost]
+    open_callbacks: list[Callback] = []
+    parts: list[tuple[int, ...]] = []
+    information: int | None = None
+    for kind, values in _read_entries(data, where):
+        calls = lists[-1]
+        if kind == Mark.ENTER:
+            callback = Callback(Event(values[0]), values[1])
+            calls[-1].callbacks.append(callback)
+            open_callbacks.append(callback)
+            lists.append(callback.calls)
+        elif kind == Mark.LEAVE:
+            open_callbacks.pop().has_left = True
+            lists.pop()
+        elif kind == Mark.ANSWER:
+            calls[-1].callbacks[-1].returns = False
+        elif kind == Mark.MADE:
+            calls[-1].made = (ObjectType(values[0]), values[1], values[2])
+        elif kind == Mark.PART:
+            parts.append(values[1:])
+        elif kind == Mark.INFORMATION:
+            information = values[0]
+        else:
+            calls.append(Call(kind, values, parts, information=information))
+            parts, information = [], None
+    return outermost
+
+
+def _read_entries(data: bytes, where: str) -> list[tuple[int, tuple[int, ...]]]:
+    if data[:4] != MAGIC or len(data) < _HEAD_BYTES:
+        raise ScenarioError([Problem("", "not a journal")], where)
+    end = _HEAD_BYTES + int.from_bytes(data[8:16], "little")
+    entries = []
+    at = _HEAD_BYTES
+    while at < end:
+        kind = data[at]
+        count, at = _read_number(data, at + 1)
+        values = []
+        for _ in range(count):
+            value, at = _read_number(data, at)
+            values.append(value)
+        entries.append((kind, tuple(values)))
+    return entries
+
+
+def _read_number(data: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return number, at
+
+
+def name_kind(kind: int) -> str:
+    """An entry's kind in a word."""
+    return Mark(kind).label if kind in set(Mark) else Op(kind).label

@@ -1,0 +1,100 @@
+"""What a journal tells of the world around a driver's transactions: enablers, buffers, requests."""
+
+from typing import Any
+
+from wdfdma.enums import ObjectType, Op, Profile
+from wdfdma.journal import Call, Mark, name_kind
+
+Step = dict[str, Any]
+
+NO_LIMIT = 2**32 - 1
+_SINGLE_TRANSFER = 2  # of an enabler's flags
+_SUCCESS = 0
+_READ_REQUEST = 3  # WdfRequestTypeRead
+
+
+class WorldReader:
+    """Makes the parts of a scenario; [omitted] says what no scenario can."""
+
+    def __init__(self) -> None:
+        self.omitted: list[str] = []
+        self.enablers: list[dict[str, Any]] = []
+        self.buffers: list[list[tuple[int, ...]]] = []
+        self._freed: set[int] = set()  # labels of MDLs
+        self._made: dict[int, tuple[ObjectType, int]] = {}  # by handle
+        self._created: list[int] = []  # labels of transactions
+
+    def _omit(self, call: Call, why: str = "") -> list[Step]:
+        kind = call.values[0] if call.kind in (Mark.OTHER, Mark.WRONG) else call.kind
+        self.omitted.append(f"{name_kind(kind)}{why and f': {why}'}")
+        return []
+
+    def _label(self, handle: int) -> int:
+        return self._made.get(handle, (ObjectType.NONE, 0))[1]
+
+    def _read_enabler(self, call: Call) -> list[Step]:
+        _, profile, length, version, width, flags = call.values
+        if call.made is None:
+            return self._omit(call, "the framework refuses it")
+        made = {"profile": Profile(profile).label, "maximum_length": length}
+        made |= {"dma_version": version, "address_width": width}
+        made |= {"single_transfer": bool(flags & _SINGLE_TRANSFER)}
+        self.enablers.append(made | ({"configured": False} if profile >= Profile.SYSTEM else {}))
+        return []
+
+    def _read_channel(self, call: Call) -> list[Step]:
+        """A duplex profile is configured for both directions in a scenario, or for none."""
+        self.enablers[self._label(call.values[0])].pop("configured", None)
+        return []
+
+    def _read_elements(self, call: Call) -> list[Step]:
+        if self._created:
+            return self._omit(call, "after the first transaction")
+        self.enablers[self._label(call.values[0])]["maximum_elements"] = call.values[1]
+        return []
+
+    def _find_buffer(self, parts: list[tuple[int, ...]]) -> int:
+        if parts not in self.buffers:
+            self.buffers.append(parts)
+        return self.buffers.index(parts)
+
+    def _read_touch(self, call: Call) -> list[Step]:
+        if not call.parts:
+            return self._omit(call, "without a buffer")
+        offset, length, value = call.values
+        step = {"op": name_kind(call.kind), "buffer": self._find_buffer(call.parts)}
+        step |= {"offset": offset, "length": length}
+        return [step | {"value": value} if call.kind == Op.MDL_WRITE else step]
+
+    def _read_free(self, call: Call) -> list[Step]:
+        """A chain goes with its first MDL; one that no call ever had is no buffer."""
+        label = call.values[0]
+        if label in self._freed:
+            return []
+        for index, buffer in enumerate(self.buffers):
+            labels = {part[0] for part in buffer}
+            if label in labels:
+                self._freed |= labels
+                return [{"op": "free_mdl", "buffer": index}]
+        return []
+
+    def _read_request(self, call: Call) -> list[Step]:
+        _, kind, length = call.values
+        if call.made is None or not call.parts:
+            return self._omit(call, "refused, or without a buffer")
+        step = {"op": "request_create", "request": call.made[1]}
+        direction = "read" if kind == _READ_REQUEST else "write"
+        return [
+            step
+            | {"buffer": self._find_buffer(call.parts), "length": length, "direction": direction}
+        ]
+
+    def _read_complete(self, call: Call) -> list[Step]:
+        handle, status, _ = call.values
+        kind, label = self._made.get(handle, (ObjectType.NONE, 0))
+        if status != _SUCCESS or kind != ObjectType.REQUEST:
+            return self._omit(call, "with another status, or a request that was not made here")
+        if call.information is None:
+            return [{"op": "request_complete", "request": label}]
+        information = {"information": call.information}
+        return [{"op": "request_complete_with_information", "request": label} | information]
