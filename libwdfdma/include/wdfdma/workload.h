@@ -116,7 +116,7 @@ WDFDMA_API NTSTATUS wdfdma_workload_run(wdfdma_machine *machine, const wdfdma_dr
                                         const uint8_t *bytes, size_t size,
                                         wdfdma_workload_result *out);
 
-/* The same on a machine made for it, and ended again. */
+/* Runs a case as wdfdma_workload_run does, on a machine made for it and ended again. */
 WDFDMA_API NTSTATUS wdfdma_workload_run_case(const wdfdma_driver *driver, const uint8_t *bytes,
                                              size_t size, wdfdma_workload_result *out);
 
@@ -157,7 +157,7 @@ typedef struct wdfdma_fuzz {
     uint64_t seed;
     wdfdma_finding *findings; /* borrowed: room for those of the first [capacity] signatures */
     uint32_t capacity;
-    uint32_t kept; /* cases that showed something new, to be mutated */
+    uint32_t kept;     /* cases that showed something new, to be mutated */
     uint32_t left_out; /* moves that no case is to have: bits 1 << wdfdma_move; 0: it has all */
     uint32_t unused;
     uint64_t runs; /* so far; written, as all that follows */

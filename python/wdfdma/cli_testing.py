@@ -1,0 +1,71 @@
+"""The commands that look for what breaks a driver, and keep it: fuzz, export, shrink."""
+
+import click
+
+from wdfdma.cli_ends import MATCH, report_errors
+
+
+@click.command()
+@click.argument("driver", required=False)
+@click.option("--rules", metavar="MOVES", help="Only moves of these kinds: start,finish,cancel,...")
+@click.option("-j", "--jobs", type=click.IntRange(1, 1024), default=1, help="Processes [1].")
+@click.option("--time", "time", metavar="TIME", help="How long, of all drivers together: 60s, 10m.")
+@click.option("--runs", type=click.IntRange(1), help="How many cases, of each driver.")
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="The same seed finds the same [0].")
+@click.option("--out", metavar="DIR", help="A corpus: what failed, and where to go on.")
+@click.option("--replay", "case", metavar="CASE", help="Run one case: its file, or its digits.")
+@report_errors
+def fuzz(
+    driver: str | None,
+    rules: str | None,
+    jobs: int,
+    time: str | None,
+    runs: int | None,
+    seed: int | None,
+    out: str | None,
+    case: str | None,
+) -> int:
+    """Put DRIVER through cases by chance: requests, hardware that is late or fails, cancels, power, faults.
+
+    DRIVER is the name of one that ships, the path of a shared object, PATH:NAME of one of its drivers, or module:Class.
+    Without it, the correct ones that ship. Without --time and --runs it takes ten seconds. Each failure is made as
+    short as it can be; the last line is the command that runs the last one again. Ends with 1 if anything failed.
+    """
+    from wdfdma import fuzz_command
+
+    if case is not None:
+        return fuzz_command.replay(case, driver)
+    return fuzz_command.fuzz_command(driver, rules, jobs, time, runs, seed, out)
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+@click.option("--to", "form", type=click.Choice(["pytest", "c", "json"]), required=True)
+@click.option("-o", "--output", metavar="OUT", help="Write to a file, not to the standard output.")
+@report_errors
+def export(file: str, form: str, output: str | None) -> int:
+    """Write a scenario as a reproducer: a test of pytest's, a C program, or JSON in its plain form.
+
+    FILE holds one scenario, or is FILE:NUMBER for one line of a .jsonl file; - is the standard input. The test passes,
+    and the program ends with 0, where they do what the scenario does.
+    """
+    from wdfdma.export_command import export_file
+
+    export_file(file, form, output)
+    return MATCH
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+@click.option("-o", "--output", metavar="OUT", help="Write to a file, not to the standard output.")
+@report_errors
+def shrink(file: str, output: str | None) -> int:
+    """Write the smallest scenario that still shows what the one in FILE does.
+
+    That is the bug check or the first rule that it breaks, by rule, kind of object and call, or else how its log
+    differs from the one that it carries. FILE holds one scenario, or is FILE:NUMBER for one line of a .jsonl file.
+    """
+    from wdfdma.export_command import shrink_file
+
+    shrink_file(file, output)
+    return MATCH
