@@ -69,17 +69,37 @@ def read_journal(path: str | Path) -> Journal:
     """The scenario of what a driver did, from the journal in a file. Errors: ScenarioError, OSError."""
     from wdfdma.journal_scenario import make_journal
 
-    return make_journal(read_calls(Path(path).read_bytes(), str(path)), str(path))
+    return make_journal(read_calls(_read_bytes(Path(path)), str(path)), str(path))
+
+
+def _read_bytes(path: Path) -> bytes:
+    """What is written of a journal's file, which is longer."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+        return head + file.read(int.from_bytes(head[8:16], "little"))
 
 
 def read_calls(data: bytes, where: str) -> list[Call]:
     """The outermost calls of a journal, its machine first. Errors: ScenarioError where it is none."""
+    if data[:4] != MAGIC or len(data) < _HEAD_BYTES:
+        raise ScenarioError([Problem("", "not a journal")], where)
+    try:
+        return _build_calls(_read_entries(data))
+    except IndexError:
+        problem = Problem(
+            "", "no whole journal: an entry is cut off, or its begin is in a callback"
+        )
+        raise ScenarioError([problem], where) from None
+
+
+def _build_calls(entries: list[tuple[int, tuple[int, ...]]]) -> list[Call]:
+    """The tree of a journal's entries. Errors: IndexError where it is none."""
     outermost: list[Call] = []
     lists = [outermost]
     open_callbacks: list[Callback] = []
     parts: list[tuple[int, ...]] = []
     information: int | None = None
-    for kind, values in _read_entries(data, where):
+    for kind, values in entries:
         calls = lists[-1]
         if kind == Mark.ENTER:
             callback = Callback(Event(values[0]), values[1])
@@ -103,9 +123,7 @@ def read_calls(data: bytes, where: str) -> list[Call]:
     return outermost
 
 
-def _read_entries(data: bytes, where: str) -> list[tuple[int, tuple[int, ...]]]:
-    if data[:4] != MAGIC or len(data) < _HEAD_BYTES:
-        raise ScenarioError([Problem("", "not a journal")], where)
+def _read_entries(data: bytes) -> list[tuple[int, tuple[int, ...]]]:
     end = _HEAD_BYTES + int.from_bytes(data[8:16], "little")
     entries = []
     at = _HEAD_BYTES

@@ -9,7 +9,7 @@ from typing import Any
 
 from wdfdma.enums import Direction, Event, Irql, ObjectType, Op
 from wdfdma.journal import Call, Callback, Journal, Mark
-from wdfdma.journal_world import NO_LIMIT, Step, WorldReader
+from wdfdma.journal_world import EARLIER, NO_LIMIT, Step, WorldReader
 from wdfdma.operations import OPERATIONS, Operand, OperandKind
 from wdfdma.problems import Problem, ScenarioError
 from wdfdma.scenario import Scenario
@@ -151,6 +151,8 @@ class JournalReader(WorldReader):
 
     def _read_create(self, call: Call) -> list[Step]:
         label = call.values[1]
+        if call.values[0] not in self._made:
+            return self._omit(call, EARLIER)
         self._created.append(label)
         return [{"op": "create", "transaction": label, "enabler": self._label(call.values[0])}]
 

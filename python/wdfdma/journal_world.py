@@ -10,6 +10,7 @@ Step = dict[str, Any]
 NO_LIMIT = 2**32 - 1
 _SINGLE_TRANSFER = 2  # of an enabler's flags
 _SUCCESS = 0
+EARLIER = "of an enabler that was made before the journal"
 _READ_REQUEST = 3  # WdfRequestTypeRead
 
 
@@ -39,15 +40,20 @@ class WorldReader:
         made = {"profile": Profile(profile).label, "maximum_length": length}
         made |= {"dma_version": version, "address_width": width}
         made |= {"single_transfer": bool(flags & _SINGLE_TRANSFER)}
+        self._made[call.made[2]] = (ObjectType.ENABLER, len(self.enablers))
         self.enablers.append(made | ({"configured": False} if profile >= Profile.SYSTEM else {}))
         return []
 
     def _read_channel(self, call: Call) -> list[Step]:
         """A duplex profile is configured for both directions in a scenario, or for none."""
+        if call.values[0] not in self._made:
+            return self._omit(call, EARLIER)
         self.enablers[self._label(call.values[0])].pop("configured", None)
         return []
 
     def _read_elements(self, call: Call) -> list[Step]:
+        if call.values[0] not in self._made:
+            return self._omit(call, EARLIER)
         if self._created:
             return self._omit(call, "after the first transaction")
         self.enablers[self._label(call.values[0])]["maximum_elements"] = call.values[1]

@@ -9,8 +9,17 @@ from typing import Any
 
 import pytest
 
-from wdfdma import BugCheck, DmaTransaction, Machine, Scenario, ScenarioError, TransactionState, read_journal
-from wdfdma._native import lib
+from test_export import compile_and_run, make_c, needs_compiler
+from wdfdma import (
+    BugCheck,
+    DmaTransaction,
+    Machine,
+    Scenario,
+    ScenarioError,
+    TransactionState,
+    read_journal,
+)
+from wdfdma._native import NULL, lib
 from wdfdma.enums import Op
 from wdfdma.journal import Journal
 from wdfdma.operations import OPERATIONS
@@ -116,6 +125,18 @@ def test_a_driver_of_pythons_replays(tmp_path: Path) -> None:
     assert inner[:2] == [["initialize", "execute"], ["get_bytes_transferred"]]
 
 
+@needs_compiler
+def test_a_driver_of_cs_replays(tmp_path: Path, scenario: dict[str, Any]) -> None:
+    text = make_c(scenario)
+    begin = f'    wdfdma_journal_begin(machine, "{tmp_path / "journal"}", 0);\n'
+    before = "    wdfdma_device_create("
+    assert compile_and_run(text.replace(before, begin + before, 1), tmp_path).returncode == 0
+    journal = read_journal(tmp_path / "journal")
+    assert journal.omitted == []
+    log = execute_scenario(journal.scenario).log
+    assert keep_framework(log) == keep_framework(execute_scenario(scenario).log)
+
+
 _CRASH = """
 import ctypes, sys
 from wdfdma import Machine
@@ -187,6 +208,43 @@ def test_no_journal_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(b"WDJ")
     with pytest.raises(ScenarioError, match="not a journal"):
         read_journal(path)
+
+
+def test_a_journal_that_is_cut_off_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    with Machine(map_registers=6, journal=path) as machine:
+        play(machine).cancel()
+    data = path.read_bytes()
+    count = int.from_bytes(data[8:16], "little")
+    assert count > 100
+    path.write_bytes(data[: 16 + count // 2])
+    with pytest.raises(ScenarioError, match="cut off"):
+        read_journal(path)
+
+
+def test_what_was_made_before_it_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    with Machine() as machine:
+        enabler = machine.device().enabler(maximum_length=4096)
+        machine.record(path)
+        enabler.transaction()
+    journal = read_journal(path)
+    assert journal.omitted == ["create: of an enabler that was made before the journal"]
+    assert journal.scenario.steps == []
+
+
+def test_a_wrong_handle_replays(tmp_path: Path) -> None:
+    """A transaction that is used after its deletion, as C does it."""
+    path = tmp_path / "journal"
+    with Machine(log="grow", journal=path) as machine:
+        transaction = machine.device().enabler(maximum_length=4096).transaction()
+        handle = transaction._handle
+        transaction.delete()
+        lib.WdfDmaTransactionExecute(handle, NULL)
+        log = copy_log(machine)
+    run = execute_scenario(read_journal(path).scenario)
+    assert run.violations
+    assert keep_framework(run.log) == keep_framework(log)
 
 
 def test_the_commands_take_a_journal(
