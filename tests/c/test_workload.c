@@ -139,7 +139,7 @@ TEST(each_failure_is_told_from_the_others) {
         [TOY_STARTS_FOR_EVER] = WDFDMA_FAILURE_LIVELOCK,
         [TOY_STARTS_OFF] = WDFDMA_FAILURE_NEVER_COMPLETED,
         [TOY_CANNOT_START] = WDFDMA_FAILURE_ADD_DEVICE,
-        [TOY_KEEPS_UNTIL_CANCEL] = WDFDMA_FAILURE_NONE,
+        [TOY_KEEPS_UNTIL_CANCEL] = WDFDMA_FAILURE_NEVER_COMPLETED,
     };
     for (int way = 0; way < TOY_WAYS; way++) {
         toy = (toy_way)way;
@@ -150,13 +150,21 @@ TEST(each_failure_is_told_from_the_others) {
     CHECK_EQUAL(case_run(&toy_driver, NULL, 0).failure, WDFDMA_FAILURE_HARDWARE);
 }
 
-TEST(a_request_that_stays_is_cancelled_once_at_the_end) {
+TEST(a_request_is_cancelled_once) {
+    static const uint8_t CANCELLED[] = {
+        [3 * WDFDMA_CASE_STRIDE - 6] = WDFDMA_MOVE_CANCEL,
+        [4 * WDFDMA_CASE_STRIDE - 1] = 0, /* a second read, which nobody cancels */
+    };
     toy = TOY_KEEPS_UNTIL_CANCEL;
     toy_cancelled = 0;
-    wdfdma_workload_result result = case_run(&toy_driver, ONE_READ, sizeof ONE_READ);
+    wdfdma_workload_result result = case_run(&toy_driver, CANCELLED, 3 * WDFDMA_CASE_STRIDE);
     CHECK_EQUAL(result.failure, WDFDMA_FAILURE_NONE);
     CHECK_EQUAL(toy_cancelled, 1);
     CHECK_EQUAL(result.requests, 1);
+    result = case_run(&toy_driver, CANCELLED, sizeof CANCELLED);
+    CHECK_EQUAL(result.failure, WDFDMA_FAILURE_NEVER_COMPLETED);
+    CHECK_EQUAL(result.request, 2);
+    CHECK_EQUAL(toy_cancelled, 2);
 }
 
 TEST(every_string_of_bytes_is_a_case) {
@@ -366,7 +374,7 @@ TEST(the_same_seed_finds_the_same) {
 }
 
 HARNESS_MAIN(ENTRY(each_failure_is_told_from_the_others),
-             ENTRY(a_request_that_stays_is_cancelled_once_at_the_end),
+             ENTRY(a_request_is_cancelled_once),
              ENTRY(every_string_of_bytes_is_a_case), ENTRY(changed_cases_are_cases),
              ENTRY(a_machine_is_to_be_fresh_and_a_driver_whole),
              ENTRY(without_a_workload_there_is_no_hardware), ENTRY(the_correct_drivers_are_clean),

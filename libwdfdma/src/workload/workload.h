@@ -163,7 +163,7 @@ void traffic_give(workload *run);
 /* world.c */
 NTSTATUS world_create(workload *run);
 void world_power(workload *run);
-/* Lets the hardware end, cancels what is left, removes the device, looks for what is held. */
+/* Lets the hardware end, which completes all requests, removes the device, looks for what is held. */
 void world_end(workload *run);
 
 /* run.c */

@@ -89,15 +89,6 @@ static void world_settle(workload *run) {
     }
 }
 
-static void requests_cancel(workload *run) {
-    for (uint32_t i = 0; i < run->result.requests && !run_is_over(run); i++) {
-        if (run->requests[i].pending && !run->requests[i].cancelled) {
-            request_cancel(run, &run->requests[i]);
-            step_ends(run);
-        }
-    }
-}
-
 static void requests_expect_none(workload *run) {
     for (uint32_t i = 0; i < run->result.requests && !run_is_over(run); i++) {
         if (run->requests[i].pending) {
@@ -136,8 +127,6 @@ void world_end(workload *run) {
     if (!step_ends(run) && !run->powered) {
         world_power(run);
     }
-    world_settle(run);
-    requests_cancel(run);
     world_settle(run);
     requests_expect_none(run);
     if (!run_is_over(run)) {
