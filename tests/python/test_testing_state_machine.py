@@ -22,6 +22,9 @@ FEW = settings(
     max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 GENERATE = settings(FEW, phases=[Phase.generate])
+SHRINK = settings(
+    FEW, max_examples=300, stateful_step_count=15, phases=[Phase.generate, Phase.shrink]
+)
 
 # The framework's log has no record of these in a machine that runs no program.
 UNRECORDED = (
@@ -50,9 +53,10 @@ class Replayed(DmaStateMachine):
 
 
 TestReplayed = Replayed.TestCase
+TestDma.settings = TestReplayed.settings = settings(FEW, stateful_step_count=30)
 
 
-class ReleasesAfterCancel(DmaStateMachine):
+class ReleasesAfterCancel(DmaStateMachine, rules=("transfer", "cancel")):
     """Takes it that Cancel always finds the transaction waiting."""
 
     @transaction_rule(may_cancel)
@@ -79,7 +83,7 @@ def find_failure(
         scenario_file = tmp_path / "failure.json"
 
     with pytest.raises((BugCheck, AssertionError)) as caught:
-        run_state_machine_as_test(Written, settings=settings(FEW, max_examples=300))
+        run_state_machine_as_test(Written, settings=SHRINK)
     return caught.value, json.loads((tmp_path / "failure.json").read_text(encoding="utf-8"))
 
 
@@ -108,12 +112,16 @@ def test_failure_is_told(tmp_path: Path) -> None:
         "from test_testing_state_machine import CompletesTwice\n"
         "class Written(CompletesTwice):\n"
         f"    scenario_file = {str(tmp_path / 'found.json')!r}\n"
+        "from test_testing_state_machine import SHRINK\n"
         "TestWritten = Written.TestCase\n"
+        "TestWritten.settings = SHRINK\n"
     )
     (tmp_path / "test_it.py").write_text(source, encoding="utf-8")
     environment_path = [str(Path(__file__).parent), *sys.path]
     code = f"import sys; sys.path[:0] = {environment_path!r}; import pytest; "
-    code += f"sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', {str(tmp_path / 'test_it.py')!r}]))"
+    code += (
+        f"sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', {str(tmp_path / 'test_it.py')!r}]))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
     )
@@ -183,7 +191,7 @@ def run_and_count(machine: type[DmaStateMachine]) -> dict[str, int]:
                     found[state.label] = found.get(state.label, 0) + 1
             found["waiters"] = max(found.get("waiters", 0), self._most_waiters)
 
-    run_state_machine_as_test(Counted, settings=settings(GENERATE, max_examples=300))
+    run_state_machine_as_test(Counted, settings=settings(GENERATE, max_examples=120))
     return found
 
 
@@ -195,13 +203,13 @@ def test_every_state_is_reached_and_several_wait() -> None:
 
 
 def test_violation_that_is_no_advice_fails() -> None:
-    class Touches(DmaStateMachine):
+    class Touches(DmaStateMachine, rules=("transfer",)):
         @transaction_rule(may_complete)
         def touch(self, transaction: Actor) -> None:
             self.take("mdl_write", buffer=0, offset=0, length=1, value=1)
 
     with pytest.raises(AssertionError, match="BufferTouched"):
-        run_state_machine_as_test(Touches, settings=settings(FEW, max_examples=300))
+        run_state_machine_as_test(Touches, settings=SHRINK)
 
     class Allowed(Touches):
         allowed_rules = frozenset({Rule.BUFFER_TOUCHED})
@@ -248,7 +256,9 @@ def test_step_that_cannot_be_played_is_refused() -> None:
 
 
 def test_package_does_not_import_hypothesis() -> None:
-    code = f"import sys; sys.path[:] = {sys.path!r}; import wdfdma; print('hypothesis' in sys.modules)"
+    code = (
+        f"import sys; sys.path[:] = {sys.path!r}; import wdfdma; print('hypothesis' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

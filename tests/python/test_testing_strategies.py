@@ -70,7 +70,11 @@ def has_op(*ops: str) -> Any:
         (enablers(), lambda value: "address_width" in value, {**PACKET, "address_width": 32}),
         (enablers(), lambda value: "single_transfer" in value, {**PACKET, "single_transfer": True}),
         (mdls(), lambda value: True, PAGE),
-        (mdls(), lambda value: len(value["pfns"]) == 3, {"length": 8193, "pfns": [16, 17, 18]}),
+        (
+            mdls(),
+            lambda value: len(value["pfns"]) == 3 and "offset" not in value,
+            {"length": 12288, "pfns": [16, 17, 18]},
+        ),
         (
             mdls(),
             lambda value: value.get("offset", 0) % 4096 == 4095 and len(value["pfns"]) > 1,

@@ -25,7 +25,8 @@ class Actor:
     """A transaction as the driver of a scenario has it: what the bundles of `DmaStateMachine` hold.
 
     `number` is its number in the scenario, `transaction` the object of the machine, which a step may have deleted
-    since, or never made (`is_live`). `elements` are what EvtProgramDma was called with last, `request` what it was initialized with.
+    since, or never made (`is_live`). `elements` are what EvtProgramDma was called with last, `request` what it was
+    initialized with.
     """
 
     __slots__ = (
@@ -193,9 +194,7 @@ def may_cancel(actor: Actor) -> bool:
 def may_delete(actor: Actor) -> bool:
     """Delete: no transfer runs, nothing is waited for, and nobody has a reference."""
     info = actor.info
-    return (
-        actor.is_live and info.state != TRANSFER and info.waiting == 0 and not actor.references
-    )
+    return actor.is_live and info.state != TRANSFER and info.waiting == 0 and not actor.references
 
 
 def is_idle(actor: Actor) -> bool:

@@ -38,7 +38,9 @@ def transaction_rule(
 
     def decorate(function: F) -> F:
         settings[name] = bundle.filter(fits)
-        made = rule(**settings)(function)
-        return precondition(lambda self: self.find(fits))(made)  # type: ignore[return-value]
+        make: Any = rule
+        made: F = make(**settings)(function)
+        needs: Callable[[F], F] = precondition(lambda self: self.find(fits))
+        return needs(made)
 
     return decorate

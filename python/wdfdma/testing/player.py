@@ -63,7 +63,10 @@ class Player:
         return self.machine.chain(*(self.machine.mdl(**settings) for settings in chain))
 
     def perform(self, step: Step) -> Any:
-        """Plays one step, and returns what the call did. Errors: BugCheck, ValueError for a step that is not for this face."""
+        """Plays one step, and returns what the call did.
+
+        Errors: BugCheck; ValueError for a step that is not for this face.
+        """
         play = PLAYS.get(step["op"])
         if play is None:
             raise ValueError(f"op: the step {step['op']!r} cannot be played")
@@ -71,7 +74,8 @@ class Player:
 
     def get_transaction(self, step: Step) -> DmaTransaction:
         """The transaction of a step. Errors: KeyError."""
-        return self.actors[step["transaction"]].transaction
+        found: DmaTransaction = self.actors[step["transaction"]].transaction
+        return found
 
     # Callbacks.
 

@@ -17,7 +17,6 @@ _DIRECTIONS = {direction.label: direction for direction in Direction}
 _IRQLS = {irql.label: irql for irql in Irql}
 
 
-
 def _create(player: "Player", step: Step) -> Status:
     enabler = step["enabler"]
     try:
@@ -44,20 +43,21 @@ def _initialize(player: "Player", step: Step) -> Status:
     actor = player.actors[step["transaction"]]
     actor.programmed = False
     actor.request = None
-    return actor.transaction.initialize_using_offset(
+    status: Status = actor.transaction.initialize_using_offset(
         player.buffers[step["buffer"]],
         offset=step["offset"],
         length=step["length"],
         direction=_DIRECTIONS[step["direction"]],
         program_dma=player.program_dma,
     )
+    return status
 
 
 def _initialize_using_request(player: "Player", step: Step) -> Status:
     actor = player.actors[step["transaction"]]
     actor.programmed = False
     request = player.requests[step["request"]]
-    status = actor.transaction.initialize_using_request(
+    status: Status = actor.transaction.initialize_using_request(
         request, direction=_DIRECTIONS[step["direction"]], program_dma=player.program_dma
     )
     actor.request = request if status == SUCCESS else None

@@ -55,7 +55,7 @@ class _Player(Player):
 
 
 class DmaStateMachine(TransactionRules, WorldRules, RuleBasedStateMachine):
-    """A correct driver and its device, on a machine that Hypothesis chooses; ready to run as `DmaStateMachine.TestCase`.
+    """A correct driver and its device, on a machine that Hypothesis chooses; `DmaStateMachine.TestCase` is ready.
 
     A subclass adds rules, or keeps some: `class Few(DmaStateMachine, rules=("reserve", "cancel"))`, by the names of
     rules or of groups (`rule_choice.GROUPS`); what makes the machine and `create` are always there. A rule of a

@@ -145,7 +145,7 @@ class _Writer:
             return draw(st.integers(0, 1))
         names = self.names[key]
         if op not in _MAKERS[key]:
-            return draw(_choose(names))
+            return int(draw(_choose(names)))
         made = len(names) if key in _MADE_ONCE else draw(st.integers(0, 1))
         if made not in names:
             names.append(made)

@@ -1,9 +1,10 @@
 """Rules of `DmaStateMachine` about transactions: what their driver calls, and what it does in its callbacks."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import multiple, precondition, rule
+from hypothesis.stateful import multiple, rule
 
 from wdfdma.status import SUCCESS
 from wdfdma.testing.actor import (
@@ -71,8 +72,8 @@ class TransactionRules:
         actors: list[Actor]
         world: dict[str, Any]
 
-        def take(self, op: str, /, **keys: Any) -> Any: ...
-        def get_reactions(self, actor: Actor, event: str) -> int: ...
+        take: Callable[..., Any]
+        get_reactions: Callable[[Actor, str], int]
 
     def fit(self, actor: Actor, buffer: int, offset: int, length: int) -> dict[str, Any]:
         """[offset] and [length] within [buffer], as Initialize takes them; a length of 0 is all that is left."""
@@ -83,10 +84,11 @@ class TransactionRules:
         fitted = room if length == 0 else (length - 1) % room + 1
         return {"buffer": buffer, "offset": offset, "length": fitted}
 
-    @precondition(lambda self: len(self.actors) < _MOST_TRANSACTIONS)
     @rule(target=TRANSACTIONS, enabler=ENABLERS)
     def create(self, enabler: int) -> Any:
-        """WdfDmaTransactionCreate."""
+        """WdfDmaTransactionCreate, unless there are many; never kept back, so that there is always a rule to run."""
+        if len(self.actors) >= _MOST_TRANSACTIONS:
+            return multiple()
         status = self.take("create", transaction=self.created, enabler=enabler)
         return self.actors[-1] if status == SUCCESS else multiple()
 
@@ -201,9 +203,7 @@ class TransactionRules:
             step["length"] = 1
         self.take("on", transaction=transaction, event="program_dma", do=[step])
 
-    @transaction_rule(
-        _may_initialize_at_grant, buffer=BUFFERS, offset=offset, length=length
-    )
+    @transaction_rule(_may_initialize_at_grant, buffer=BUFFERS, offset=offset, length=length)
     def initialize_when_reserved(
         self, transaction: Actor, buffer: int, offset: int, length: int
     ) -> None:

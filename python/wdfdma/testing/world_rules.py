@@ -1,5 +1,6 @@
 """Rules of `DmaStateMachine` about the world around transactions: the device, requests, memory, power."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -46,8 +47,7 @@ class WorldRules:
         player: Player
         named: int
         in_d0: bool
-
-        def take(self, op: str, /, **keys: Any) -> Any: ...
+        take: Callable[..., Any]
 
     # The device moves.
 
@@ -117,9 +117,7 @@ class WorldRules:
         else:
             self.take("request_complete", request=request)
 
-    @precondition(
-        lambda self: len(self.player.common_buffers) < _MOST_COMMON_BUFFERS
-    )
+    @precondition(lambda self: len(self.player.common_buffers) < _MOST_COMMON_BUFFERS)
     @rule(target=COMMON_BUFFERS, enabler=ENABLERS, length=length)
     def common_buffer_create(self, enabler: int, length: int) -> Any:
         """WdfCommonBufferCreate."""
