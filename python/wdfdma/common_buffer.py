@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import NULL, ffi, lib
+from wdfdma.arguments import SIZE, ULONG, require_number
 from wdfdma.memory import make_array
 from wdfdma.objects import ObjectCallback, WdfObject
 from wdfdma.status import Status
@@ -23,7 +24,7 @@ class CommonBuffer(WdfObject):
     r"""A common buffer of an enabler: physically contiguous, within the adapter's reach, without map registers.
 
     [alignment] is a mask, one less than a power of two; None is the enabler's own.
-    Errors: StatusError. Source: WdfCommonBufferCreate function (wdfcommonbuffer.h).
+    Errors: StatusError, TypeError, ValueError. Source: WdfCommonBufferCreate function (wdfcommonbuffer.h).
 
     >>> from wdfdma import Machine
     >>> with Machine() as machine:
@@ -48,6 +49,7 @@ class CommonBuffer(WdfObject):
         if core.halted:
             core.fail()
         self._enabler = enabler
+        length = require_number("length", length, 0, SIZE)
         out = ffi.new("WDFCOMMONBUFFER *")
         attributes = self._make_attributes(cleanup, destroy)
         if alignment is None:
@@ -55,7 +57,7 @@ class CommonBuffer(WdfObject):
         else:
             config = ffi.new("WDF_COMMON_BUFFER_CONFIG *")
             config.Size = ffi.sizeof("WDF_COMMON_BUFFER_CONFIG")
-            config.AlignmentRequirement = alignment
+            config.AlignmentRequirement = require_number("alignment", alignment, 0, ULONG)
             status = _create_with_config(enabler._handle, length, config, attributes, out)
         if core.halted:
             core.fail()

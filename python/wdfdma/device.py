@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import ffi, lib
+from wdfdma.arguments import ULONG, require_member, require_number
 from wdfdma.enabler import DmaEnabler
 from wdfdma.enums import PowerState, Profile, RequestType
 from wdfdma.objects import ObjectCallback, WdfObject
@@ -51,7 +52,7 @@ class Device(WdfObject):
 
     def enabler(
         self,
-        profile: Profile | int = Profile.PACKET,
+        profile: Profile | int | str = Profile.PACKET,
         *,
         maximum_length: int = 65536,
         **settings: Any,
@@ -61,7 +62,7 @@ class Device(WdfObject):
 
     def request(
         self,
-        kind: RequestType | int,
+        kind: RequestType | int | str,
         *,
         input: "Mdl | None" = None,
         output: "Mdl | None" = None,
@@ -80,7 +81,7 @@ class Device(WdfObject):
             core.fail()
         self._forget_family()
 
-    def enter_d0(self, previous: PowerState | int = PowerState.D3_FINAL) -> Status:
+    def enter_d0(self, previous: PowerState | int | str = PowerState.D3_FINAL) -> Status:
         """Enters D0: each enabler's fill, enable and self_managed_io_start, in the order of their making.
 
         Returns the first failing status, which ends the sequence.
@@ -88,12 +89,12 @@ class Device(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
-        status = _enter_d0(self._handle, previous)
+        status = _enter_d0(self._handle, require_member("previous", previous, PowerState))
         if core.halted:
             core.fail()
         return Status(status)
 
-    def leave_d0(self, target: PowerState | int = PowerState.D3_FINAL) -> Status:
+    def leave_d0(self, target: PowerState | int | str = PowerState.D3_FINAL) -> Status:
         """Leaves D0: each enabler's self_managed_io_stop, disable and flush; all are called.
 
         Returns the first failing status.
@@ -101,7 +102,7 @@ class Device(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
-        status = _leave_d0(self._handle, target)
+        status = _leave_d0(self._handle, require_member("target", target, PowerState))
         if core.halted:
             core.fail()
         return Status(status)
@@ -114,7 +115,7 @@ class Device(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
-        _set_alignment(self._handle, mask)
+        _set_alignment(self._handle, require_number("mask", mask, 0, ULONG))
         if core.halted:
             core.fail()
 

@@ -5,6 +5,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import NULL, ffi, lib
+from wdfdma.arguments import (
+    SIZE,
+    ULONG,
+    require_callable,
+    require_direction,
+    require_member,
+    require_number,
+    require_profile,
+)
 from wdfdma.common_buffer import CommonBuffer
 from wdfdma.enums import Direction, DmaWidth, Profile
 from wdfdma.objects import ObjectCallback, WdfObject
@@ -64,7 +73,8 @@ class DmaEnabler(WdfObject):
 
     [events] are the six of power, each called with the enabler: fill, enable, self_managed_io_start;
     self_managed_io_stop, disable, flush. They return a Status, or None for success.
-    Errors: StatusError. Source: WdfDmaEnablerCreate function (wdfdmaenabler.h).
+    A profile and a direction may be names, as in a scenario: `enabler("packet64")`.
+    Errors: StatusError, TypeError, ValueError. Source: WdfDmaEnablerCreate function (wdfdmaenabler.h).
 
     >>> from wdfdma import Machine
     >>> with Machine(map_registers=8) as machine:
@@ -77,7 +87,7 @@ class DmaEnabler(WdfObject):
     def __init__(
         self,
         device: "Device",
-        profile: Profile | int = Profile.PACKET,
+        profile: Profile | int | str = Profile.PACKET,
         *,
         maximum_length: int = 65536,
         dma_version: int = 0,
@@ -94,17 +104,20 @@ class DmaEnabler(WdfObject):
             core.fail()
         config = ffi.new("WDF_DMA_ENABLER_CONFIG *")
         config.Size = ffi.sizeof("WDF_DMA_ENABLER_CONFIG")
-        config.Profile = profile
-        config.MaximumLength = maximum_length
-        config.AddressWidthOverride = address_width
-        config.WdmDmaVersionOverride = dma_version
+        config.Profile = require_profile(profile)
+        config.MaximumLength = require_number("maximum_length", maximum_length, 0, SIZE)
+        config.AddressWidthOverride = require_number("address_width", address_width, 0, ULONG)
+        config.WdmDmaVersionOverride = require_number("dma_version", dma_version, 0, ULONG)
         if single_transfer:
             config.Flags |= lib.WDF_DMA_ENABLER_CONFIG_REQUIRE_SINGLE_TRANSFER
         if not preallocate_list:
             config.Flags |= lib.WDF_DMA_ENABLER_CONFIG_NO_SGLIST_PREALLOCATION
-        for name in events:
+        if maximum_elements is not None:
+            require_number("maximum_elements", maximum_elements, 0, ULONG)
+        for name, function in events.items():
             if name not in _EVENTS:
                 raise TypeError(f"an enabler has no setting or event {name!r}")
+            require_callable(name, function)
             setattr(config, *_EVENTS[name])
         self._events = events
         self._device = device
@@ -141,9 +154,9 @@ class DmaEnabler(WdfObject):
 
     def configure_system_profile(
         self,
-        direction: Direction | int = Direction.READ,
+        direction: Direction | int | str = Direction.READ,
         *,
-        dma_width: DmaWidth | int = DmaWidth.WIDTH32_BITS,
+        dma_width: DmaWidth | int | str = DmaWidth.WIDTH32_BITS,
         device_address: int = 0,
         demand_mode: bool = False,
         looped_transfer: bool = False,
@@ -160,16 +173,18 @@ class DmaEnabler(WdfObject):
         descriptor = ffi.new("CM_PARTIAL_RESOURCE_DESCRIPTOR *")
         descriptor.Type = lib.CmResourceTypeDma
         descriptor.Flags = lib.CM_RESOURCE_DMA_V3
-        descriptor.u.DmaV3.Channel = channel
-        descriptor.u.DmaV3.RequestLine = request_line
+        descriptor.u.DmaV3.Channel = require_number("channel", channel, 0, ULONG)
+        descriptor.u.DmaV3.RequestLine = require_number("request_line", request_line, 0, ULONG)
         config = ffi.new("WDF_DMA_SYSTEM_PROFILE_CONFIG *")
         config.Size = ffi.sizeof("WDF_DMA_SYSTEM_PROFILE_CONFIG")
         config.DemandMode = demand_mode
         config.LoopedTransfer = looped_transfer
-        config.DmaWidth = dma_width
-        config.DeviceAddress.QuadPart = device_address
+        config.DmaWidth = require_member("dma_width", dma_width, DmaWidth)
+        config.DeviceAddress.QuadPart = require_number(
+            "device_address", device_address, -(2**63), 2**63 - 1
+        )
         config.DmaDescriptor = descriptor
-        status = _configure(self._handle, config, direction)
+        status = _configure(self._handle, config, require_direction(direction))
         if core.halted:
             core.fail()
         return Status(status) if status else SUCCESS
@@ -208,11 +223,11 @@ class DmaEnabler(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
-        _set_elements(self._handle, elements)
+        _set_elements(self._handle, require_number("elements", elements, 0, ULONG))
         if core.halted:
             core.fail()
 
-    def get_fragment_length(self, direction: Direction | int = Direction.READ) -> int:
+    def get_fragment_length(self, direction: Direction | int | str = Direction.READ) -> int:
         """The most bytes that one transfer can have.
 
         Source: WdfDmaEnablerGetFragmentLength function (wdfdmaenabler.h).
@@ -220,12 +235,15 @@ class DmaEnabler(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
-        length: int = _get_fragment_length(self._handle, direction)
+        try:
+            length: int = _get_fragment_length(self._handle, direction)
+        except (OverflowError, TypeError):
+            length = _get_fragment_length(self._handle, require_direction(direction))
         if core.halted:
             core.fail()
         return length
 
-    def wdm_get_dma_adapter(self, direction: Direction | int = Direction.READ) -> int:
+    def wdm_get_dma_adapter(self, direction: Direction | int | str = Direction.READ) -> int:
         """The address of the DMA_ADAPTER for [direction], 0 if there is none.
 
         Source: WdfDmaEnablerWdmGetDmaAdapter function (wdfdmaenabler.h).
@@ -233,26 +251,29 @@ class DmaEnabler(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
-        adapter = _get_adapter(self._handle, direction)
+        adapter = _get_adapter(self._handle, require_direction(direction))
         if core.halted:
             core.fail()
         return int(ffi.cast("uintptr_t", adapter))
 
-    def complete_transfer(self, direction: Direction | int = Direction.READ) -> bool:
+    def complete_transfer(self, direction: Direction | int | str = Direction.READ) -> bool:
         """The system's DMA controller finishes the transfer on its channel; false if none was running."""
         core = self._core
         if core.halted:
             core.fail()
-        was_running: bool = _complete_transfer(self._handle, direction)
+        try:
+            was_running: bool = _complete_transfer(self._handle, direction)
+        except (OverflowError, TypeError):
+            was_running = _complete_transfer(self._handle, require_direction(direction))
         if core.halted:
             core.fail()
         return was_running
 
-    def get_info(self, direction: Direction | int = Direction.READ) -> EnablerInfo:
+    def get_info(self, direction: Direction | int | str = Direction.READ) -> EnablerInfo:
         """What a debugger would show. Errors: StatusError for a deleted enabler."""
         self._core.get_machine()
         info = ffi.new("wdfdma_enabler_info *")
-        status = lib.wdfdma_enabler_get_info(self._handle, direction, info)
+        status = lib.wdfdma_enabler_get_info(self._handle, require_direction(direction), info)
         Status(status).check("wdfdma_enabler_get_info")
         values = {name: getattr(info, name) for name in EnablerInfo.__slots__}
         owner = info.channel_owner

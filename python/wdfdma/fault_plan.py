@@ -1,13 +1,15 @@
 """The plan of a machine: what is to fail, and what did."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wdfdma._native import lib
-from wdfdma.arguments import require_number
+from wdfdma.arguments import require_member, require_name, require_number
 from wdfdma.enums import Op
 from wdfdma.fault_records import (
     BEHAVIOURS,
+    MOVES,
     ROUTINES,
     ROUTINES_BY_NAME,
     DeviceBehaviour,
@@ -31,11 +33,28 @@ if TYPE_CHECKING:
 _MOVES = (Op.NONE, Op.DEVICE_READ, Op.DEVICE_WRITE, Op.COMPLETE_TRANSFER)
 
 
+def _require_status(
+    status: Status | int | str | None, known: tuple[Status, ...], what: str
+) -> Status:
+    """[status], one of those [known], whose first None stands for. Errors: TypeError, ValueError."""
+    if status is None:
+        return known[0]
+    if isinstance(status, str):
+        names = {**Status.__members__}
+        chosen = names.get(status) or require_name("status", status, names)
+    else:
+        chosen = Status(require_number("status", status, -(2**31), 2**32 - 1))
+    if chosen not in known:
+        named = " or ".join(item.name for item in known)
+        raise ValueError(f"status: {chosen.name} is not {named}, as {what} documents")
+    return chosen
+
+
 class FaultPlan:
     """The faults to be injected into one machine, part of its value: a restore takes them back.
 
-    Each counts from its adding, `nth` 1 being the first, or leaves it to chance: `per_mille` of a thousand, by `seed`;
-    one of the two must be given. What is counted has passed the checks of its arguments and of its object's state.
+    Each counts from its adding, `nth` 1 being the first, or leaves it to chance: `per_mille` of a thousand, by `seed`.
+    With neither, the first is hit. What is counted has passed the checks of its arguments and of its object's state.
 
     >>> from wdfdma import Machine, StatusError
     >>> with Machine() as machine:
@@ -58,42 +77,51 @@ class FaultPlan:
 
     def fail_call(
         self,
-        op: Op,
+        op: Op | str,
         *,
-        status: Status | None = None,
+        status: Status | int | str | None = None,
         nth: int = 0,
         per_mille: int = 0,
         seed: int = 0,
     ) -> None:
         """Makes a call of [op] fail with [status] (None: the first that its documentation names).
 
-        Errors: StatusError for an op that cannot fail so, or a status that it does not document; ValueError.
+        [op] and [status] may be names, as in a scenario.
+        Errors: ValueError for an op that cannot fail so, or a status that it does not document; TypeError.
+
+        >>> from wdfdma import Machine
+        >>> with Machine() as machine:
+        ...     machine.faults.fail_call("create", status="STATUS_WDF_BUSY")
+        Traceback (most recent call last):
+        ...
+        ValueError: status: STATUS_WDF_BUSY is not STATUS_INSUFFICIENT_RESOURCES, as create documents
         """
-        if status is None:
-            status = next(iter(list_fault_statuses(op)), SUCCESS)
-        self._add(PlannedFault(FaultKind.CALL, op, status, nth, per_mille, seed))
+        found = require_member("op", op, Op)
+        known = list_fault_statuses(found)
+        if not known:
+            raise ValueError(f"op: {found.label} is no call that can be made to fail")
+        chosen = _require_status(status, known, found.label)
+        self._add(PlannedFault(FaultKind.CALL, found, chosen, nth, per_mille, seed))
 
     def fail_routine(
         self,
         routine: Routine | str,
         *,
-        status: Status | None = None,
+        status: Status | int | str | None = None,
         nth: int = 0,
         per_mille: int = 0,
         seed: int = 0,
     ) -> None:
         """The same for one routine of an op that stands for several, also by its name in the WDK.
 
-        Errors: StatusError for a status that it does not document; ValueError for an unknown routine too.
+        Errors: ValueError for an unknown routine, or a status that it does not document; TypeError.
         """
         found = ROUTINES_BY_NAME.get(routine) if isinstance(routine, str) else routine
         if found is None or found not in ROUTINES:
             raise ValueError(f"routine: {routine!r} is none of {', '.join(ROUTINES_BY_NAME)}")
         info = ROUTINES[found]
-        fault = PlannedFault(
-            FaultKind.CALL, info.op, status or info.statuses[0], nth, per_mille, seed, found
-        )
-        self._add(fault)
+        chosen = _require_status(status, info.statuses, info.name)
+        self._add(PlannedFault(FaultKind.CALL, info.op, chosen, nth, per_mille, seed, found))
 
     def deny_registers(self, *, nth: int = 0, per_mille: int = 0, seed: int = 0) -> None:
         """Makes a request for map registers find none: it fails, or waits until registers are next freed."""
@@ -111,7 +139,7 @@ class FaultPlan:
         self,
         behaviour: DeviceBehaviour | str,
         *,
-        move: Op = Op.NONE,
+        move: Op | str = Op.NONE,
         nth: int = 0,
         per_mille: int = 0,
         seed: int = 0,
@@ -129,7 +157,12 @@ class FaultPlan:
         found = BEHAVIOURS.get(behaviour) if isinstance(behaviour, str) else behaviour
         if found is None or found not in BEHAVIOURS.values():
             raise ValueError(f"behaviour: {behaviour!r} is none of {', '.join(BEHAVIOURS)}")
-        fault = PlannedFault(FaultKind.DEVICE, move, SUCCESS, nth, per_mille, seed, behaviour=found)
+        chosen = require_name("move", move, MOVES) if isinstance(move, str) else move
+        if chosen and chosen not in MOVES.values():
+            raise ValueError(f"move: {Op(chosen).label} is none of {', '.join(MOVES)}")
+        fault = PlannedFault(
+            FaultKind.DEVICE, chosen, SUCCESS, nth, per_mille, seed, behaviour=found
+        )
         self._add(fault)
 
     @property
@@ -188,8 +221,10 @@ class FaultPlan:
         require_number("nth", fault.nth, 0, 2**32 - 1)
         require_number("per_mille", fault.per_mille, 0, 1000)
         require_number("seed", fault.seed, 0, 2**64 - 1)
-        if bool(fault.nth) == bool(fault.per_mille):
-            raise ValueError("nth, per_mille: exactly one of them says which is hit")
+        if fault.nth and fault.per_mille:
+            raise ValueError("nth, per_mille: one of them says which is hit, not both")
+        if not fault.nth and not fault.per_mille:
+            fault = replace(fault, nth=1)
         core = self._core
         if core.halted:
             core.fail()

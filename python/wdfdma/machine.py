@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from wdfdma._native import ffi, lib, read_string
-from wdfdma.arguments import require_number
+from wdfdma.arguments import SIZE, require_member, require_number, require_type
 from wdfdma.device import Device
 from wdfdma.enums import Irql
 from wdfdma.errors import BugCheck, CheckError
@@ -110,6 +110,8 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
         4196
         """
         mdls = (first, *following)
+        for place, mdl in enumerate(mdls):
+            require_type(f"mdls[{place}]", mdl, Mdl)
         for mdl, after in zip(mdls, (*following, None), strict=True):
             mdl.following = after
         return first
@@ -155,22 +157,23 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
 
     def advance(self, nanoseconds: int) -> None:
         """Moves virtual time on."""
-        self._change("wdfdma_machine_advance", nanoseconds)
+        self._change("wdfdma_machine_advance", require_number("nanoseconds", nanoseconds, 0, SIZE))
 
     def fail_allocation(self, n: int) -> None:
         """Makes the [n]-th allocation from now on fail, as if memory had run out; 0: none."""
-        self._change("wdfdma_machine_fail_allocation", n)
+        self._change("wdfdma_machine_fail_allocation", require_number("n", n, 0, SIZE))
 
     @contextmanager
-    def irql(self, level: Irql | int) -> Iterator[None]:
+    def irql(self, level: Irql | int | str) -> Iterator[None]:
         """Runs a block at another IRQL, and goes back to the one before.
 
         >>> with Machine() as machine, machine.irql(Irql.DISPATCH_LEVEL):
         ...     machine.state.irql
         2
         """
+        number = int(require_member("level", level, Irql))
         before = self.state.irql
-        self._change("wdfdma_machine_set_irql", level)
+        self._change("wdfdma_machine_set_irql", number)
         try:
             yield
         finally:
@@ -223,9 +226,10 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
     def restore(self, snapshot: Snapshot) -> None:
         """Makes the machine what it was when [snapshot] was made, a halt included; any number of times.
 
-        Objects made since are gone. Errors: StatusError inside a callback, or for a snapshot of another machine.
+        Objects made since are gone.
+        Errors: StatusError inside a callback; ValueError for a snapshot of another machine; TypeError.
         """
-        snapshot.restore(self._core)
+        require_type("snapshot", snapshot, Snapshot).restore(self._core)
 
     # The end
 

@@ -5,16 +5,19 @@ from typing import Any
 
 from wdfdma._core import Core
 from wdfdma._native import ffi, lib
+from wdfdma.arguments import SIZE, require_number
 from wdfdma.status import Status
 
 
 def count_records(log: bool | int | str) -> int:
-    """What the setting [log] of a machine stands for. Errors: ValueError."""
+    """What the setting [log] of a machine stands for. Errors: TypeError, ValueError."""
     if log == "grow" or log is True:
         return int(lib.WDFDMA_LOG_GROWS)
-    if isinstance(log, int):
-        return int(log)
-    raise ValueError(f'log is {log!r}, not False, a number of records, or "grow"')
+    if log is False:
+        return 0
+    if isinstance(log, str):
+        raise ValueError(f'log: {log!r} is not False, a number of records, or "grow"')
+    return require_number("log", log, 0, SIZE)
 
 
 def make_core(config: Any) -> Core:

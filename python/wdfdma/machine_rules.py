@@ -50,10 +50,11 @@ class MachineRules:
             return describe_machine(core, scenario)
         return describe_violation(core, violation, scenario)
 
-    def set_rule(self, rule: Rule | int, mode: RuleMode) -> None:
+    def set_rule(self, rule: Rule | int | str, mode: RuleMode | str) -> None:
         """Sets what the machine does where [rule] is broken; Rule.NONE stands for all rules.
 
-        A rule whose ending is ALWAYS stops the machine in every mode. Errors: ValueError for no such rule or mode.
+        Both may be names, as in a scenario: `set_rule("ImmediateLost", "stop")`. A rule whose ending is ALWAYS stops
+        the machine in every mode. Errors: TypeError, ValueError for no such rule or mode.
         """
         core = self._core
         if core.halted:
@@ -61,13 +62,13 @@ class MachineRules:
         status = Status(set_mode(core.get_machine(), rule, mode))
         status.check("wdfdma_machine_set_rule_mode")
 
-    def get_rule(self, rule: Rule | int) -> RuleMode:
+    def get_rule(self, rule: Rule | int | str) -> RuleMode:
         """What `set_rule` said last of [rule], or of all rules for Rule.NONE. Errors: ValueError for no such rule."""
         number = require_rule(rule, or_all=True)
         return RuleMode(lib.wdfdma_machine_get_rule_mode(self._core.get_machine(), number))
 
     @contextmanager
-    def rules(self, mode: RuleMode, *rules: Rule | int) -> Iterator[None]:
+    def rules(self, mode: RuleMode | str, *rules: Rule | int | str) -> Iterator[None]:
         """Runs a block with other modes for [rules] (none given, or Rule.NONE: all), and goes back to the ones before.
 
         Errors: ValueError for no such rule or mode; then nothing is set.

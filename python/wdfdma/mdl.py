@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import NULL, ffi, lib
-from wdfdma.arguments import require_number
+from wdfdma.arguments import SIZE, require_number, require_type
 from wdfdma.memory import get_bytes, make_array
 from wdfdma.status import Status
 
@@ -118,7 +118,9 @@ class Mdl:
     @following.setter
     def following(self, following: "Mdl | None") -> None:
         mdl = self._require()
-        mdl.Next = NULL if following is None else following._require()
+        mdl.Next = (
+            NULL if following is None else require_type("following", following, Mdl)._require()
+        )
         self._following = following
 
     @property
@@ -142,7 +144,9 @@ class Mdl:
         Errors: StatusError past the end.
         """
         mdl = self._require()
+        require_number("offset", offset, 0, SIZE)
         count = max(self.chain_length - offset, 0) if length is None else length
+        require_number("length", count, 0, 2**40)
         out = ffi.new("char[]", count)
         Status(_read(self._core.machine, mdl, offset, out, count)).check("wdfdma_mdl_read")
         return bytes(ffi.buffer(out, count))
@@ -156,6 +160,7 @@ class Mdl:
         core = self._core
         if core.halted:
             core.fail()
+        require_number("offset", offset, 0, SIZE)
         source = get_bytes(data)
         status = _write(core.machine, mdl, offset, source, len(source))
         if core.halted:

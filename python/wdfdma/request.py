@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import NULL, ffi, lib
+from wdfdma.arguments import SIZE, ULONG, require_member, require_number, require_type
 from wdfdma.enums import RequestType
 from wdfdma.objects import WdfObject
 from wdfdma.status import Status
@@ -48,7 +49,7 @@ class Request(WdfObject):
     def __init__(
         self,
         device: "Device",
-        kind: RequestType | int,
+        kind: RequestType | int | str,
         *,
         input: "Mdl | None" = None,
         output: "Mdl | None" = None,
@@ -59,11 +60,11 @@ class Request(WdfObject):
         core = device._core
         if core.halted:
             core.fail()
-        self._kind = RequestType(kind)
+        self._kind = require_member("kind", kind, RequestType)
         self._cleanup = self._destroy = None
         config = ffi.new("wdfdma_request_config *")
-        config.type = kind
-        config.io_control_code = io_control_code
+        config.type = self._kind
+        config.io_control_code = require_number("io_control_code", io_control_code, 0, ULONG)
         _set_buffer(config, "input", input, input_length)
         _set_buffer(config, "output", output, output_length)
         out = ffi.new("WDFREQUEST *")
@@ -93,7 +94,9 @@ class Request(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
-        _complete_with_information(self._handle, Status(status), information)
+        _complete_with_information(
+            self._handle, Status(status), require_number("information", information, 0, SIZE)
+        )
         if core.halted:
             core.fail()
 
@@ -118,7 +121,7 @@ class Request(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
-        _set_information(self._handle, information)
+        _set_information(self._handle, require_number("information", information, 0, SIZE))
         if core.halted:
             core.fail()
 
@@ -173,7 +176,11 @@ class Request(WdfObject):
 
 
 def _set_buffer(config: Any, name: str, mdl: "Mdl | None", length: int | None) -> None:
+    if mdl is not None:
+        from wdfdma.mdl import Mdl
+
+        require_type(name, mdl, Mdl)
     if length is None:
         length = 0 if mdl is None else mdl.chain_length
     setattr(config, name, NULL if mdl is None else mdl._require())
-    setattr(config, f"{name}_length", length)
+    setattr(config, f"{name}_length", require_number(f"{name}_length", length, 0, SIZE))

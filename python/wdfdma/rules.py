@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from wdfdma._native import ffi, lib, read_string
-from wdfdma.arguments import require_number
+from wdfdma.arguments import require_member, require_name, require_number
 from wdfdma.circumstances import Frame, Moment, ObjectState, read_circumstances
 from wdfdma.enums import BugCheckCode, ObjectType, Op, Rule, RuleEnding, RuleMode, Severity
 
@@ -47,7 +47,7 @@ class RuleInfo:
         return "/".join([f"0x{int(self.code):X}", *numbers])
 
 
-def get_rule_info(rule: Rule | int) -> RuleInfo:
+def get_rule_info(rule: Rule | int | str) -> RuleInfo:
     """What there is to say of a rule. Errors: ValueError where there is no such rule.
 
     >>> get_rule_info(Rule.NO_ADAPTER).severity
@@ -75,20 +75,33 @@ def _read_rule_info(rule: int) -> RuleInfo:
     )
 
 
-def require_rule(rule: Rule | int, *, or_all: bool = False) -> int:
-    """[rule] as the number of a rule, or with [or_all] of Rule.NONE too. Errors: TypeError, ValueError.
+def require_rule(rule: Rule | int | str, *, or_all: bool = False) -> int:
+    """[rule], which may be a name, as the number of a rule, or with [or_all] of Rule.NONE too.
+
+    Errors: TypeError, ValueError.
 
     >>> require_rule(-1)
     Traceback (most recent call last):
     ...
     ValueError: rule: -1 is below 1
     """
+    if isinstance(rule, str):
+        named = find_rule(rule)
+        return int(named or require_name("rule", rule, _name_rules()))
     return require_number("rule", rule, 0 if or_all else 1, lib.WDFDMA_RULE_COUNT - 1)
 
 
 def list_rules() -> list[RuleInfo]:
     """All rules, in the order of the table."""
     return [get_rule_info(rule) for rule in range(1, lib.WDFDMA_RULE_COUNT)]
+
+
+@cache
+def _name_rules() -> dict[str, Rule]:
+    """All rules by the names that they have in scenarios and in Python."""
+    return {rule.name: rule for rule in Rule if rule} | {
+        info.name: info.rule for info in list_rules()
+    }
 
 
 @cache
@@ -164,8 +177,9 @@ def _read_violation(record: Any) -> Violation:
     )
 
 
-def set_mode(machine: Any, rule: Rule | int, mode: RuleMode | int) -> int:
+def set_mode(machine: Any, rule: Rule | int | str, mode: RuleMode | int | str) -> int:
     """Sets how a machine of C's takes a rule (Rule.NONE: all), and returns the status. Errors: ValueError."""
     number = require_rule(rule, or_all=True)
-    kind = require_number("mode", mode, 0, int(RuleMode.IGNORE))
+    named = require_member("mode", mode, RuleMode) if isinstance(mode, str) else mode
+    kind = require_number("mode", named, 0, int(RuleMode.IGNORE))
     return int(lib.wdfdma_machine_set_rule_mode(machine, number, kind))

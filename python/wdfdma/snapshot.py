@@ -1,6 +1,7 @@
 """Snapshots: copies of all that a machine is."""
 
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from wdfdma._core import Core
 from wdfdma._native import ffi, lib
@@ -17,9 +18,10 @@ _CALLBACKS = ("_program_dma", "_reserve_dma", "_configure_dma_channel", "_dma_tr
 class Snapshot:
     """What a machine was, the Python functions of its transactions included; made by `Machine.snapshot`."""
 
-    __slots__ = ("_callbacks", "_links", "_mdls", "_objects", "_snapshot")
+    __slots__ = ("_callbacks", "_core", "_links", "_mdls", "_objects", "_snapshot")
 
     def __init__(self, core: Core) -> None:
+        self._core = ref(core)
         out = ffi.new("wdfdma_snapshot **")
         status = lib.wdfdma_snapshot_create(core.get_machine(), out)
         Status(status).check("wdfdma_snapshot_create")
@@ -34,8 +36,10 @@ class Snapshot:
         ]
 
     def restore(self, core: Core) -> None:
-        """Makes the machine what it was."""
+        """Makes the machine what it was. Errors: ValueError for another machine; StatusError."""
         machine = core.get_machine()
+        if core is not self._core():
+            raise ValueError(f"snapshot: {self!r} is of another machine")
         status = lib.wdfdma_machine_restore(machine, self._snapshot)
         Status(status).check("wdfdma_machine_restore")
         core.halted = bool(lib.wdfdma_machine_get_state(machine).halted)

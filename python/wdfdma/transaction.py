@@ -4,22 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wdfdma._callbacks import Element
 from wdfdma._native import NULL, ffi, lib
+from wdfdma.arguments import (
+    SIZE,
+    ULONG,
+    require_callable,
+    require_direction,
+    require_number,
+)
 from wdfdma.enums import Direction
 from wdfdma.objects import ObjectCallback
 from wdfdma.status import SUCCESS, Status
-from wdfdma.transaction_calls import TransactionCalls
+from wdfdma.transaction_buffers import ProgramDma, TransactionBuffers
 
 if TYPE_CHECKING:
     from wdfdma.enabler import DmaEnabler
-    from wdfdma.mdl import Mdl
-    from wdfdma.request import Request
 
 _create = lib.WdfDmaTransactionCreate
-_initialize = lib.WdfDmaTransactionInitialize
-_initialize_using_offset = lib.WdfDmaTransactionInitializeUsingOffset
-_initialize_using_request = lib.WdfDmaTransactionInitializeUsingRequest
 _execute = lib.WdfDmaTransactionExecute
 _allocate_resources = lib.WdfDmaTransactionAllocateResources
 _free_resources = lib.WdfDmaTransactionFreeResources
@@ -29,10 +30,8 @@ _stop_system_transfer = lib.WdfDmaTransactionStopSystemTransfer
 _dma_completed = lib.WdfDmaTransactionDmaCompleted
 _dma_completed_with_length = lib.WdfDmaTransactionDmaCompletedWithLength
 _dma_completed_final = lib.WdfDmaTransactionDmaCompletedFinal
-_program_routine = lib.wdfdma_python_program_dma
 _reserve_routine = lib.wdfdma_python_reserve_dma
 
-ProgramDma = Callable[[Any, Direction, list[Element]], object]
 ReserveDma = Callable[[Any], object]
 
 
@@ -48,7 +47,7 @@ _MORE = DmaCompletion(False, Status.STATUS_MORE_PROCESSING_REQUIRED)
 _DONE = DmaCompletion(True, SUCCESS)
 
 
-class DmaTransaction(TransactionCalls):
+class DmaTransaction(TransactionBuffers):
     """A transaction of an enabler.
 
     Errors: StatusError. Source: WdfDmaTransactionCreate function (wdfdmatransaction.h).
@@ -63,7 +62,7 @@ class DmaTransaction(TransactionCalls):
     DmaCompletion(completed=True, status=<Status.STATUS_SUCCESS: 0x00000000>)
     """
 
-    __slots__ = ("_enabler", "_program_dma", "_reserve_dma")
+    __slots__ = ("_enabler", "_reserve_dma")
 
     def __init__(
         self,
@@ -93,81 +92,6 @@ class DmaTransaction(TransactionCalls):
         """The enabler that owns the transaction."""
         return self._enabler
 
-    def initialize(
-        self,
-        mdl: "Mdl | None",
-        *,
-        offset: int = 0,
-        length: int | None = None,
-        direction: Direction | int = Direction.READ,
-        program_dma: ProgramDma | None = None,
-    ) -> Status:
-        """Gives the transaction [length] bytes of a chain, from [offset] in its first MDL on; None is all of it.
-
-        [program_dma] gets the transaction, the direction and a list of elements, each an address and a length in bytes.
-        Source: WdfDmaTransactionInitialize function (wdfdmatransaction.h).
-        """
-        core = self._core
-        if core.halted:
-            core.fail()
-        self._program_dma = program_dma
-        routine = NULL if program_dma is None else _program_routine
-        if mdl is None:
-            status = _initialize(self._handle, routine, direction, NULL, NULL, length or 0)
-        else:
-            bytes_left = mdl.chain_length - offset if length is None else length
-            start = mdl._address + offset if offset else mdl._address
-            status = _initialize(self._handle, routine, direction, mdl._mdl, start, bytes_left)
-        if core.halted:
-            core.fail()
-        return Status(status) if status else SUCCESS
-
-    def initialize_using_offset(
-        self,
-        mdl: "Mdl | None",
-        *,
-        offset: int = 0,
-        length: int,
-        direction: Direction | int = Direction.READ,
-        program_dma: ProgramDma | None = None,
-    ) -> Status:
-        """As initialize, all numbers handed on as they are.
-
-        Source: WdfDmaTransactionInitializeUsingOffset function (wdfdmatransaction.h).
-        """
-        core = self._core
-        if core.halted:
-            core.fail()
-        self._program_dma = program_dma
-        routine = NULL if program_dma is None else _program_routine
-        chain = NULL if mdl is None else mdl._mdl
-        status = _initialize_using_offset(self._handle, routine, direction, chain, offset, length)
-        if core.halted:
-            core.fail()
-        return Status(status) if status else SUCCESS
-
-    def initialize_using_request(
-        self,
-        request: "Request | None",
-        *,
-        direction: Direction | int = Direction.READ,
-        program_dma: ProgramDma | None = None,
-    ) -> Status:
-        """Gives the transaction the buffer of a request, which must not be completed while the transaction runs.
-
-        Source: WdfDmaTransactionInitializeUsingRequest function (wdfdmatransaction.h).
-        """
-        core = self._core
-        if core.halted:
-            core.fail()
-        self._program_dma = program_dma
-        routine = NULL if program_dma is None else _program_routine
-        handle = NULL if request is None else request._handle
-        status = _initialize_using_request(self._handle, handle, routine, direction)
-        if core.halted:
-            core.fail()
-        return Status(status) if status else SUCCESS
-
     def execute(self) -> Status:
         """Starts the first transfer: at once, or when the map registers for it come.
 
@@ -183,7 +107,7 @@ class DmaTransaction(TransactionCalls):
 
     def allocate_resources(
         self,
-        direction: Direction | int = Direction.READ,
+        direction: Direction | int | str = Direction.READ,
         *,
         reserve_dma: ReserveDma | None = None,
         map_registers: int = 0,
@@ -196,9 +120,17 @@ class DmaTransaction(TransactionCalls):
         core = self._core
         if core.halted:
             core.fail()
+        require_callable("reserve_dma", reserve_dma)
         self._reserve_dma = reserve_dma
         routine = NULL if reserve_dma is None else _reserve_routine
-        status = _allocate_resources(self._handle, direction, map_registers, routine, core.context)
+        try:
+            status = _allocate_resources(
+                self._handle, direction, map_registers, routine, core.context
+            )
+        except (OverflowError, TypeError):
+            way = require_direction(direction)
+            count = require_number("map_registers", map_registers, 0, ULONG)
+            status = _allocate_resources(self._handle, way, count, routine, core.context)
         if core.halted:
             core.fail()
         return Status(status) if status else SUCCESS
@@ -276,7 +208,11 @@ class DmaTransaction(TransactionCalls):
         if core.halted:
             core.fail()
         output = core.outputs[core.depth]
-        completed = _dma_completed_with_length(self._handle, length, output)
+        try:
+            completed = _dma_completed_with_length(self._handle, length, output)
+        except (OverflowError, TypeError):
+            count = require_number("length", length, 0, SIZE)
+            completed = _dma_completed_with_length(self._handle, count, output)
         if core.halted:
             core.fail()
         return _make_completion(output[0]) if completed else _MORE
@@ -290,7 +226,11 @@ class DmaTransaction(TransactionCalls):
         if core.halted:
             core.fail()
         output = core.outputs[core.depth]
-        completed = _dma_completed_final(self._handle, length, output)
+        try:
+            completed = _dma_completed_final(self._handle, length, output)
+        except (OverflowError, TypeError):
+            count = require_number("length", length, 0, SIZE)
+            completed = _dma_completed_final(self._handle, count, output)
         if core.halted:
             core.fail()
         return _make_completion(output[0]) if completed else _MORE

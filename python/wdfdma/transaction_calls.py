@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from wdfdma._native import NULL, ffi, lib
+from wdfdma.arguments import SIZE, ULONG, require_callable, require_number
 from wdfdma.enums import CompletionStatus, Direction, TransactionState, Waiting
 from wdfdma.objects import WdfObject
 from wdfdma.status import Status
@@ -171,7 +172,10 @@ class TransactionCalls(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
-        _set_maximum_length(self._handle, length)
+        try:
+            _set_maximum_length(self._handle, length)
+        except (OverflowError, TypeError):
+            _set_maximum_length(self._handle, require_number("length", length, 0, SIZE))
         if core.halted:
             core.fail()
 
@@ -195,7 +199,10 @@ class TransactionCalls(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
-        _set_offset(self._handle, offset)
+        try:
+            _set_offset(self._handle, offset)
+        except (OverflowError, TypeError):
+            _set_offset(self._handle, require_number("offset", offset, 0, ULONG))
         if core.halted:
             core.fail()
 
@@ -208,6 +215,7 @@ class TransactionCalls(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
+        require_callable("function", function)
         self._configure_dma_channel = function
         routine = NULL if function is None else lib.wdfdma_python_configure_dma_channel
         _set_configure(self._handle, routine, core.context)
@@ -223,6 +231,7 @@ class TransactionCalls(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
+        require_callable("function", function)
         self._dma_transfer_complete = function
         routine = NULL if function is None else lib.wdfdma_python_dma_transfer_complete
         _set_complete(self._handle, routine, core.context)

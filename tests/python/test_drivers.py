@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from reader_driver import ReaderDriver
 
+from reader_driver import ReaderDriver
 from wdfdma import BugCheck, get_include
 from wdfdma._native import PACKAGE_FOLDER
 from wdfdma.status import Status

@@ -59,7 +59,7 @@ def test_settings() -> None:
     for wrong in (True, 1.5, "8", None):
         with pytest.raises(TypeError, match=r"^map_registers: "):
             Machine(map_registers=wrong)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="log is"):
+    with pytest.raises(ValueError, match=r"log: .* is not False"):
         Machine(log="much")
     with pytest.raises(TypeError):
         Machine(8)  # type: ignore[misc]
@@ -152,7 +152,7 @@ def test_snapshots(machine: Machine, make_transaction: Make) -> None:
     machine.restore(before)
     assert not machine.halted
     assert transaction.execute() is Status.STATUS_SUCCESS
-    with Machine() as other, pytest.raises(StatusError, match="STATUS_INVALID_PARAMETER"):
+    with Machine() as other, pytest.raises(ValueError, match="of another machine"):
         other.restore(before)
 
 

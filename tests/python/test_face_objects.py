@@ -157,8 +157,10 @@ def test_enablers(machine: Machine) -> None:
     assert repr(system) == "<DmaEnabler system, not configured, version 3>"
     assert system.configure_system_profile() is Status.STATUS_SUCCESS
     assert system.configure_system_profile() is Status.STATUS_INVALID_PARAMETER
-    with pytest.raises(StatusError, match="WdfDmaEnablerCreate: STATUS_INVALID_PARAMETER"):
+    with pytest.raises(ValueError, match="profile: 99 is none of packet"):
         device.enabler(Profile(99))
+    with pytest.raises(StatusError, match="WdfDmaEnablerCreate: STATUS_INVALID_PARAMETER"):
+        device.enabler(maximum_length=0)
     with pytest.raises(TypeError, match="no setting or event 'fil'"):
         device.enabler(fil=ignore)
 

@@ -160,7 +160,7 @@ def test_modes_that_are_none(mode: int) -> None:
         assert {machine.get_rule(info.rule) for info in list_rules()} == {RuleMode.DEFAULT}
 
 
-@pytest.mark.parametrize("rule", ["DMA_05", None, 1.5, True])
+@pytest.mark.parametrize("rule", [b"DMA_05", None, 1.5, True])
 def test_what_is_no_number_of_a_rule(rule: Any) -> None:
     with Machine() as machine:
         for call in (get_rule_info, machine.get_rule):

@@ -158,9 +158,7 @@ def read_result(result: Any, detail: str = "") -> CaseResult:
 
 def write_result(result: CaseResult, out: Any) -> None:
     """The same for C."""
-    for name, value in zip(
-        ("failure", "rule", "object_type", "op"), result.signature, strict=True
-    ):
+    for name, value in zip(("failure", "rule", "object_type", "op"), result.signature, strict=True):
         setattr(out, name, value)
     for name in ("move", "moves", "request", "requests", "expected", "actual", "starts", "steps"):
         setattr(out, name, getattr(result, name))

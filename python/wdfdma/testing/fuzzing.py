@@ -66,9 +66,7 @@ class FuzzReport:
 
 
 def _replace(finding: Finding, hits: int, run: int) -> Finding:
-    return Finding(
-        finding.signature, finding.found, finding.case, finding.result, hits, run
-    )
+    return Finding(finding.signature, finding.found, finding.case, finding.result, hits, run)
 
 
 class _Target:
