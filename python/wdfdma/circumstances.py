@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from wdfdma._native import lib
+from wdfdma._native import NULL, lib, read_string
 from wdfdma.enums import Event, ObjectType, Op, TransactionState, Waiting
 
 _NO_REGISTER = 0xFFFFFFFF
@@ -124,11 +124,18 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def read_routine(number: int) -> str:
+    """The WDK's name of a routine that an op stands for; empty for none."""
+    info = lib.wdfdma_fault_get_routine(number)
+    return "" if info == NULL else read_string(info.name)
+
+
 def read_circumstances(record: Any) -> dict[str, Any]:
     """The fields that Violation and BugCheck share, of a record of C's; with no object, its state is None."""
     shown = min(record.depth, lib.WDFDMA_VIOLATION_FRAMES)
     return {
         "op": Op(record.op),
+        "routine": read_routine(record.routine),
         "step": record.step,
         "time_ns": record.time_ns,
         "depth": record.depth,

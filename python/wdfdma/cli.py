@@ -1,6 +1,7 @@
 """The command line: `wdfdma run FILE...`, `wdfdma dump SCENARIO`, `wdfdma faults SCENARIO...`, `wdfdma explain WHAT`.
 
-It ends with 0 (all well, all match), 1 (a difference), 2 (bad input), 3 (an error of ours), 130 (interrupted).
+It ends with 0 (all well, all match), 1 (a difference; with `run --strict`, a broken rule or a bug check),
+2 (bad input), 3 (an error of ours), 130 (interrupted).
 """
 
 import gc
@@ -56,6 +57,9 @@ def cli() -> None:
 @click.option("--check", is_flag=True, help="Compare with the logs that the scenarios carry.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("-x", "--stop", is_flag=True, help="Stop at the first difference.")
+@click.option(
+    "--strict", is_flag=True, help="End with 1 where a scenario breaks a rule that is no advice."
+)
 @click.option("--pages", is_flag=True, help="Print a page for each rule that was broken.")
 @report_errors
 def run(
@@ -64,6 +68,7 @@ def run(
     check: bool,
     as_json: bool,
     stop: bool,
+    strict: bool,
     pages: bool,
 ) -> int:
     """Run the scenarios in each FILE: .json holds one, .jsonl one in each line.
@@ -79,7 +84,8 @@ def run(
         _print_outcomes(outcomes, check, to_stderr=output == "-")
         if pages:
             _print_pages(outcomes, to_stderr=output == "-")
-    return DIFFERENCE if any(outcome.difference for outcome in outcomes) else MATCH
+    failed = any(outcome.difference or (strict and outcome.is_wrong) for outcome in outcomes)
+    return DIFFERENCE if failed else MATCH
 
 
 @cli.command("explain")

@@ -35,9 +35,10 @@ class BugCheck(Exception):
     """The machine has halted.
 
     `code` and `parameters` are Windows' own, or ours where the `rule` is; handles are given as numbers. `op` is the
-    innermost call in progress, `frames` the callbacks around it, the innermost first (of `depth`, the innermost 8).
-    `object_type`, `label` and `handle` name the object concerned, made in step `created_step`; `state` is how it stood
-    (None: no object), `moment` how the machine did. `report` is the whole page.
+    innermost call in progress, `routine` the WDK's name of it where that op is ADAPTER_CALL, which stands for many;
+    `frames` are the callbacks around it, the innermost first (of `depth`, the innermost 8). `object_type`, `label` and
+    `handle` name the object concerned, made in step `created_step`; `state` is how it stood (None: no object), `moment`
+    how the machine did. `report` is the whole page.
     """
 
     # A weak reference to what the machine's objects share; not pickled.
@@ -50,6 +51,7 @@ class BugCheck(Exception):
         *,
         rule: int = 0,
         op: int = 0,
+        routine: str = "",
         step: int = 0,
         time_ns: int = 0,
         depth: int = 0,
@@ -65,6 +67,7 @@ class BugCheck(Exception):
         self.parameters = parameters
         self.rule = Rule(rule)
         self.op = Op(op)
+        self.routine = routine
         self.step = step
         self.time_ns = time_ns
         self.depth = depth
@@ -96,7 +99,7 @@ class BugCheck(Exception):
         if (self.code, parts[0]) == (BugCheckCode.WDF_VIOLATION, "DMA_FATAL_ERROR"):
             parts.append(TransactionState(self.parameters[2]).label)
         number = "" if self.code.name.startswith("0x") else f" (0x{self.code:X})"
-        during = f"; in {self.op.label}" if self.op else ""
+        during = f"; in {self.routine or self.op.label}" if self.op else ""
         return f"{self.code.name}{number}: {', '.join(parts)}{during}, step {self.step}"
 
     def report(self, *, scenario: str | None = None) -> str:
@@ -124,7 +127,7 @@ class BugCheck(Exception):
 
     def __reduce__(self) -> Any:
         values = {name: int(getattr(self, name)) for name in _NUMBERS}
-        values |= {name: getattr(self, name) for name in ("state", "moment", "frames")}
+        values |= {name: getattr(self, name) for name in ("routine", "state", "moment", "frames")}
         return _make_bugcheck, (int(self.code), self.parameters, values)
 
 

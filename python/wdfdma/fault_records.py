@@ -96,7 +96,9 @@ def _read_routine(routine: Routine) -> RoutineInfo:
 
 # By the names that scenarios have for them, in the order of their numbers.
 FAULT_STATUSES = {op.label: found for op in Op if (found := list_fault_statuses(op))}
-ROUTINES = {routine: _read_routine(routine) for routine in Routine if routine}
+ROUTINES = {
+    routine: info for routine in Routine if routine and (info := _read_routine(routine)).statuses
+}
 ROUTINES_BY_NAME = {info.name: routine for routine, info in ROUTINES.items()}
 BEHAVIOURS = {behaviour.label: behaviour for behaviour in DeviceBehaviour if behaviour}
 # The moves that a fault of the device can be bound to.

@@ -151,7 +151,10 @@ def dump_json(value: Any, indent: int | None = None) -> str:
 
 def write_file(path: Path, lines: Iterable[str]) -> None:
     """Writes a file all at once: it has its old content until it has all of the new. Errors: OSError."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:  # it names the file that was to become this one
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogatepass", newline="\n") as file:
             file.writelines(f"{line}\n" for line in lines)

@@ -6,6 +6,7 @@ from wdfdma._core import Core
 from wdfdma._native import NULL, ffi, lib
 from wdfdma.device import Device
 from wdfdma.enabler import DmaEnabler
+from wdfdma.machine_rules import name_lines
 from wdfdma.rules import Violation, read_violations
 from wdfdma.status import Status
 
@@ -50,7 +51,8 @@ class MachineLeaks:
             core.fail()
         Status(status).check("wdfdma_machine_check_leaks")
         new = read_violations(core.machine, known)
-        return new if len(new) == count[0] else _list_leaks(core.machine, root) or new
+        found = new if len(new) == count[0] else _list_leaks(core.machine, root) or new
+        return name_lines(core, found)
 
     @property
     def leaks(self) -> list[Violation]:
@@ -68,6 +70,7 @@ class MachineLeaks:
         """Where the object concerned was made; if that is none of Python's, the first that a parameter names.
 
         None without `Machine(trace=True)`, or where no object that Python made is concerned. Works on a closed machine.
+        The last of its lines is `made_at` of the violation.
 
         >>> from wdfdma import Machine
         >>> with Machine(trace=True) as machine:
@@ -98,7 +101,7 @@ def take_leaks(core: Core) -> list[Violation]:
         return []
     machine: Any = core.machine
     lib.wdfdma_machine_take_leaks(machine, ffi.new("size_t *"))
-    return read_violations(machine)
+    return name_lines(core, read_violations(machine))
 
 
 def make_traces() -> "Traces":

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from wdfdma.fault_plan import FaultPlan
 
 
+def name_lines(core: Core, violations: list[Violation]) -> list[Violation]:
+    """The violations, each with the line that made its object if the machine keeps traces."""
+    return violations if core.traces is None else core.traces.name_lines(violations)
+
+
 class MachineRules:
     """The part of a `Machine` that is about rules and faults."""
 
@@ -23,7 +28,7 @@ class MachineRules:
     @property
     def violations(self) -> list[Violation]:
         """The rules that were broken, oldest first, with the one that halted the machine."""
-        return read_violations(self._core.get_machine())
+        return name_lines(self._core, read_violations(self._core.get_machine()))
 
     @property
     def violations_lost(self) -> int:
@@ -39,14 +44,15 @@ class MachineRules:
 
         None stands for the bug check that halted the machine, or the last violation. The log ends where it stood
         when the rule was broken; of a pool that has moved on since, the page has the numbers of then and who holds what
-        now. A violation that the machine does not know any more (clear_violations, a restore) has neither. [scenario]
-        is the file that led there, or FILE:NUMBER, if there is one.
+        now. A violation that the machine does not know any more (clear_violations, a restore) has neither, nor has one
+        of `leaks`, whose machine is closed. [scenario] is the file that led there, or FILE:NUMBER, if there is one.
+        Errors: ClosedError without [violation].
         """
         from wdfdma.page import describe_machine, describe_violation
 
         core = self._core
-        core.get_machine()
         if violation is None:
+            core.get_machine()
             return describe_machine(core, scenario)
         return describe_violation(core, violation, scenario)
 

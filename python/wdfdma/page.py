@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from wdfdma._core import Core
 from wdfdma._native import ffi, lib
 from wdfdma.circumstances import count
-from wdfdma.enums import ObjectType, TransactionState
+from wdfdma.enums import ObjectType, RuleEnding, TransactionState
 from wdfdma.errors import BugCheck
 from wdfdma.explain import SEVERITIES, wrap
 from wdfdma.page_log import describe_last, describe_log
 from wdfdma.page_pool import describe_pool
-from wdfdma.replay import find_command, find_scenario_command, shorten_path
+from wdfdma.replay import find_command, find_scenario_command
 from wdfdma.rules import RuleInfo, Violation, get_rule_info, read_violations
 
 _MEANING = re.compile(r"(\d): (.*?)(?=; \d: |$)")
@@ -48,8 +48,8 @@ def describe_bugcheck(error: BugCheck, scenario: str | None = None) -> str:
 
 
 def describe_violation(core: Core, violation: Violation, scenario: str | None = None) -> str:
-    """The page of a violation of the machine behind [core]."""
-    known = violation in read_violations(core.get_machine())
+    """The page of a violation of the machine behind [core]; of a closed one, from the record alone."""
+    known = not core.closed and violation in read_violations(core.get_machine())
     is_then = violation.stopped and core.halted
     info = violation.info
     page = _Subject(violation, core if known else None, info, scenario, True, is_then)
@@ -121,11 +121,18 @@ def _describe_event(subject: _Subject) -> list[str]:
         lines += wrap(line, label)
     lines += wrap(_describe_object(subject), "object")
     lines += wrap(_describe_making(subject), "made at")
-    lines += wrap(record.op.label if record.op else "none of a driver", "in call")
+    lines += wrap(_describe_call(record), "in call")
     lines += wrap(_describe_callbacks(subject), "callbacks")
     lines += wrap(f"step {record.step}, {record.time_ns} ns of virtual time", "when")
+    return [*lines, *wrap(_describe_end(record, info), "then")]
+
+
+def _describe_end(record: BugCheck | Violation, info: RuleInfo | None) -> str:
+    """Whether the machine halted, and that the rule's mode did it where the rule's own way is the other."""
     stopped = isinstance(record, BugCheck) or record.stopped
-    return [*lines, *wrap("the machine halted" if stopped else "the machine went on", "then")]
+    usual = info is None or stopped == (info.ending != RuleEnding.DEFINED)
+    why = "" if usual else ", as the rule's mode says"
+    return f"the machine {'halted' if stopped else 'went on'}{why}"
 
 
 def _list_parameters(subject: _Subject) -> list[tuple[str, str]]:
@@ -183,11 +190,16 @@ def _describe_object(subject: _Subject) -> str:
 def _describe_making(subject: _Subject) -> str:
     """The line that made the object, of a machine that keeps traces; empty where it is not known."""
     record, core = subject.record, subject.core
+    if isinstance(record, Violation) and record.made_at:
+        return record.made_at
     traces = None if core is None else core.traces
-    stack = traces.find(record.handle, *record.parameters[1:]) if traces is not None else None
-    if not stack:
-        return ""
-    return f"{shorten_path(stack[-1].filename)}:{stack[-1].lineno}, in {stack[-1].name}"
+    return "" if traces is None else traces.find_line(record.handle, *record.parameters[1:])
+
+
+def _describe_call(record: BugCheck | Violation) -> str:
+    if not record.op:
+        return "none of a driver"
+    return f"{record.routine} ({record.op.label})" if record.routine else record.op.label
 
 
 def _describe_callbacks(subject: _Subject) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from wdfdma._native import VERSION
+from wdfdma.enums import Severity
 from wdfdma.errors import BugCheck
 from wdfdma.files import dump_json, split_number, write_file
 from wdfdma.problems import Problem, ScenarioError
@@ -27,6 +28,12 @@ class Outcome:
     scenario: Scenario
     run: Run
     difference: Difference | None
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the scenario broke a rule that is more than advice, or ended in a bug check."""
+        broken = any(item.severity != Severity.ADVICE for item in self.run.violations)
+        return broken or self.run.bugcheck is not None
 
 
 def _count(outcomes: list[Outcome]) -> dict[str, int]:

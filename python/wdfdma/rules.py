@@ -1,6 +1,6 @@
 """The verifier's rules: what they are, how a machine takes them, and what was broken."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -118,16 +118,19 @@ def find_rule(name: str) -> Rule | None:
 class Violation:
     """A rule that was broken; `str` of it is one line.
 
-    `parameters` are as the bug check's would be. `op` is the innermost call in progress, `frames` the driver's
-    callbacks around it, the innermost first, each with the object that it was for; of `depth` that are in progress,
-    the innermost 8. The object concerned is `object_type` and `label`, made in step `created_step`; `state` is how it
-    stood (None: no object), `moment` how the machine did. `stopped` is True where the machine halted for it.
+    `parameters` are as the bug check's would be. `op` is the innermost call in progress, `routine` the WDK's name of it
+    where that op is ADAPTER_CALL, which stands for many (empty for others). `frames` are the driver's callbacks around
+    it, the innermost first, each with the object that it was for; of `depth` that are in progress, the innermost 8.
+    The object concerned is `object_type` and `label`, made in step `created_step`; `state` is how it stood (None: no
+    object), `moment` how the machine did. `stopped` is True where the machine halted for it.
+    `made_at` is the line of Python that made the object, on a machine that keeps traces.
     """
 
     rule: Rule
     code: BugCheckCode
     parameters: tuple[int, ...]
     op: Op
+    routine: str
     step: int
     time_ns: int
     object_type: ObjectType
@@ -139,6 +142,7 @@ class Violation:
     stopped: bool
     state: ObjectState | None
     moment: Moment
+    made_at: str = field(default="", compare=False)
 
     @property
     def info(self) -> RuleInfo:
@@ -156,8 +160,9 @@ class Violation:
             parts[0] += f" ({self.info.code_text})"
         if self.object_type:
             parts.append(f"{self.object_type.label} {self.label}")
-        during = f"; in {self.op.label}" if self.op else ""
-        return f"{', '.join(parts)}{during}, step {self.step}"
+        during = f"; in {self.routine or self.op.label}" if self.op else ""
+        made = f"; made at {self.made_at}" if self.made_at else ""
+        return f"{', '.join(parts)}{during}, step {self.step}{made}"
 
 
 def read_violations(machine: Any, first: int = 0) -> list[Violation]:

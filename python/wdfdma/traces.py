@@ -2,12 +2,14 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from traceback import StackSummary
 from types import FrameType
 from typing import Any
 
 from wdfdma._native import ffi
+from wdfdma.rules import Violation
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
 
@@ -40,3 +42,19 @@ class Traces:
     def find(self, *numbers: int) -> StackSummary | None:
         """The stack of the first of [numbers] that is an object's handle, or None."""
         return next((self._stacks[number] for number in numbers if number in self._stacks), None)
+
+    def find_line(self, *numbers: int) -> str:
+        """The line of the same stack that is nearest to the object, in words; empty where there is none."""
+        from wdfdma.replay import shorten_path
+
+        stack = self.find(*numbers)
+        if not stack:
+            return ""
+        return f"{shorten_path(stack[-1].filename)}:{stack[-1].lineno}, in {stack[-1].name}"
+
+    def name_lines(self, violations: list[Violation]) -> list[Violation]:
+        """The violations, each with the line that made its object."""
+        return [
+            replace(item, made_at=self.find_line(item.handle, *item.parameters[1:]))
+            for item in violations
+        ]

@@ -305,3 +305,29 @@ def test_a_signal(tmp_path: Path) -> None:
             process.wait(timeout=60)
         _, err = process.communicate()
     assert (process.returncode, err.strip()) == (130, "interrupted")
+
+
+def test_strict_ends_with_1_where_a_rule_is_broken(call: Callable[..., Answer]) -> None:
+    rules = Path(__file__).parent.parent / "rules"
+    broken = [f"{rules / 'dma.jsonl'}:1", f"{rules / 'dma.jsonl'}:2"]
+    assert call("run", broken[0])[0] == 0
+    assert call("run", "--strict", broken[0])[0] == 1
+    assert call("run", "--strict", broken[1])[0] == 0  # the near miss
+    advice = next(
+        f"{path}:{number}"
+        for path in rules.glob("*.jsonl")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if '"name": "CancelledReservationKept:' in line
+    )
+    answer = call("run", "--strict", advice)
+    assert "advice: CancelledReservationKept" in answer[1]
+    assert answer[0] == 0
+
+
+def test_a_file_that_cannot_be_written_is_named_as_given(
+    call: Callable[..., Answer], recorded: Path, tmp_path: Path
+) -> None:
+    missing = tmp_path / "missing" / "out.jsonl"
+    answer = call("run", "-o", str(missing), str(recorded))
+    assert answer[0] == 2
+    assert answer[2] == f"{missing}: No such file or directory\n"

@@ -19,7 +19,18 @@ Call = Callable[..., Answer]
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "json.md"
 
 OF_BUGCHECK = {
-    *("rule", "severity", "code", "parameters", "step", "time_ns", "op", "object", "depth"),
+    *(
+        "rule",
+        "severity",
+        "code",
+        "parameters",
+        "step",
+        "time_ns",
+        "op",
+        "routine",
+        "object",
+        "depth",
+    ),
     *("callbacks", "log_index", "free_registers", "waiting_pool", "waiting_channel", "irql"),
 }
 OF_STATE = {

@@ -26,8 +26,8 @@ typedef enum wdfdma_fault_kind {
     WDFDMA_FAULT_KIND_COUNT = 5
 } wdfdma_fault_kind;
 
-/* The routines of those ops that stand for several, as far as one can fail though its arguments
- * are right. */
+/* The routines of those ops that stand for several: what a fault may name, as far as one can fail
+ * though its arguments are right, and what the record of a broken rule names. */
 typedef enum wdfdma_routine {
     WDFDMA_ROUTINE_ANY = 0,
     WDFDMA_ROUTINE_ALLOCATE_COMMON_BUFFER = 1, /* of ADAPTER_CALL, as all up to MapTransferEx */
@@ -47,7 +47,25 @@ typedef enum wdfdma_routine {
     WDFDMA_ROUTINE_OBJECT_ALLOCATE_CONTEXT = 15, /* of OBJECT_CALL */
     WDFDMA_ROUTINE_COMMON_BUFFER_CREATE = 16,    /* of COMMON_BUFFER_CREATE */
     WDFDMA_ROUTINE_COMMON_BUFFER_CREATE_WITH_CONFIG = 17,
-    WDFDMA_ROUTINE_COUNT = 18
+    /* These, of ADAPTER_CALL, have no status that a fault could name. */
+    WDFDMA_ROUTINE_PUT_DMA_ADAPTER = 18,
+    WDFDMA_ROUTINE_FREE_COMMON_BUFFER = 19,
+    WDFDMA_ROUTINE_FLUSH_ADAPTER_BUFFERS = 20,
+    WDFDMA_ROUTINE_FREE_ADAPTER_CHANNEL = 21,
+    WDFDMA_ROUTINE_FREE_MAP_REGISTERS = 22,
+    WDFDMA_ROUTINE_MAP_TRANSFER = 23,
+    WDFDMA_ROUTINE_GET_DMA_ALIGNMENT = 24,
+    WDFDMA_ROUTINE_READ_DMA_COUNTER = 25,
+    WDFDMA_ROUTINE_PUT_SCATTER_GATHER_LIST = 26,
+    WDFDMA_ROUTINE_BUILD_MDL_FROM_SCATTER_GATHER_LIST = 27,
+    WDFDMA_ROUTINE_INITIALIZE_DMA_TRANSFER_CONTEXT = 28,
+    WDFDMA_ROUTINE_CONFIGURE_ADAPTER_CHANNEL = 29,
+    WDFDMA_ROUTINE_CANCEL_ADAPTER_CHANNEL = 30,
+    WDFDMA_ROUTINE_FLUSH_ADAPTER_BUFFERS_EX = 31,
+    WDFDMA_ROUTINE_FREE_ADAPTER_OBJECT = 32,
+    WDFDMA_ROUTINE_CANCEL_MAPPED_TRANSFER = 33,
+    WDFDMA_ROUTINE_IO_GET_DMA_ADAPTER = 34,
+    WDFDMA_ROUTINE_COUNT = 35
 } wdfdma_routine;
 
 /* How a move of the device goes wrong. A move is an access of wdfdma_device_read or
@@ -95,11 +113,11 @@ typedef struct wdfdma_fault {
  * Owned by the library, static. */
 WDFDMA_API const NTSTATUS *wdfdma_fault_get_statuses(uint32_t op, size_t *count);
 
-/* A routine that a fault may name. */
+/* A routine, which a fault may name if it has statuses. */
 typedef struct wdfdma_routine_info {
     const char *name;         /* the WDK's; as all else here owned by the library, static */
     uint32_t op;              /* that it is one of */
-    uint32_t status_count;    /* at least 1 */
+    uint32_t status_count;    /* 0: no fault may name it */
     const NTSTATUS *statuses; /* a routine that returns a pointer gives NULL instead */
 } wdfdma_routine_info;
 

@@ -242,6 +242,7 @@ typedef struct wdfdma_bugcheck {
     uint32_t depth;        /* callbacks of the driver in progress, the innermost in [frames] */
     uint32_t object_type;  /* wdfdma_object_type of the object concerned; NONE if there is none */
     uint32_t object;       /* its label */
+    uint32_t routine;      /* wdfdma_routine, where [op] is ADAPTER_CALL; otherwise ANY */
     wdfdma_object_state state;
     wdfdma_moment moment;
     wdfdma_violation_frame frames[8]; /* the innermost first */
@@ -261,6 +262,7 @@ typedef struct wdfdma_violation {
     uint32_t object;       /* its label */
     uint32_t depth;        /* callbacks in progress, the innermost of them in [frames] */
     bool stopped;          /* the machine halted for it */
+    uint32_t routine;      /* wdfdma_routine, where [op] is ADAPTER_CALL; otherwise ANY */
     wdfdma_object_state state;
     wdfdma_moment moment;
     wdfdma_violation_frame frames[8]; /* the innermost first */

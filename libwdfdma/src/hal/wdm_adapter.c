@@ -12,11 +12,14 @@ static bool description_is_allowed(wdfdma_machine *machine, const DEVICE_DESCRIP
     ddi_call call;
     ddi_begin(&call, machine, WDFDMA_OP_ADAPTER_CALL);
     journal_mark(machine, WDFDMA_JOURNAL_OTHER, WDFDMA_OP_ADAPTER_CALL, 0);
+    uint32_t outer_routine = machine->routine;
+    machine->routine = WDFDMA_ROUTINE_IO_GET_DMA_ADAPTER;
     bool allowed = wdm_level_is_right(machine, WDM_AT_PASSIVE, NULL);
     if (allowed && description->Version > DEVICE_DESCRIPTION_VERSION3) {
         verifier_dma_violation(machine, WDFDMA_RULE_DMA_25, 0, 0, 0, NULL);
         allowed = false;
     }
+    machine->routine = outer_routine;
     ddi_leave(&call);
     return allowed;
 }
@@ -41,7 +44,8 @@ PDMA_ADAPTER IoGetDmaAdapter(PDEVICE_OBJECT PhysicalDeviceObject,
 
 static void wdm_put_dma_adapter(PDMA_ADAPTER DmaAdapter) {
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
+    adapter *by =
+        wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH, WDFDMA_ROUTINE_PUT_DMA_ADAPTER);
     if (by == NULL) {
         return;
     }
@@ -106,7 +110,7 @@ static void buffer_free(wdfdma_machine *machine, adapter *by, wdm_buffer *gone) 
 static PVOID buffer_allocate(PDMA_ADAPTER DmaAdapter, ULONG Length,
                              PPHYSICAL_ADDRESS LogicalAddress, uint32_t routine) {
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_PASSIVE);
+    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_PASSIVE, routine);
     if (by == NULL) {
         return NULL;
     }
@@ -156,7 +160,8 @@ static void wdm_free_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length,
                                    BOOLEAN CacheEnabled) {
     (void)CacheEnabled;
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_PASSIVE);
+    adapter *by =
+        wdm_enter(&entered, DmaAdapter, WDM_AT_PASSIVE, WDFDMA_ROUTINE_FREE_COMMON_BUFFER);
     if (by == NULL) {
         return;
     }
@@ -175,7 +180,7 @@ static void wdm_free_common_buffer(PDMA_ADAPTER DmaAdapter, ULONG Length,
 
 static ULONG wdm_get_dma_alignment(PDMA_ADAPTER DmaAdapter) {
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter, WDM_AT_PASSIVE) == NULL) {
+    if (wdm_enter(&entered, DmaAdapter, WDM_AT_PASSIVE, WDFDMA_ROUTINE_GET_DMA_ALIGNMENT) == NULL) {
         return 0;
     }
     wdm_leave(&entered);
@@ -184,7 +189,8 @@ static ULONG wdm_get_dma_alignment(PDMA_ADAPTER DmaAdapter) {
 
 static ULONG wdm_read_dma_counter(PDMA_ADAPTER DmaAdapter) {
     wdm_call entered;
-    const adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
+    const adapter *by =
+        wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH, WDFDMA_ROUTINE_READ_DMA_COUNTER);
     if (by == NULL) {
         return 0;
     }
@@ -199,7 +205,8 @@ static NTSTATUS wdm_build_mdl(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST Scat
     (void)OriginalMdl;
     (void)TargetMdl;
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH) == NULL) {
+    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH,
+                  WDFDMA_ROUTINE_BUILD_MDL_FROM_SCATTER_GATHER_LIST) == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
     wdm_leave(&entered);
@@ -209,7 +216,8 @@ static NTSTATUS wdm_build_mdl(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST Scat
 static NTSTATUS wdm_get_dma_adapter_info(PDMA_ADAPTER DmaAdapter, PDMA_ADAPTER_INFO AdapterInfo) {
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     wdm_call entered;
-    const adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
+    const adapter *by =
+        wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH, WDFDMA_ROUTINE_GET_DMA_ADAPTER_INFO);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
@@ -262,7 +270,8 @@ static NTSTATUS wdm_get_dma_transfer_info(PDMA_ADAPTER DmaAdapter, PMDL Mdl, ULO
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     (void)WriteOnly;
     wdm_call entered;
-    const adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
+    const adapter *by =
+        wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH, WDFDMA_ROUTINE_GET_DMA_TRANSFER_INFO);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
@@ -278,7 +287,8 @@ static NTSTATUS wdm_configure_adapter_channel(PDMA_ADAPTER DmaAdapter, ULONG Fun
     (void)FunctionNumber;
     (void)Context;
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH) == NULL) {
+    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH,
+                  WDFDMA_ROUTINE_CONFIGURE_ADAPTER_CHANNEL) == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
     wdm_leave(&entered);

@@ -72,7 +72,8 @@ void wdm_context_release(wdfdma_machine *machine, wdm_context *by) {
 
 NTSTATUS wdm_initialize_dma_transfer_context(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferContext) {
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH) == NULL) {
+    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH,
+                  WDFDMA_ROUTINE_INITIALIZE_DMA_TRANSFER_CONTEXT) == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
     wdfdma_machine *machine = entered.call.machine;
@@ -265,7 +266,8 @@ NTSTATUS wdm_allocate_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT De
                                       PVOID Context) {
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH);
+    adapter *by =
+        wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH, WDFDMA_ROUTINE_ALLOCATE_ADAPTER_CHANNEL);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
@@ -286,7 +288,8 @@ NTSTATUS wdm_allocate_adapter_channel_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT
                                          PVOID ExecutionContext, PVOID *MapRegisterBase) {
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
+    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH,
+                            WDFDMA_ROUTINE_ALLOCATE_ADAPTER_CHANNEL_EX);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
@@ -308,7 +311,8 @@ BOOLEAN wdm_cancel_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT Devic
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     (void)DeviceObject;
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH) == NULL) {
+    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH,
+                  WDFDMA_ROUTINE_CANCEL_ADAPTER_CHANNEL) == NULL) {
         return FALSE;
     }
     wdfdma_machine *machine = entered.call.machine;
@@ -358,7 +362,8 @@ static void channel_give_up(wdfdma_machine *machine, adapter *by, bool keeps_reg
 void wdm_free_adapter_channel(PDMA_ADAPTER DmaAdapter) {
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH) != NULL) {
+    if (wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH, WDFDMA_ROUTINE_FREE_ADAPTER_CHANNEL) !=
+        NULL) {
         channel_give_up(entered.call.machine, entered.by, false);
         wdm_leave(&entered);
     }
@@ -367,7 +372,8 @@ void wdm_free_adapter_channel(PDMA_ADAPTER DmaAdapter) {
 void wdm_free_adapter_object(PDMA_ADAPTER DmaAdapter, IO_ALLOCATION_ACTION AllocationAction) {
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     wdm_call entered;
-    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH) == NULL) {
+    if (wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH, WDFDMA_ROUTINE_FREE_ADAPTER_OBJECT) ==
+        NULL) {
         return;
     }
     if (AllocationAction != KeepObject) {
@@ -381,7 +387,8 @@ void wdm_free_map_registers(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase,
                             ULONG NumberOfMapRegisters) {
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH);
+    adapter *by =
+        wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH, WDFDMA_ROUTINE_FREE_MAP_REGISTERS);
     if (by == NULL) {
         return;
     }
@@ -400,7 +407,8 @@ void wdm_free_map_registers(PDMA_ADAPTER DmaAdapter, PVOID MapRegisterBase,
 /* A framework transaction's context is known by the transfer that runs under it. */
 NTSTATUS wdm_cancel_mapped_transfer(PDMA_ADAPTER DmaAdapter, PVOID DmaTransferContext) {
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
+    adapter *by =
+        wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH, WDFDMA_ROUTINE_CANCEL_MAPPED_TRANSFER);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }

@@ -140,7 +140,8 @@ BOOLEAN wdm_flush_adapter_buffers(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
                                   PVOID CurrentVa, ULONG Length, BOOLEAN WriteToDevice) {
     (void)WriteToDevice;
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
+    adapter *by =
+        wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH, WDFDMA_ROUTINE_FLUSH_ADAPTER_BUFFERS);
     if (by == NULL) {
         return FALSE;
     }
@@ -155,7 +156,8 @@ NTSTATUS wdm_flush_adapter_buffers_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID M
                                       ULONGLONG Offset, ULONG Length, BOOLEAN WriteToDevice) {
     (void)WriteToDevice;
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
+    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH,
+                            WDFDMA_ROUTINE_FLUSH_ADAPTER_BUFFERS_EX);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }

@@ -89,11 +89,12 @@ typedef enum wdm_level {
 typedef struct wdm_call {
     ddi_call call;
     adapter *by;
+    uint32_t outer_routine;
 } wdm_call;
 
 /* wdm_rules.c: each notes what it finds wrong, and returns false or NULL; the machine may go on. */
-/* The adapter that [given] is, on the current machine, at the right IRQL. */
-adapter *wdm_enter(wdm_call *entered, PDMA_ADAPTER given, wdm_level level);
+/* The adapter that [given] is, on the current machine, at the right IRQL, for a call of [routine]. */
+adapter *wdm_enter(wdm_call *entered, PDMA_ADAPTER given, wdm_level level, uint32_t routine);
 bool wdm_level_is_right(wdfdma_machine *machine, wdm_level level, const object *concerned);
 bool wdm_count_is_allowed(wdfdma_machine *machine, const adapter *by, uint64_t registers);
 /* Nothing waits under the driver's transfer context [given], nor owns a channel; a synchronous request
@@ -111,6 +112,7 @@ bool wdm_list_address_is_inside(wdfdma_machine *machine, const adapter *by, cons
                                 PVOID address);
 bool wdm_registers_are_flushed(wdfdma_machine *machine, const adapter *by, uint32_t base);
 static inline void wdm_leave(const wdm_call *entered) {
+    entered->call.machine->routine = entered->outer_routine;
     ddi_leave(&entered->call);
 }
 

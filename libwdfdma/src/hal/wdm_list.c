@@ -185,7 +185,7 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
 static NTSTATUS list_call(PDMA_ADAPTER given, list_ask *ask, PVOID current_va,
                           PSCATTER_GATHER_LIST *out) {
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, given, ask->level);
+    adapter *by = wdm_enter(&entered, given, ask->level, ask->routine);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
@@ -306,7 +306,8 @@ void wdm_put_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PSCATTER_GATHER_LIST S
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     (void)WriteToDevice;
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH);
+    adapter *by =
+        wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH, WDFDMA_ROUTINE_PUT_SCATTER_GATHER_LIST);
     if (by == NULL) {
         return;
     }
@@ -328,7 +329,8 @@ NTSTATUS wdm_calculate_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PV
                                            PULONG pNumberOfMapRegisters) {
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     wdm_call entered;
-    const adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
+    const adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH,
+                                  WDFDMA_ROUTINE_CALCULATE_SCATTER_GATHER_LIST);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }

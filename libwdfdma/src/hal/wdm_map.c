@@ -177,7 +177,7 @@ PHYSICAL_ADDRESS wdm_map_transfer(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRe
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     PHYSICAL_ADDRESS address = {.QuadPart = 0};
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
+    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH, WDFDMA_ROUTINE_MAP_TRANSFER);
     if (by == NULL) {
         return address;
     }
@@ -240,7 +240,8 @@ NTSTATUS wdm_map_transfer_ex(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PVOID MapRegiste
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
     (void)DeviceOffset;
     wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH);
+    adapter *by =
+        wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH, WDFDMA_ROUTINE_MAP_TRANSFER_EX);
     if (by == NULL) {
         return STATUS_UNSUCCESSFUL;
     }

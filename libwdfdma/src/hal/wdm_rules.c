@@ -39,7 +39,7 @@ COLD static void adapter_refuse(wdfdma_machine *machine, PDMA_ADAPTER given, con
     }
 }
 
-adapter *wdm_enter(wdm_call *entered, PDMA_ADAPTER given, wdm_level level) {
+adapter *wdm_enter(wdm_call *entered, PDMA_ADAPTER given, wdm_level level, uint32_t routine) {
     wdfdma_machine *machine = wdfdma_machine_current();
     if (machine == NULL || machine->state.halted) {
         return NULL;
@@ -50,12 +50,14 @@ adapter *wdm_enter(wdm_call *entered, PDMA_ADAPTER given, wdm_level level) {
     ddi_begin(&entered->call, machine, WDFDMA_OP_ADAPTER_CALL);
     journal_mark(machine, WDFDMA_JOURNAL_OTHER, WDFDMA_OP_ADAPTER_CALL, 0);
     entered->by = (adapter *)found;
+    entered->outer_routine = machine->routine;
+    machine->routine = routine;
     if (found == NULL) {
         adapter_refuse(machine, given, slot, unit);
     } else if (wdm_level_is_right(machine, level, found)) {
         return entered->by;
     }
-    ddi_leave(&entered->call);
+    wdm_leave(entered);
     return NULL;
 }
 

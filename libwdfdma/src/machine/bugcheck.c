@@ -49,6 +49,7 @@ static void bugcheck_keep(wdfdma_machine *machine, const wdfdma_violation *now) 
                               .depth = now->depth,
                               .object_type = now->object_type,
                               .object = now->object,
+                              .routine = now->routine,
                               .state = now->state,
                               .moment = now->moment};
     memcpy(kept->parameters, now->parameters, sizeof kept->parameters);

@@ -178,6 +178,7 @@ enum {
 struct wdfdma_machine {
     wdfdma_machine_state state; /* first: the control plane hands out a pointer to it */
     uint32_t attention;         /* ATTENTION_...: what a call must look at before it returns */
+    uint32_t routine;           /* wdfdma_routine of the innermost ADAPTER_CALL in progress */
     wdfdma_machine_config config;
     uint64_t id;     /* the machine's bits of its handles */
     uint64_t serial; /* no two machines of a process have the same */

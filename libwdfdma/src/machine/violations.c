@@ -53,6 +53,9 @@ wdfdma_violation violation_make(const wdfdma_machine *machine, wdfdma_rule rule,
                              .code = code,
                              .op = machine->state.op,
                              .depth = machine->state.depth,
+                             .routine = machine->state.op == WDFDMA_OP_ADAPTER_CALL
+                                            ? machine->routine
+                                            : (uint32_t)WDFDMA_ROUTINE_ANY,
                              .state = {.first_register = UINT32_MAX}};
     memcpy(made.parameters, parameters, sizeof made.parameters);
     circumstances_add(machine, concerned, &made);

@@ -1,6 +1,6 @@
-/* The routines that faults can name, one by one, where their op stands for several.
+/* The routines that faults and records can name, one by one, where their op stands for several.
  *
- * A routine stands here if its page of the driver documentation has it fail though its arguments
+ * A routine has statuses if its page of the driver documentation has it fail though its arguments
  * are right. So these do not: FlushAdapterBuffersEx and InitializeDmaTransferContext fail for
  * their arguments alone; CancelAdapterChannel and CancelMappedTransfer answer what was the case;
  * BuildMdlFromScatterGatherList and ConfigureAdapterChannel always fail here; an adapter that is
@@ -13,6 +13,8 @@ static const NTSTATUS no_resources[] = {STATUS_INSUFFICIENT_RESOURCES};
 static const NTSTATUS no_support[] = {STATUS_NOT_SUPPORTED};
 
 #define FAILS(name, op, statuses) {name, op, sizeof(statuses) / sizeof *(statuses), statuses}
+
+#define NAMED(name) {name, WDFDMA_OP_ADAPTER_CALL, 0, NULL}
 
 static const wdfdma_routine_info routines[WDFDMA_ROUTINE_COUNT] = {
     [WDFDMA_ROUTINE_ALLOCATE_COMMON_BUFFER] =
@@ -48,6 +50,23 @@ static const wdfdma_routine_info routines[WDFDMA_ROUTINE_COUNT] = {
         FAILS("WdfCommonBufferCreate", WDFDMA_OP_COMMON_BUFFER_CREATE, no_resources),
     [WDFDMA_ROUTINE_COMMON_BUFFER_CREATE_WITH_CONFIG] =
         FAILS("WdfCommonBufferCreateWithConfig", WDFDMA_OP_COMMON_BUFFER_CREATE, no_resources),
+    [WDFDMA_ROUTINE_PUT_DMA_ADAPTER] = NAMED("PutDmaAdapter"),
+    [WDFDMA_ROUTINE_FREE_COMMON_BUFFER] = NAMED("FreeCommonBuffer"),
+    [WDFDMA_ROUTINE_FLUSH_ADAPTER_BUFFERS] = NAMED("FlushAdapterBuffers"),
+    [WDFDMA_ROUTINE_FREE_ADAPTER_CHANNEL] = NAMED("FreeAdapterChannel"),
+    [WDFDMA_ROUTINE_FREE_MAP_REGISTERS] = NAMED("FreeMapRegisters"),
+    [WDFDMA_ROUTINE_MAP_TRANSFER] = NAMED("MapTransfer"),
+    [WDFDMA_ROUTINE_GET_DMA_ALIGNMENT] = NAMED("GetDmaAlignment"),
+    [WDFDMA_ROUTINE_READ_DMA_COUNTER] = NAMED("ReadDmaCounter"),
+    [WDFDMA_ROUTINE_PUT_SCATTER_GATHER_LIST] = NAMED("PutScatterGatherList"),
+    [WDFDMA_ROUTINE_BUILD_MDL_FROM_SCATTER_GATHER_LIST] = NAMED("BuildMdlFromScatterGatherList"),
+    [WDFDMA_ROUTINE_INITIALIZE_DMA_TRANSFER_CONTEXT] = NAMED("InitializeDmaTransferContext"),
+    [WDFDMA_ROUTINE_CONFIGURE_ADAPTER_CHANNEL] = NAMED("ConfigureAdapterChannel"),
+    [WDFDMA_ROUTINE_CANCEL_ADAPTER_CHANNEL] = NAMED("CancelAdapterChannel"),
+    [WDFDMA_ROUTINE_FLUSH_ADAPTER_BUFFERS_EX] = NAMED("FlushAdapterBuffersEx"),
+    [WDFDMA_ROUTINE_FREE_ADAPTER_OBJECT] = NAMED("FreeAdapterObject"),
+    [WDFDMA_ROUTINE_CANCEL_MAPPED_TRANSFER] = NAMED("CancelMappedTransfer"),
+    [WDFDMA_ROUTINE_IO_GET_DMA_ADAPTER] = NAMED("IoGetDmaAdapter"),
 };
 
 const wdfdma_routine_info *wdfdma_fault_get_routine(uint32_t routine) {
