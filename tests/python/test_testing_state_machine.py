@@ -209,7 +209,7 @@ def test_violation_that_is_no_advice_fails() -> None:
             self.take("mdl_write", buffer=0, offset=0, length=1, value=1)
 
     with pytest.raises(AssertionError, match="BufferTouched"):
-        run_state_machine_as_test(Touches, settings=SHRINK)
+        run_state_machine_as_test(Touches, settings=GENERATE)
 
     class Allowed(Touches):
         allowed_rules = frozenset({Rule.BUFFER_TOUCHED})

@@ -199,7 +199,7 @@ def reactions(draw: st.DrawFn, *, transaction: int = 0, event: str | None = None
 @st.composite
 def _moves(draw: st.DrawFn, writer: _Writer, families: Sequence[str]) -> list[Step] | None:
     """The next steps, or None at the end."""
-    if not draw(rarely(1) if not writer.created else st.integers(0, 11).map(bool)):
+    if not draw(rarely(1) if not writer.created else st.integers(0, 23).map(bool)):
         return None
     if writer.world["enablers"] and (not writer.live or draw(rarely(8))):
         writer.live.append(writer.created)
