@@ -183,6 +183,12 @@ static BOOLEAN GatherEvtProgramDma(WDFDMATRANSACTION Transaction, WDFDEVICE Devi
     ULONGLONG position = slot->Shape.Position + WdfDmaTransactionGetBytesTransferred(Transaction);
     NTSTATUS status;
 
+    if (!slot->Device->Powered) {
+        /* Registers that came too late: the request begins anew in D0. */
+        (VOID) WdfDmaTransactionDmaCompletedFinal(Transaction, 0, &status);
+        (VOID) QueuePrepend(&slot->Device->Queue, GatherFreeSlot(slot));
+        return FALSE;
+    }
     slot->State = GatherProgrammed;
     if ((slot->Device->Bugs & BUG_HIGH_BITS_DROPPED) != 0) {
         status = GatherStartNarrow(slot, position, SgList, Direction);

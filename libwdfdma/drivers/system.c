@@ -132,6 +132,10 @@ static BOOLEAN SystemEvtProgramDma(WDFDMATRANSACTION Transaction, WDFDEVICE Devi
     NTSTATUS status;
 
     slot->State = SystemProgrammed;
+    if (!slot->Device->Powered) {
+        WdfDmaTransactionStopSystemTransfer(Transaction);
+        return FALSE;
+    }
     status = wdfdma_hardware_start(Device, SystemGetChannel(slot),
                                    slot->Shape.Position +
                                        WdfDmaTransactionGetBytesTransferred(Transaction),

@@ -223,11 +223,13 @@ class Table(Screen):
         self._runs: list[DriverRun] = []
 
     def show(self, run: DriverRun) -> None:
+        """Draws the table anew."""
         if run not in self._runs:
             self._runs.append(run)
         self._live.update(self._make())
 
     def end(self, run: DriverRun) -> None:
+        """Leaves the driver's line as it is."""
         self.show(run)
 
     def _make(self) -> Any:

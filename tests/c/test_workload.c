@@ -373,11 +373,10 @@ TEST(the_same_seed_finds_the_same) {
     CHECK_BYTES(findings, others, fuzz.finding_count * sizeof findings[0]);
 }
 
-HARNESS_MAIN(ENTRY(each_failure_is_told_from_the_others),
-             ENTRY(a_request_is_cancelled_once),
+HARNESS_MAIN(ENTRY(each_failure_is_told_from_the_others), ENTRY(a_request_is_cancelled_once),
              ENTRY(every_string_of_bytes_is_a_case), ENTRY(changed_cases_are_cases),
              ENTRY(a_machine_is_to_be_fresh_and_a_driver_whole),
              ENTRY(without_a_workload_there_is_no_hardware), ENTRY(the_correct_drivers_are_clean),
              ENTRY(each_faulty_driver_is_found_from_each_seed),
-             ENTRY(a_correct_driver_has_nothing_to_be_shrunk),
-             ENTRY(moves_are_left_out), ENTRY(a_runner_of_the_callers_takes_the_cases), ENTRY(the_same_seed_finds_the_same))
+             ENTRY(a_correct_driver_has_nothing_to_be_shrunk), ENTRY(moves_are_left_out),
+             ENTRY(a_runner_of_the_callers_takes_the_cases), ENTRY(the_same_seed_finds_the_same))

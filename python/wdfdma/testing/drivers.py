@@ -119,9 +119,9 @@ def _read_drivers(path: str, origin: str) -> Iterator[Driver]:
 def list_drivers() -> tuple[Driver, ...]:
     """The drivers that ship: the correct ones (no `fault`) and the faulty ones. Errors: DriverError."""
     for name in _SHIPPED_NAMES:
-        path = os.path.join(PACKAGE_FOLDER, *name.split("/"))
-        if os.path.exists(path):
-            return tuple(_read_drivers(path, _SHIPPED))
+        path = Path(PACKAGE_FOLDER) / name
+        if path.exists():
+            return tuple(_read_drivers(str(path), _SHIPPED))
     raise DriverError("the shipped drivers are not installed")
 
 

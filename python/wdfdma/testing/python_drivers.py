@@ -154,28 +154,33 @@ def _define(function: Any) -> Any:
 
 @_define
 def add_device(device: Any, _context: Any) -> int:
+    """Makes the driver's object, and hands it its device."""
     return _runs[-1].add_device(device)
 
 
 @_define
 def start_request(_context: Any, handle: Any) -> None:
+    """Hands the driver a request."""
     run = _runs[-1]
     run.core.call(run.start, handle)
 
 
 @_define
 def cancel_request(_context: Any, handle: Any) -> None:
+    """Asks the driver for the end of a request."""
     run = _runs[-1]
     run.core.call(run.cancel, handle)
 
 
 @_define
 def interrupt(_context: Any) -> None:
+    """Interrupts the driver."""
     _runs[-1].call("interrupt")
 
 
 @_define
 def remove_device(_context: Any) -> None:
+    """Tells the driver that its device goes."""
     _runs[-1].call("remove_device")
 
 
@@ -238,7 +243,7 @@ def make_python_driver(
     factory: Callable[[], DriverUnderTest], name: str | None = None, origin: str | None = None
 ) -> Driver:
     """A driver that makes an object of [factory]'s for each case."""
-    title = name or getattr(factory, "__name__", "driver")
+    title = name or str(getattr(factory, "__name__", "driver"))
     native, text = _make_native(title)
     return Driver(
         title,
