@@ -150,16 +150,13 @@ class FaultPlan:
         binds the fault to one of them. A completion is a move in a scenario only: here the caller stands in the
         driver's interrupt, and makes it wrong or leaves it out as it likes. Errors: ValueError.
         """
-        if move not in _MOVES:
-            raise ValueError(
-                f"move: {move!r} is none of {', '.join(item.label for item in _MOVES[1:])}"
-            )
         found = BEHAVIOURS.get(behaviour) if isinstance(behaviour, str) else behaviour
         if found is None or found not in BEHAVIOURS.values():
             raise ValueError(f"behaviour: {behaviour!r} is none of {', '.join(BEHAVIOURS)}")
         chosen = require_name("move", move, MOVES) if isinstance(move, str) else move
-        if chosen and chosen not in MOVES.values():
-            raise ValueError(f"move: {Op(chosen).label} is none of {', '.join(MOVES)}")
+        if chosen not in _MOVES:
+            named = ", ".join(item.label for item in _MOVES[1:])
+            raise ValueError(f"move: {Op(chosen).label} is none of {named}")
         fault = PlannedFault(
             FaultKind.DEVICE, chosen, SUCCESS, nth, per_mille, seed, behaviour=found
         )
