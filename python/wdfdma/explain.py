@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from wdfdma._native import VERSION
@@ -11,7 +12,31 @@ from wdfdma.rules import RuleInfo, list_rules
 from wdfdma.status import Status
 from wdfdma.statuses import StatusInfo, get_status_info, list_statuses
 
-Entry = RuleInfo | StatusInfo
+
+@dataclass(frozen=True)
+class CodeInfo:
+    """A bug check that no rule stands for."""
+
+    code: BugCheckCode
+    cause: str
+    fix: str
+
+    @property
+    def name(self) -> str:
+        """As Windows has it."""
+        return self.code.name
+
+
+Entry = RuleInfo | StatusInfo | CodeInfo
+
+_CODES = [
+    CodeInfo(
+        BugCheckCode.MANUALLY_INITIATED_CRASH,
+        "The machine was halted by hand: wdfdma_machine_halt was called, or a Python exception left a "
+        "callback, which the outermost call raises.",
+        "Mend what raised; a simulated machine does not go on behind an exception.",
+    )
+]
 
 WIDTH = 100
 _LABEL_WIDTH = 12
@@ -42,7 +67,7 @@ def find_entries(what: str) -> list[Entry]:
     >>> [entry.name for entry in find_entries("no_adapter")]
     ['NoAdapter']
     """
-    found = _find_rules(what) or _find_by_code(what) or _find_status(what)
+    found = _find_rules(what) or _find_by_code(what) or _find_code(what) or _find_status(what)
     if not found:
         raise UnknownNameError(_describe_unknown(what))
     return found
@@ -60,7 +85,7 @@ def _find_rules(what: str) -> list[Entry]:
     rules = list_rules()
     named = [
         info for info in rules if wanted in (_normalize(info.name), _normalize(info.rule.name))
-    ]
+    ] or [info for info in rules if _normalize(info.rule.name) == f"WDF{wanted}"]
     return list(named or [info for info in rules if _normalize(info.code.name) == wanted])
 
 
@@ -77,6 +102,24 @@ def _find_by_code(what: str) -> list[Entry]:
         if info.code == code
         and all(asked == own for asked, own in zip(given, info.parameters, strict=False))
     ]
+
+
+def _find_code(what: str) -> list[Entry]:
+    """The bug check without rules that [what] names. Errors: UnknownNameError for one that cannot arise."""
+    matched = _CODE.fullmatch(what.strip())
+    number = int(matched[1], 16) if matched is not None else None
+    found = [
+        info for info in _CODES if number == info.code or _normalize(info.name) == _normalize(what)
+    ]
+    if matched is None or found or not (what.strip()[:2].lower() == "0x" or matched[2]):
+        return list(found)
+    if number in [info.code for info in list_rules()]:
+        raise UnknownNameError(
+            f"{what.strip()} cannot arise here; `wdfdma explain 0x{number:X}` lists what can of its bug check"
+        )
+    if _read_status(what) is None:
+        raise UnknownNameError(f"{what.strip()}: no such bug check can arise here")
+    return []
 
 
 def _read_status(what: str) -> Status | None:
@@ -122,7 +165,9 @@ def _describe_unknown(what: str) -> str:
 
 def format_entry(entry: Entry) -> str:
     """The page of a rule or of a status."""
-    if isinstance(entry, StatusInfo):
+    if isinstance(entry, CodeInfo):
+        head, facts = f"{entry.name}, 0x{int(entry.code):X}", [("fix", entry.fix)]
+    elif isinstance(entry, StatusInfo):
         head, facts = _describe_status(entry)
     else:
         head, facts = _describe_rule(entry)
@@ -191,13 +236,20 @@ def format_list(rules: Iterable[RuleInfo]) -> str:
     return "\n".join(lines)
 
 
+def _list_families() -> list[RuleInfo]:
+    """All rules, those of one bug check together, in the order in which the table has their first ones."""
+    rules = list_rules()
+    codes = list(dict.fromkeys(info.code for info in rules))
+    return sorted(rules, key=lambda info: codes.index(info.code))
+
+
 def explain(what: str | None) -> str:
     """What `wdfdma explain` prints. Errors: UnknownNameError.
 
     >>> print(explain("STATUS_WDF_BUSY").splitlines()[0])
     STATUS_WDF_BUSY, 0xC0200204
     """
-    found = list_rules() if what is None else find_entries(what)
+    found = _list_families() if what is None else find_entries(what)
     if len(found) == 1:
         return format_entry(found[0])
     return format_list(entry for entry in found if isinstance(entry, RuleInfo))
@@ -210,8 +262,11 @@ def make_document(what: str | None) -> dict[str, Any]:
 
 
 def _make_item(entry: Entry) -> dict[str, Any]:
+    if isinstance(entry, CodeInfo):
+        item: dict[str, Any] = {"kind": "code", "name": entry.name, "code": int(entry.code)}
+        return item | {"cause": entry.cause, "fix": entry.fix}
     if isinstance(entry, StatusInfo):
-        item: dict[str, Any] = {"kind": "status", "name": entry.name}
+        item = {"kind": "status", "name": entry.name}
         item |= {"value": int(entry.status) & 0xFFFFFFFF, "success": entry.status.is_success}
         return item | {
             "calls": entry.calls,

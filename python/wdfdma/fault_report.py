@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from wdfdma.fault_chance import ChanceSweep
 from wdfdma.fault_forms import Chance, Fault
 from wdfdma.faults import FaultSweep, Outcome
@@ -140,9 +142,17 @@ def _make_table(
 
 
 def print_tables(tables: "Iterable[Table]") -> None:
-    """Prints tables; what goes into a file is not cut to the width of a screen."""
+    """Prints tables; what goes into a file is not cut to the width of a screen, and has no spaces at its ends."""
     from rich.console import Console
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    if sys.stdout.isatty():
+        console = Console(highlight=False)
+        for table in tables:
+            console.print(table)
+        return
+    console = Console(highlight=False, width=160)
     for table in tables:
-        console.print(table)
+        with console.capture() as captured:
+            console.print(table)
+        # A table fills its width with spaces.
+        click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))

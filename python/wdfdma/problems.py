@@ -55,7 +55,7 @@ def _translate(item: Any) -> Problem:
         place = f"{place}.op"
         kind = "literal_error" if kind == "union_tag_invalid" else "missing"
         value = value.get("op") if isinstance(value, dict) else value
-        context = {"expected": "an operation"}
+        context = {"expected": f"an operation{suggest(value, _list_operations())}"}
     shown = show(value)
     if kind == "greater_than_equal":
         message = f"{shown} is below {context['ge']}"
@@ -74,6 +74,24 @@ def _translate(item: Any) -> Problem:
     else:
         message = f"{shown} is not {_KINDS.get(kind, 'valid')}"
     return Problem(place, message)
+
+
+def suggest(value: Any, known: Iterable[str]) -> str:
+    """What of [known] was perhaps meant, as the end of a message; empty where nothing is like it.
+
+    >>> suggest("exexute", ["execute", "release"])
+    '; did you mean execute?'
+    """
+    from wdfdma.arguments import list_closest
+
+    close = list_closest(value, known) if isinstance(value, str) and len(value) < 100 else []
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def _list_operations() -> Iterable[str]:
+    from wdfdma.operations import OPERATIONS
+
+    return OPERATIONS
 
 
 _KINDS = {

@@ -17,6 +17,7 @@ from wdfdma.record_json import copy_bugcheck, copy_violations
 from wdfdma.records import Record, render_log
 from wdfdma.rules import Violation, find_rule, set_mode
 from wdfdma.scenario import Scenario
+from wdfdma.scenario_refusals import find_refused
 from wdfdma.status import Status
 
 _ALL_STEPS = 2**64 - 1
@@ -176,7 +177,10 @@ def _explain(scenario: Scenario, result: Any) -> Exception:
     elif rule == ProgramRule.NO_SUCH_ELEMENT:
         message = f"there is no element {value}"
     elif rule == ProgramRule.ENABLER_REFUSED:
-        message = f"{Status(value).name}: the framework refuses it"
+        key, why = find_refused(scenario, place, Status(value))
+        place = f"{place}.{key}" if key else place
+        message = f"{why}; " if why else ""
+        message += f"{Status(value).name}: the framework refuses it"
     elif rule == ProgramRule.NESTED_TOO_DEEP:
         message = "nested too deeply"
     elif rule == ProgramRule.OUT_OF_RANGE:

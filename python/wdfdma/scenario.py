@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from wdfdma.enums import AllocationAction, Argument, Direction, Event, Irql, Profile
 from wdfdma.fault_forms import Fault, check_faults
 from wdfdma.operations import OPERATIONS, Operand, OperandKind
-from wdfdma.problems import Problem, ScenarioError, format_place, list_problems, show
+from wdfdma.problems import Problem, ScenarioError, format_place, list_problems, show, suggest
 
 _LARGEST_LENGTH = 2**32 - 1
 _LARGEST_POOL = 2**20
@@ -183,10 +183,13 @@ def _check_name(scenario: Scenario) -> list[Problem]:
 def _check_rules(scenario: Scenario) -> list[Problem]:
     if not scenario.rules:
         return []
-    from wdfdma.rules import find_rule
+    from wdfdma.rules import find_rule, list_rules
 
+    names = [info.name for info in list_rules()]
     return [
-        Problem(format_place(("rules", name)), "there is no rule of this name")
+        Problem(
+            format_place(("rules", name)), f"there is no rule of this name{suggest(name, names)}"
+        )
         for name in scenario.rules
         if find_rule(name) is None
     ]

@@ -7,7 +7,7 @@ import pytest
 
 import wdfdma
 from wdfdma import Rule, Status, get_status_info, list_rules, list_statuses
-from wdfdma.explain import Entry, UnknownNameError, explain, find_entries
+from wdfdma.explain import Entry, UnknownNameError, explain, find_entries, make_document
 from wdfdma.fault_records import FAULT_STATUSES
 
 Answer = tuple[int, str, str]
@@ -98,9 +98,11 @@ def test_all_rules(call: Callable[..., Answer]) -> None:
     code, out, _ = call("explain")
     lines = out.splitlines()
     assert code == 0
-    assert [line.split()[0] for line in lines] == [info.name for info in list_rules()]
+    names = [line.split()[0] for line in lines]
+    assert sorted(names) == sorted(info.name for info in list_rules())
     assert max(map(len, lines)) <= 100
-    assert lines[int(Rule.DMA_0F_1) - 1].split()[1:3] == ["0xE6/0F/1", "bugcheck"]
+    first = next(info for info in list_rules() if info.rule == Rule.DMA_0F_1)
+    assert lines[names.index(first.name)].split()[1:3] == ["0xE6/0F/1", "bugcheck"]
     assert lines[0].split()[1:5] == ["-", "violation", "A", "transaction"]
 
 
@@ -130,7 +132,7 @@ def test_json(call: Callable[..., Answer]) -> None:
             "qqqqqq",
             "'qqqqqq' is no rule, bug check or status; without a name, all rules are listed",
         ),
-        ("0xE6/99", "'0xE6/99' is no rule, bug check or status; closest: "),
+        ("0xE6/99", "0xE6/99 cannot arise here; `wdfdma explain 0xE6` lists"),
         ("STATUS_WDF_TO_FRAGMENTED", "closest: STATUS_WDF_TOO_FRAGMENTED"),
         ("STATUS_TIMEOUT", "STATUS_TIMEOUT (0x00000102): no call of this library returns it"),
         ("0xC0FFEE00", "0xC0FFEE00: no call of this library returns it"),
@@ -180,3 +182,37 @@ def test_a_status_without_an_entry() -> None:
     for status in (Status.STATUS_TIMEOUT, 0xC0FFEE00):
         with pytest.raises(KeyError):
             get_status_info(status)
+
+
+@pytest.mark.parametrize(
+    ("what", "head"),
+    [
+        ("DMA_FATAL_ERROR", "WdfDmaFatalError, 0x10D/"),
+        ("REQUIRED_PARAMETER_IS_NULL", "WdfRequiredParameterIsNull, 0x10D/"),
+        ("MANUALLY_INITIATED_CRASH", "MANUALLY_INITIATED_CRASH, 0xE2"),
+        ("0xE2", "MANUALLY_INITIATED_CRASH, 0xE2"),
+        ("e2", "MANUALLY_INITIATED_CRASH, 0xE2"),
+    ],
+)
+def test_names_without_a_rule_of_that_name(what: str, head: str) -> None:
+    assert explain(what).splitlines()[0].startswith(head)
+    assert len(make_document(what)["entries"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("0xE6/02", "0xE6/02 cannot arise here; `wdfdma explain 0xE6` lists what can"),
+        ("0x50", "0x50: no such bug check can arise here"),
+    ],
+)
+def test_what_cannot_arise_here(what: str, message: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"^{message}"):
+        explain(what)
+
+
+def test_the_list_has_the_rules_of_one_bug_check_together() -> None:
+    codes = [line.split()[1].partition("/")[0] for line in explain(None).splitlines()]
+    changes = [code for code, before in zip(codes, ["", *codes], strict=False) if code != before]
+    assert len(changes) == len(set(changes))
+    assert len(codes) == len(list_rules())

@@ -70,8 +70,8 @@ MISTAKES: list[tuple[tuple[Any, ...], Any, str]] = [
     (("enablers", 0, "dma_version"), 1, "enablers[0].dma_version: 1 is not 0, 2 or 3"),
     (("enablers", 0, "maximum_elements"), -1, "enablers[0].maximum_elements: -1 is below 0"),
     (("enablers", 0), "packet", 'enablers[0]: "packet" is not an object'),
-    (("enablers", 0, "maximum_length"), 0, "enablers[0]: STATUS_INVALID_PARAMETER: "),
-    (("enablers", 0, "address_width"), 40, "enablers[0]: STATUS_INVALID_PARAMETER: "),
+    (("enablers", 0, "maximum_length"), 0, "enablers[0].maximum_length: 0 is below 1; STATUS"),
+    (("enablers", 0, "address_width"), 40, "enablers[0].address_width: 40 is above 32; STATUS"),
     # of buffers
     (("buffers", 0, 0, "offset"), 4096, "buffers[0][0].offset: 4096 is above 4095"),
     (("buffers", 0, 0, "length"), 0, "buffers[0][0].length: 0 is below 1"),
