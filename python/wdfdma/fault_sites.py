@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from wdfdma._callbacks import _define
 from wdfdma._native import NULL, ffi, lib, read_string
 from wdfdma.arguments import require_number
+from wdfdma.problems import show
 from wdfdma.status import Status
 
 if TYPE_CHECKING:
@@ -25,20 +26,31 @@ _PACKAGE = str(Path(_define.__code__.co_filename).parent) + os.sep
 
 
 class SiteLogError(ValueError):
-    """A file that is no log of sites, or a damaged one: `path`, the `line` from 1, and the broken `rule`.
+    """A file that is no log of sites, or a damaged one: `path`, `line` from 1, its `text`, the broken `rule`.
 
     >>> print(SiteLogError("sites.log", 3, "there is no site"))
     sites.log:3: there is no site
     """
 
-    def __init__(self, path: str, line: int, rule: str) -> None:
+    def __init__(self, path: str, line: int, rule: str, text: str = "") -> None:
         self.path = path
         self.line = line
         self.rule = rule
-        super().__init__(f"{path}:{line}: {rule}")
+        self.text = text
+        shown = f": {show(text)}" if text else ""
+        super().__init__(f"{path}:{line}: {rule}{shown}")
 
     def __reduce__(self) -> Any:
-        return type(self), (self.path, self.line, self.rule)
+        return type(self), (self.path, self.line, self.rule, self.text)
+
+
+def _read_line(path: str, number: int) -> str:
+    """Line [number] of a file, from 1; empty where it is not to be had any more."""
+    try:
+        lines = Path(path).read_bytes().split(b"\n")
+    except OSError:
+        return ""
+    return lines[number - 1].decode("utf-8", "replace") if number <= len(lines) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +91,8 @@ class SiteLog:
         if error.error:
             raise OSError(error.error, os.strerror(error.error), self.path)
         if error.line:
-            raise SiteLogError(self.path, error.line, read_string(error.rule))
+            text = _read_line(self.path, error.line)
+            raise SiteLogError(self.path, error.line, read_string(error.rule), text)
         status.check("wdfdma_site_log_open")
         self._log: Any = ffi.gc(out[0], lib.wdfdma_site_log_close)
 

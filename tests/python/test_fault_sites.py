@@ -328,7 +328,9 @@ def test_a_damaged_log(path: Path, text: str, line: int, rule: str) -> None:
     path.write_text(text)
     with pytest.raises(SiteLogError) as caught:
         SiteLog(path)
-    assert str(caught.value) == f"{path}:{line}: {rule}"
+    damaged = text.split("\n")[line - 1]
+    assert str(caught.value) == f"{path}:{line}: {rule}: {json.dumps(damaged)}"
+    assert caught.value.text == damaged
     assert path.read_text() == text
 
 
@@ -432,6 +434,6 @@ def test_the_command(
     path.write_text("something else\n")
     code, out, err = call("faults", "--sites", path, file)
     assert (code, out) == (2, "")
-    assert err == f"{path}:1: not the first line of a log of sites\n"
+    assert err == f'{path}:1: not the first line of a log of sites: "something else"\n'
     code, out, err = call("faults", "--sites", tmp_path, file)
     assert (code, err) == (2, f"{tmp_path}: Is a directory\n")
