@@ -175,6 +175,14 @@ def make_python_rows() -> list[Row]:
         Row("scenarios replayed", "replay.scenarios_per_s", "/s"),
         Row("steps replayed", "replay.steps_per_s", "/s"),
         Row("`wdfdma run --check`, all recordings", "replay.command_s", "s", target=Target(2)),
+        Row(
+            "Hypothesis: steps of `DmaStateMachine`",
+            "hypothesis.steps_per_s",
+            "/s",
+            "hypothesis.of_idle",
+            "of rules that do nothing",
+            Target(0.85, at_least=True),
+        ),
     ]
 
 
@@ -266,7 +274,8 @@ def main() -> None:
     values: Values = {}
     for name in PROGRAMS:
         values |= run_program([str(find_program(arguments.build, name))])
-    values |= run_program([sys.executable, str(HERE / "python_calls.py")])
+    for script in ("python_calls.py", "hypothesis_steps.py"):
+        values |= run_program([sys.executable, str(HERE / script)])
     rows = make_cycle_rows() + make_growth_rows() + make_memory_rows() + make_python_rows()
     lines = [make_line(row, values) for row in rows]
     computer = describe_computer(arguments.build)
