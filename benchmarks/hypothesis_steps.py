@@ -12,7 +12,9 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import (
     Bundle,
+    BundleConsumer,
     RuleBasedStateMachine,
+    consumes,
     initialize,
     invariant,
     multiple,
@@ -57,7 +59,8 @@ def make_idle(machine: type[RuleBasedStateMachine]) -> type[RuleBasedStateMachin
 def make_idle_argument(strategy: Any) -> Any:
     if not isinstance(strategy, Bundle):
         return strategy
-    same: Any = Bundle(strategy.name, consume=strategy.consume)
+    bundle: Any = Bundle(strategy.name)
+    same = consumes(bundle) if isinstance(strategy, BundleConsumer) else bundle
     return same.filter(lambda value: True) if strategy._transformations else same
 
 

@@ -76,7 +76,7 @@ def test_a_leak_fails_its_test_and_says_what_made_it(tests: Any) -> None:
     result.stdout.fnmatch_lines(
         [
             "1 leak, still held when the test was over:",
-            "  violation: LeakTransaction, transaction 0, step 3",
+            "  violation: LeakTransaction, transaction 0, step 3; made at test_driver.py:*, in prepare",
             "    made by",
             "      test_driver.py:*, in test_held",
             "        prepare(machine)",
@@ -116,7 +116,7 @@ def test_closed_by_itself(machine_factory):
     )
     # What was closed within the test is known when that ends.
     result.assert_outcomes(passed=1, errors=1, failed=1)
-    result.stdout.fnmatch_lines(["*LeakTransaction, transaction 0, step 3, of machine 1"])
+    result.stdout.fnmatch_lines(["*LeakTransaction, transaction 0, step 3*, of machine 1"])
 
 
 def test_a_test_that_failed_does_not_leak(tests: Any) -> None:
