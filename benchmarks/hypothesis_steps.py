@@ -57,11 +57,14 @@ def make_idle(machine: type[RuleBasedStateMachine]) -> type[RuleBasedStateMachin
 
 
 def make_idle_argument(strategy: Any) -> Any:
+    filtered = getattr(strategy, "filtered_strategy", None)
+    if isinstance(filtered, Bundle):
+        return make_idle_argument(filtered).filter(lambda value: True)
     if not isinstance(strategy, Bundle):
         return strategy
     bundle: Any = Bundle(strategy.name)
     same = consumes(bundle) if isinstance(strategy, BundleConsumer) else bundle
-    return same.filter(lambda value: True) if strategy._transformations else same
+    return same.filter(lambda value: True) if getattr(strategy, "_transformations", ()) else same
 
 
 def make_body(item: Any) -> Callable[..., Any]:
