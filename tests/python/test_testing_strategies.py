@@ -159,7 +159,8 @@ def test_scenario_shrinks() -> None:
 
 def test_scenario_of_a_wdm_driver_shrinks() -> None:
     found = shrink(scenarios(families=("adapter",)), has_op("put_dma_adapter"))
-    assert [step["op"] for step in found["steps"]][-2:] == ["io_get_dma_adapter", "put_dma_adapter"]
+    got, put = [step["op"] for step in found["steps"]][-2:]
+    assert (got.endswith("_get_dma_adapter"), put) == (True, "put_dma_adapter")
 
 
 @EASY
