@@ -12,7 +12,6 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import (
     Bundle,
-    BundleConsumer,
     RuleBasedStateMachine,
     consumes,
     initialize,
@@ -63,7 +62,7 @@ def make_idle_argument(strategy: Any) -> Any:
     if not isinstance(strategy, Bundle):
         return strategy
     bundle: Any = Bundle(strategy.name)
-    same = consumes(bundle) if isinstance(strategy, BundleConsumer) else bundle
+    same = consumes(bundle) if "consume=True" in repr(strategy) else bundle
     return same.filter(lambda value: True) if getattr(strategy, "_transformations", ()) else same
 
 
