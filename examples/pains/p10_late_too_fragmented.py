@@ -2,14 +2,17 @@
 
 The device takes lists of two elements. Each transfer of 8 KB spans two pages as long as it begins with a page, and
 so Initialize is content. Then the device stops at 2 KB: the next 8 KB span three pages, and the transaction fails
-in DmaCompletedWithLength.
+in DmaCompletedWithLength. A driver that expected another EvtProgramDma of this call has no path for its failure; this
+one executes the transaction again where it stands.
 Source: the page of WdfDmaTransactionExecute, remarks; the framework's fxdmatransactionscattergather.cpp:206-243. From
 source text, not from a run on Windows.
 """
 
-from wdfdma import DmaTransaction, Machine, Profile, Status
+from contextlib import suppress
 
-STATUS = Status.STATUS_WDF_TOO_FRAGMENTED
+from wdfdma import BugCheck, DmaTransaction, Machine, Profile, Rule
+
+RULE = Rule.STATUS_IGNORED
 
 ELEMENTS = 2
 
@@ -28,6 +31,8 @@ def failing() -> Machine:
     transaction = initialize(machine)
     transaction.execute()
     print("stopped at 2 KB:", transaction.dma_completed_with_length(2048).status.name)
+    with suppress(BugCheck):
+        transaction.execute()
     return machine
 
 
@@ -46,5 +51,5 @@ def mended() -> Machine:
 
 
 if __name__ == "__main__":
-    failing()
+    print("failing:", *failing().violations, sep="\n    ")
     print("mended: ", mended())

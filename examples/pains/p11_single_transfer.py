@@ -1,15 +1,18 @@
 """A buffer that must go in one transfer is measured against the reservation, not against the adapter.
 
 Two map registers are reserved, the adapter has five, the buffer needs four: STATUS_WDF_NOT_ENOUGH_MAP_REGISTERS. The
-framework's own log names the adapter's limit there, which would have sufficed. (A buffer above the enabler's maximum
+framework's own log names the adapter's limit there, which would have sufficed; who believes it takes the failure for a
+passing one, and executes. (A buffer above the enabler's maximum
 length is STATUS_WDF_TOO_MANY_TRANSFERS instead, one in too many pieces STATUS_WDF_TOO_FRAGMENTED.)
 Source: the page of WdfDmaTransactionInitialize; the framework's fxdmatransactionbase.cpp:268-335. From source text, not
 from a run on Windows.
 """
 
-from wdfdma import DmaTransaction, Machine, Mdl, Profile, Status
+from contextlib import suppress
 
-STATUS = Status.STATUS_WDF_NOT_ENOUGH_MAP_REGISTERS
+from wdfdma import BugCheck, DmaTransaction, Machine, Mdl, Profile, Rule, Status
+
+RULE = Rule.WDF_DMA_FATAL_ERROR
 
 
 def reserve(machine: Machine) -> DmaTransaction:
@@ -29,7 +32,10 @@ def initialize(transaction: DmaTransaction, buffer: Mdl) -> Status:
 
 def failing() -> Machine:
     machine = Machine(map_registers=8)
-    initialize(reserve(machine), machine.mdl(16384))
+    transaction = reserve(machine)
+    initialize(transaction, machine.mdl(16384))
+    with suppress(BugCheck):
+        transaction.execute()
     return machine
 
 
@@ -47,5 +53,5 @@ def mended() -> Machine:
 
 
 if __name__ == "__main__":
-    failing()
+    print("failing:", *failing().violations, sep="\n    ")
     print("mended: ", mended())

@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-    STATUSES_MOST = 4,
+    STATUSES_MOST = 5,
     FEWEST = 8,
     MOST = 1 << 16
 };
@@ -24,12 +24,15 @@ typedef struct fault_op {
     uint32_t count;
 } fault_op;
 
+/* STATUS_BUFFER_TOO_SMALL: as where DMA remapping measures a buffer of 4 GB - 4 KB
+ * (microsoft/Windows-Driver-Frameworks#24). */
 #define INITIALIZE_FAULTS \
     {.statuses = {STATUS_INSUFFICIENT_RESOURCES, STATUS_WDF_TOO_FRAGMENTED, \
-                  STATUS_WDF_NOT_ENOUGH_MAP_REGISTERS, STATUS_WDF_TOO_MANY_TRANSFERS}, \
+                  STATUS_WDF_NOT_ENOUGH_MAP_REGISTERS, STATUS_WDF_TOO_MANY_TRANSFERS, \
+                  STATUS_BUFFER_TOO_SMALL}, \
      .needs = {0, FAULT_TRAIT_LISTS | FAULT_TRAIT_SINGLE_TRANSFER, FAULT_TRAIT_SINGLE_TRANSFER, \
-               FAULT_TRAIT_SINGLE_TRANSFER}, \
-     .count = 4}
+               FAULT_TRAIT_SINGLE_TRANSFER, FAULT_TRAIT_LISTS}, \
+     .count = 5}
 /* The start of the next transfer; a packet's registers stay, so that it cannot fail. */
 #define COMPLETE_FAULTS \
     {.statuses = {STATUS_INSUFFICIENT_RESOURCES, STATUS_WDF_TOO_FRAGMENTED}, \
