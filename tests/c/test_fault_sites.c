@@ -12,7 +12,7 @@ enum {
     LINES_MOST = 64,
     RUNS_MOST = 50,
     DRIVER_SITES = 3,
-    DRIVER_FAULTS = 5, /* Create 1, Initialize and Execute of a list profile 2 each */
+    DRIVER_FAULTS = 6, /* of a list profile: Create 1, Initialize 3, Execute 2 */
     CRASHES_AFTER = 2
 };
 
@@ -146,6 +146,7 @@ TEST(each_site_fails_with_each_status) {
     CHECK_EQUAL(count_lines(log, "create STATUS_INSUFFICIENT_RESOURCES "), 1);
     CHECK_EQUAL(count_lines(log, "initialize STATUS_INSUFFICIENT_RESOURCES "), 1);
     CHECK_EQUAL(count_lines(log, "initialize STATUS_WDF_TOO_FRAGMENTED "), 1);
+    CHECK_EQUAL(count_lines(log, "initialize STATUS_BUFFER_TOO_SMALL "), 1);
     CHECK_EQUAL(count_lines(log, "execute STATUS_INSUFFICIENT_RESOURCES "), 1);
     CHECK_EQUAL(count_lines(log, "execute STATUS_WDF_TOO_FRAGMENTED "), 1);
     for (size_t i = 0; i < DRIVER_FAULTS; i++) {
