@@ -183,6 +183,17 @@ def make_python_rows() -> list[Row]:
             "of rules that do nothing",
             Target(0.85, at_least=True),
         ),
+        *(
+            Row(
+                f"`wdfdma fuzz {driver}`: cases",
+                f"fuzz_{driver.replace('-', '_')}.cases_per_s",
+                "/s",
+                f"fuzz_{driver.replace('-', '_')}.of_drawn",
+                "of cases that Hypothesis draws",
+                Target(20, at_least=True),
+            )
+            for driver in ("packet", "scatter-gather", "system")
+        ),
     ]
 
 
@@ -274,7 +285,7 @@ def main() -> None:
     values: Values = {}
     for name in PROGRAMS:
         values |= run_program([str(find_program(arguments.build, name))])
-    for script in ("python_calls.py", "hypothesis_steps.py"):
+    for script in ("python_calls.py", "hypothesis_steps.py", "fuzz_cases.py"):
         values |= run_program([sys.executable, str(HERE / script)])
     rows = make_cycle_rows() + make_growth_rows() + make_memory_rows() + make_python_rows()
     lines = [make_line(row, values) for row in rows]
