@@ -136,7 +136,10 @@ def time_process(arguments: list[str]) -> float:
 
 def measure_import() -> None:
     """The import of a Machine alone, in milliseconds: with NumPy, which is imported before it, and with nothing."""
-    code = "{}from time import perf_counter as now; start = now(); from wdfdma import Machine; print((now() - start) * 1e3)"
+    code = (
+        "{}from time import perf_counter as now; start = now(); "
+        "from wdfdma import Machine; print((now() - start) * 1e3)"
+    )
     for name, before in (("import_beside_numpy", "import numpy; "), ("import", "")):
         costs = []
         for _ in range(15):
