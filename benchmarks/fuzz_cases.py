@@ -1,4 +1,4 @@
-"""What the loops in C bring to `wdfdma fuzz`: cases in a second against those that Hypothesis draws for the same driver.
+"""What the loops in C bring to `wdfdma fuzz`: cases in a second against those that Hypothesis draws for one driver.
 
 Prints names and values, as the C programs do. Both put the same driver, written in C, through cases of as many moves;
 they take turns, processor time is compared, and the median of the rounds' ratios is given.
