@@ -11,6 +11,8 @@ enum {
 typedef struct program {
     uint8_t bytes[PROGRAM_MOST];
     size_t size;
+    size_t ends[64]; /* where the head, and then each outermost STEP, ends */
+    size_t end_count;
 } program;
 
 static inline void put_byte(program *to, uint64_t byte) {

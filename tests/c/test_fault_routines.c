@@ -1,21 +1,11 @@
 /* Injected faults of single routines behind one op, and mappings that cover less than was asked. */
+#include "fault_plan.h"
 #include "wdm_world.h"
 
 static void plan_routine(wdfdma_machine *machine, uint32_t routine, NTSTATUS status) {
     const wdfdma_fault fault = {
         .kind = WDFDMA_FAULT_CALL, .routine = routine, .nth = 1, .status = status};
     CHECK_STATUS(wdfdma_machine_add_fault(machine, &fault), STATUS_SUCCESS);
-}
-
-static void plan_map(wdfdma_machine *machine, uint32_t nth) {
-    const wdfdma_fault fault = {.kind = WDFDMA_FAULT_MAP, .nth = nth};
-    CHECK_STATUS(wdfdma_machine_add_fault(machine, &fault), STATUS_SUCCESS);
-}
-
-static wdfdma_fault plan_get(const wdfdma_machine *machine, size_t index) {
-    size_t count = 0;
-    const wdfdma_fault *faults = wdfdma_machine_get_faults(machine, &count);
-    return CHECK(index < count) ? faults[index] : (wdfdma_fault){0};
 }
 
 /* ---- The table ---- */
@@ -319,7 +309,7 @@ TEST(map_transfer_ex_tells_how_much_it_mapped) {
     uint64_t room[32];
     seen channel;
     PVOID base = channel_get(&made, 4, KeepObject, &channel);
-    plan_map(made.machine, 1);
+    plan_below(made.machine, WDFDMA_FAULT_MAP, 1);
     ULONG length = 2 * WORLD_PAGE; /* from byte 100: three pages */
     CHECK_STATUS(made.ops->MapTransferEx(made.adapter, made.mdl, base, 0, 0, &length, FALSE,
                                          (PSCATTER_GATHER_LIST)(void *)room, sizeof room, NULL,
@@ -350,7 +340,7 @@ TEST(map_transfer_falls_short_with_scatter_gather_only) {
         seen channel;
         PVOID base = channel_get(&made, 4, KeepObject, &channel);
         PVOID start = MmGetMdlVirtualAddress(made.mdl);
-        plan_map(made.machine, 1);
+        plan_below(made.machine, WDFDMA_FAULT_MAP, 1);
         ULONG length = 1000;
         made.ops->MapTransfer(made.adapter, made.mdl, base, start, &length, FALSE);
         CHECK_EQUAL(length, 1000);
@@ -377,7 +367,7 @@ TEST(a_packet_transaction_goes_on_with_the_rest) {
         WDFDMATRANSACTION transaction = world_transaction(made.enabler);
         world_seen told = {0};
         NTSTATUS status;
-        plan_map(made.machine, 1);
+        plan_below(made.machine, WDFDMA_FAULT_MAP, 1);
         CHECK_STATUS(
             world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, 4 * WORLD_PAGE),
             STATUS_SUCCESS);
@@ -408,7 +398,7 @@ TEST(a_single_transfer_that_falls_short_fails) {
     PMDL mdl = world_mdl(made.machine, 0, 2 * WORLD_PAGE, NULL);
     WDFDMATRANSACTION transaction = world_transaction(made.enabler);
     NTSTATUS status;
-    plan_map(made.machine, 1);
+    plan_below(made.machine, WDFDMA_FAULT_MAP, 1);
     CHECK_STATUS(
         world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, 2 * WORLD_PAGE),
         STATUS_SUCCESS);
@@ -427,7 +417,7 @@ TEST(what_maps_all_or_nothing_is_not_counted) {
         world made = world_open(NULL, profiles[i]);
         PMDL mdl = world_mdl(made.machine, 0, 2 * WORLD_PAGE, NULL);
         WDFDMATRANSACTION transaction = world_transaction(made.enabler);
-        plan_map(made.machine, 1);
+        plan_below(made.machine, WDFDMA_FAULT_MAP, 1);
         CHECK_STATUS(world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0,
                                       i == 2 ? WORLD_PAGE : 2 * WORLD_PAGE),
                      STATUS_SUCCESS);
