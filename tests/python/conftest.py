@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from scenario_support import make_initialize
 from wdfdma import DmaTransaction, Machine, cli
 
 settings.register_profile("dev", max_examples=50, deadline=None)
@@ -89,15 +90,18 @@ def scenario() -> dict[str, Any]:
                 "event": "program_dma",
                 "do": [{"op": "dma_completed", "transaction": 0}],
             },
-            {
-                "op": "initialize",
-                "transaction": 0,
-                "buffer": 0,
-                "offset": 0,
-                "length": 8192,
-                "direction": "read",
-            },
+            make_initialize(8192),
             {"op": "execute", "transaction": 0},
             {"op": "release", "transaction": 0},
         ],
     }
+
+
+@pytest.fixture
+def stepwise(scenario: dict[str, Any]) -> dict[str, Any]:
+    """The small scenario, completed by a step of its own: 3; then a getter and a release."""
+    create, _, initialize, execute, release = scenario["steps"]
+    getter = {"op": "get_bytes_transferred", "transaction": 0}
+    complete = {"op": "dma_completed", "transaction": 0}
+    scenario["steps"] = [create, initialize, execute, complete, getter, release]
+    return scenario

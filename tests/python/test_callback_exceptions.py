@@ -271,16 +271,23 @@ def test_an_error_raised_for_a_bug_check_carries_it(
     assert isinstance(caught.value.__cause__, BugCheck)
 
 
-def test_the_first_of_two_errors_is_raised_and_shows_the_other(
-    machine: Machine, make_transaction: Make
-) -> None:
-    victim = make_transaction()
+def fail_after_a_bug_check(
+    victim: DmaTransaction, error: type[BaseException]
+) -> Callable[..., None]:
+    """A routine that swallows a bug check, and raises an error of its own."""
 
     def program(*_arguments: Any) -> None:
         with pytest.raises(BugCheck):
             victim.execute()
-        raise Oops
+        raise error
 
+    return program
+
+
+def test_the_first_of_two_errors_is_raised_and_shows_the_other(
+    machine: Machine, make_transaction: Make
+) -> None:
+    program = fail_after_a_bug_check(make_transaction(), Oops)
     with pytest.raises(BugCheck) as caught:
         start(make_transaction(), machine, program)
     assert isinstance(caught.value.__context__, Oops)
@@ -289,13 +296,7 @@ def test_the_first_of_two_errors_is_raised_and_shows_the_other(
 def test_an_interrupt_does_not_wait_behind_a_bug_check(
     machine: Machine, make_transaction: Make
 ) -> None:
-    victim = make_transaction()
-
-    def program(*_arguments: Any) -> None:
-        with pytest.raises(BugCheck):
-            victim.execute()
-        raise KeyboardInterrupt
-
+    program = fail_after_a_bug_check(make_transaction(), KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt) as caught:
         start(make_transaction(), machine, program)
     assert isinstance(caught.value.__context__, BugCheck)

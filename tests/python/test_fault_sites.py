@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fault_support import NO_RESOURCES, Answer, Data
 from wdfdma import (
     BugCheck,
     ClosedError,
@@ -29,10 +30,7 @@ from wdfdma.scenario import Scenario
 from wdfdma.site_command import make_entry
 from wdfdma.site_sweep import require_labels, sweep_sites
 
-Data = dict[str, Any]
-Answer = tuple[int, str, str]
 HEADER = "wdfdma-sites 1\n"
-NO_RESOURCES = "STATUS_INSUFFICIENT_RESOURCES"
 HERE = Path(__file__).name
 
 

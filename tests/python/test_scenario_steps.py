@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from model import run_scenario as run_in_model
+from scenario_support import make_initialize
 from wdfdma import Rule, Scenario, ScenarioError, run_scenario
 from wdfdma.faults import sweep_faults
 from wdfdma.run import execute_scenario
@@ -14,14 +15,7 @@ from wdfdma.run import execute_scenario
 Step = dict[str, Any]
 START: list[Step] = [
     {"op": "create", "transaction": 0, "enabler": 0},
-    {
-        "op": "initialize",
-        "transaction": 0,
-        "buffer": 0,
-        "offset": 0,
-        "length": 8192,
-        "direction": "read",
-    },
+    make_initialize(8192),
     {"op": "execute", "transaction": 0},
 ]
 END: list[Step] = [{"op": "dma_completed", "transaction": 0}, {"op": "release", "transaction": 0}]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from scenario_support import make_initialize
 from wdfdma import Scenario, ScenarioError
 from wdfdma.export_json import normalize
 from wdfdma.run import execute_scenario, first_difference
@@ -24,14 +25,7 @@ RELEASED = {
     "buffers": [[{"length": 1, "pfns": [0]}]],
     "steps": [
         {"op": "create", "transaction": 0, "enabler": 0},
-        {
-            "op": "initialize",
-            "transaction": 0,
-            "buffer": 0,
-            "offset": 0,
-            "length": 1,
-            "direction": "read",
-        },
+        make_initialize(1),
         {"op": "execute", "transaction": 0},
         {"op": "release", "transaction": 0},
     ],

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
+from scenario_support import make_initialize
 from wdfdma import Scenario
 from wdfdma.run import execute_scenario
 from wdfdma.testing import (
@@ -105,14 +106,7 @@ def has_op(*ops: str) -> Any:
                 "transaction": 0,
                 "event": "reserve_dma",
                 "do": [
-                    {
-                        "op": "initialize",
-                        "transaction": 0,
-                        "buffer": 0,
-                        "offset": 0,
-                        "length": 4096,
-                        "direction": "read",
-                    },
+                    make_initialize(4096),
                     {"op": "execute", "transaction": 0},
                 ],
             },
@@ -143,14 +137,7 @@ def test_scenario_shrinks() -> None:
     found = shrink(scenarios(), has_op("initialize", "execute"))
     assert found["steps"] == [
         {"op": "create", "transaction": 0, "enabler": 0},
-        {
-            "op": "initialize",
-            "transaction": 0,
-            "buffer": 0,
-            "offset": 0,
-            "length": 4096,
-            "direction": "read",
-        },
+        make_initialize(4096),
         {"op": "execute", "transaction": 0},
     ]
     assert found["enablers"] == [PACKET]
