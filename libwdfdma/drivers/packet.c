@@ -17,54 +17,15 @@ enum {
     BUG_OFFSET_NOT_ADVANCED = 16
 };
 
-typedef enum _PACKET_STATE {
-    PacketFree = 0,
-    PacketReserving, /* EvtReserveDma is to come */
-    PacketWaiting,   /* EvtProgramDma is to come */
-    PacketProgrammed /* the hardware is at work */
-} PACKET_STATE;
-
-struct _PACKET_DEVICE;
-
-typedef struct _PACKET_SLOT {
-    struct _PACKET_DEVICE *Device;
-    WDFDMATRANSACTION Transaction;
-    WDFREQUEST Request;
-    REQUEST_SHAPE Shape;
-    PACKET_STATE State;
-    ULONG Channel;
-    ULONG EmptyTransfers;
-    BOOLEAN Reserved;
-    BOOLEAN CancelRequested;
-} PACKET_SLOT, *PPACKET_SLOT;
-
-typedef struct _PACKET_DEVICE {
-    WDFDEVICE Device;
-    WDFDMAENABLER Enabler;
-    REQUEST_QUEUE Queue;
-    PACKET_SLOT Slots[PACKET_SLOTS];
-    ULONG SlotCount;
-    ULONG Revision;
-    ULONG Bugs;
-    BOOLEAN Powered;
-    BOOLEAN Starting;
-} PACKET_DEVICE, *PPACKET_DEVICE;
-
-typedef struct _PACKET_ENABLER_CONTEXT {
-    PPACKET_DEVICE Device;
-} PACKET_ENABLER_CONTEXT, *PPACKET_ENABLER_CONTEXT;
-WDF_DECLARE_CONTEXT_TYPE_WITH_NAME(PACKET_ENABLER_CONTEXT, PacketGetEnablerContext)
-
 static EVT_WDF_PROGRAM_DMA PacketEvtProgramDma;
 static EVT_WDF_RESERVE_DMA PacketEvtReserveDma;
-static VOID PacketStartNext(PPACKET_DEVICE Device);
 
-static BOOLEAN PacketIsVersion2(const PACKET_DEVICE *Device) {
+static BOOLEAN PacketIsVersion2(const DMA_DEVICE *Device) {
     return (Device->Revision & 1) != 0;
 }
 
 /* Gives back what the transaction holds: a reservation stays over a Release. */
-static VOID PacketRelease(PPACKET_SLOT Slot) {
+static VOID PacketRelease(PDMA_SLOT Slot) {
     if (Slot->Transaction == NULL) {
         return;
     }
@@ -76,53 +37,18 @@ static VOID PacketRelease(PPACKET_SLOT Slot) {
     Slot->Reserved = FALSE;
 }
 
-static WDFREQUEST PacketFreeSlot(PPACKET_SLOT Slot) {
-    WDFREQUEST request = Slot->Request;
-
-    Slot->Request = NULL;
-    Slot->State = PacketFree;
-    Slot->CancelRequested = FALSE;
-    return request;
-}
-
-static VOID PacketFinish(PPACKET_SLOT Slot, NTSTATUS Status) {
-    PPACKET_DEVICE device = Slot->Device;
-    size_t bytes = 0;
-
-    if (NT_SUCCESS(Status)) {
-        bytes = WdfDmaTransactionGetBytesTransferred(Slot->Transaction);
-    }
-    PacketRelease(Slot);
-    WdfRequestCompleteWithInformation(PacketFreeSlot(Slot), Status, bytes);
-    PacketStartNext(device);
-}
-
-/* The transaction is over, whatever is left of it. */
-static VOID PacketEnd(PPACKET_SLOT Slot, size_t Bytes, NTSTATUS Status) {
-    NTSTATUS status;
-
-    (VOID) WdfDmaTransactionDmaCompletedFinal(Slot->Transaction, Bytes, &status);
-    PacketFinish(Slot, NT_SUCCESS(Status) ? status : Status);
-}
-
-/* The request begins anew when the device is back in D0. */
-static VOID PacketPutBack(PPACKET_SLOT Slot) {
-    PacketRelease(Slot);
-    (VOID) QueuePrepend(&Slot->Device->Queue, PacketFreeSlot(Slot));
-}
-
 /* A reservation that was cancelled cannot be mended: the transaction goes, a new one comes. */
-static VOID PacketReplaceTransaction(PPACKET_SLOT Slot) {
+static VOID PacketReplaceTransaction(PDMA_SLOT Slot) {
     WdfObjectDelete(Slot->Transaction);
     Slot->Transaction = NULL;
-    (VOID) WdfDmaTransactionCreate(Slot->Device->Enabler, WDF_NO_OBJECT_ATTRIBUTES,
-                                   &Slot->Transaction);
+    Slot->Broken = !NT_SUCCESS(WdfDmaTransactionCreate(
+        Slot->Device->Enabler, WDF_NO_OBJECT_ATTRIBUTES, &Slot->Transaction));
 }
 
-static VOID PacketExecute(PPACKET_SLOT Slot) {
+static VOID PacketExecute(PDMA_SLOT Slot) {
     NTSTATUS status;
 
-    Slot->State = PacketWaiting;
+    Slot->State = SlotWaiting;
     status = WdfDmaTransactionInitializeUsingRequest(Slot->Transaction, Slot->Request,
                                                      PacketEvtProgramDma, Slot->Shape.Direction);
     if (status == STATUS_INVALID_PARAMETER && PacketIsVersion2(Slot->Device)) {
@@ -133,14 +59,14 @@ static VOID PacketExecute(PPACKET_SLOT Slot) {
         status = WdfDmaTransactionExecute(Slot->Transaction, Slot);
     }
     if (!NT_SUCCESS(status)) {
-        PacketFinish(Slot, status);
+        SlotFinish(Slot, status);
     }
 }
 
-static VOID PacketReserve(PPACKET_SLOT Slot) {
+static VOID PacketReserve(PDMA_SLOT Slot) {
     NTSTATUS status;
 
-    Slot->State = PacketReserving;
+    Slot->State = SlotReserving;
     Slot->Reserved = TRUE;
     if ((Slot->Device->Revision & 32) != 0) {
         WdfDmaTransactionSetImmediateExecution(Slot->Transaction, TRUE);
@@ -158,13 +84,10 @@ static VOID PacketReserve(PPACKET_SLOT Slot) {
 
 static VOID PacketEvtReserveDma(WDFDMATRANSACTION DmaTransaction, PVOID Context) {
     UNREFERENCED_PARAMETER(DmaTransaction);
-    PacketExecute((PPACKET_SLOT)Context);
+    PacketExecute((PDMA_SLOT)Context);
 }
 
-static VOID PacketBegin(PPACKET_SLOT Slot, WDFREQUEST Request) {
-    Slot->Request = Request;
-    Slot->Shape = RequestGetShape(Request);
-    Slot->EmptyTransfers = 0;
+static VOID PacketBegin(PDMA_SLOT Slot) {
     if ((Slot->Device->Revision & 16) != 0 && Slot->Channel == 0 &&
         !PacketIsVersion2(Slot->Device)) {
         PacketReserve(Slot);
@@ -173,122 +96,52 @@ static VOID PacketBegin(PPACKET_SLOT Slot, WDFREQUEST Request) {
     }
 }
 
-static PPACKET_SLOT PacketFindFreeSlot(PPACKET_DEVICE Device) {
-    ULONG i;
-
-    for (i = 0; i < Device->SlotCount; i++) {
-        PPACKET_SLOT slot = &Device->Slots[i];
-        if (slot->State == PacketFree && slot->Transaction != NULL) {
-            return slot;
-        }
-    }
-    return NULL;
-}
-
-/* A slot that is free again inside takes part in the loop that runs already. */
-static VOID PacketStartNext(PPACKET_DEVICE Device) {
-    PPACKET_SLOT slot;
-
-    if (Device->Starting) {
-        return;
-    }
-    Device->Starting = TRUE;
-    while (Device->Powered && Device->Queue.Count != 0 &&
-           (slot = PacketFindFreeSlot(Device)) != NULL) {
-        PacketBegin(slot, QueueTakeFirst(&Device->Queue));
-    }
-    Device->Starting = FALSE;
-}
-
 static BOOLEAN PacketEvtProgramDma(WDFDMATRANSACTION Transaction, WDFDEVICE Device,
                                    WDFCONTEXT Context, WDF_DMA_DIRECTION Direction,
                                    PSCATTER_GATHER_LIST SgList) {
-    PPACKET_SLOT slot = (PPACKET_SLOT)Context;
+    PDMA_SLOT slot = (PDMA_SLOT)Context;
     size_t offset = WdfDmaTransactionGetBytesTransferred(Transaction);
     NTSTATUS status;
 
     if (slot->CancelRequested) {
-        PacketEnd(slot, 0, STATUS_CANCELLED);
+        SlotFinish(slot, SlotEnd(slot, 0, STATUS_CANCELLED));
         return FALSE;
     }
     if (!slot->Device->Powered) {
-        (VOID) WdfDmaTransactionDmaCompletedFinal(Transaction, 0, &status);
-        PacketPutBack(slot);
+        (VOID) SlotEnd(slot, 0, STATUS_CANCELLED);
+        SlotPutBack(slot);
         return FALSE;
     }
     if ((slot->Device->Bugs & BUG_OFFSET_NOT_ADVANCED) != 0) {
         offset = 0;
     }
-    slot->State = PacketProgrammed;
+    slot->State = SlotProgrammed;
     status = wdfdma_hardware_start(Device, slot->Channel, slot->Shape.Position + offset, SgList,
                                    Direction);
     if (!NT_SUCCESS(status)) {
-        slot->State = PacketWaiting;
-        PacketEnd(slot, 0, status);
+        slot->State = SlotWaiting;
+        SlotFinish(slot, SlotEnd(slot, 0, status));
     }
     return NT_SUCCESS(status);
 }
 
-static VOID PacketTransferEnded(PPACKET_SLOT Slot, size_t Bytes, NTSTATUS Status) {
-    BOOLEAN over;
-
-    Slot->State = PacketWaiting;
-    Slot->EmptyTransfers = Bytes == 0 ? Slot->EmptyTransfers + 1 : 0;
-    if (Status == STATUS_NO_MORE_ENTRIES) {
-        PacketEnd(Slot, Bytes, STATUS_SUCCESS);
-        return;
-    }
-    if (!NT_SUCCESS(Status) || Slot->EmptyTransfers > EMPTY_TRANSFERS_MAXIMUM) {
-        PacketEnd(Slot, Bytes, NT_SUCCESS(Status) ? STATUS_IO_TIMEOUT : Status);
-        return;
-    }
-    if (Bytes == WdfDmaTransactionGetCurrentDmaTransferLength(Slot->Transaction)) {
-        over = WdfDmaTransactionDmaCompleted(Slot->Transaction, &Status);
-    } else {
-        over = WdfDmaTransactionDmaCompletedWithLength(Slot->Transaction, Bytes, &Status);
-    }
-    if (over) {
-        PacketFinish(Slot, Status);
-    }
-}
-
-static VOID PacketInterrupt(void *Context) {
-    PPACKET_DEVICE device = (PPACKET_DEVICE)Context;
-    ULONG i;
-
-    for (i = 0; i < device->SlotCount; i++) {
-        PPACKET_SLOT slot = &device->Slots[i];
-        ULONGLONG bytes;
-        NTSTATUS status;
-        if (slot->State == PacketProgrammed &&
-            wdfdma_hardware_get_result(device->Device, slot->Channel, &bytes, &status)) {
-            PacketTransferEnded(slot, (size_t)bytes, status);
-        }
-    }
-}
-
-static VOID PacketStartRequest(void *Context, WDFREQUEST Request) {
-    PPACKET_DEVICE device = (PPACKET_DEVICE)Context;
-
-    if (RequestGetShape(Request).Length == 0) {
-        WdfRequestCompleteWithInformation(Request, STATUS_SUCCESS, 0);
-    } else if (QueueAppend(&device->Queue, Request)) {
-        PacketStartNext(device);
-    } else {
-        WdfRequestComplete(Request, STATUS_INSUFFICIENT_RESOURCES);
+static VOID PacketTransferEnded(PDMA_SLOT Slot, size_t Bytes, NTSTATUS Status) {
+    if (SlotIsLastTransfer(Slot, Bytes, &Status)) {
+        SlotFinish(Slot, SlotEnd(Slot, Bytes, Status));
+    } else if (SlotCompleteTransfer(Slot, Bytes, &Status)) {
+        SlotFinish(Slot, Status);
     }
 }
 
 /* Takes a slot off what it waits for. FALSE: it cannot be, before its registers come. */
-static BOOLEAN PacketStopWaiting(PPACKET_SLOT Slot) {
-    BOOLEAN reserving = Slot->State == PacketReserving;
+static BOOLEAN PacketStopWaiting(PDMA_SLOT Slot) {
+    BOOLEAN reserving = Slot->State == SlotReserving;
 
     if (PacketIsVersion2(Slot->Device) || !WdfDmaTransactionCancel(Slot->Transaction)) {
         return FALSE;
     }
     if ((Slot->Device->Bugs & BUG_COMPLETED_AFTER_CANCEL) != 0) {
-        NTSTATUS status;
-        (VOID) WdfDmaTransactionDmaCompletedFinal(Slot->Transaction, 0, &status);
+        (VOID) SlotEnd(Slot, 0, STATUS_CANCELLED);
     }
     if (reserving) {
         Slot->Reserved = FALSE;
@@ -297,143 +150,79 @@ static BOOLEAN PacketStopWaiting(PPACKET_SLOT Slot) {
     return TRUE;
 }
 
-static VOID PacketStopSlot(PPACKET_SLOT Slot) {
-    NTSTATUS status;
-
-    if (Slot->State == PacketProgrammed) {
-        wdfdma_hardware_stop(Slot->Device->Device, Slot->Channel);
-        (VOID) WdfDmaTransactionDmaCompletedFinal(Slot->Transaction, 0, &status);
-        PacketPutBack(Slot);
-    } else if (Slot->State != PacketFree && PacketStopWaiting(Slot)) {
-        PacketPutBack(Slot);
+/* TRUE: its transaction is over. FALSE: it ends when its registers come. */
+static BOOLEAN PacketStop(PDMA_SLOT Slot) {
+    if (Slot->State != SlotProgrammed) {
+        return PacketStopWaiting(Slot);
     }
+    wdfdma_hardware_stop(Slot->Device->Device, Slot->Channel);
+    (VOID) SlotEnd(Slot, 0, STATUS_CANCELLED);
+    return TRUE;
 }
 
-static VOID PacketCancelSlot(PPACKET_SLOT Slot) {
-    if (Slot->State == PacketProgrammed) {
-        if ((Slot->Device->Bugs & BUG_RELEASED_IN_TRANSFER) == 0) {
-            wdfdma_hardware_stop(Slot->Device->Device, Slot->Channel);
-        }
-        PacketEnd(Slot, 0, STATUS_CANCELLED);
-    } else if (PacketStopWaiting(Slot)) {
-        PacketFinish(Slot, STATUS_CANCELLED);
+static VOID PacketCancel(PDMA_SLOT Slot) {
+    if (Slot->State == SlotProgrammed && (Slot->Device->Bugs & BUG_RELEASED_IN_TRANSFER) != 0) {
+        SlotFinish(Slot, SlotEnd(Slot, 0, STATUS_CANCELLED));
+    } else if (PacketStop(Slot)) {
+        SlotFinish(Slot, STATUS_CANCELLED);
     } else {
         Slot->CancelRequested = TRUE;
     }
 }
 
-static VOID PacketCancelRequest(void *Context, WDFREQUEST Request) {
-    PPACKET_DEVICE device = (PPACKET_DEVICE)Context;
-    ULONG i;
-
-    if (QueueRemove(&device->Queue, Request)) {
-        WdfRequestComplete(Request, STATUS_CANCELLED);
-        return;
-    }
-    for (i = 0; i < device->SlotCount; i++) {
-        if (device->Slots[i].Request == Request) {
-            PacketCancelSlot(&device->Slots[i]);
-            return;
-        }
-    }
-}
-
-static NTSTATUS PacketEvtSelfManagedIoStart(WDFDMAENABLER DmaEnabler) {
-    PPACKET_DEVICE device = PacketGetEnablerContext(DmaEnabler)->Device;
-
-    device->Powered = TRUE;
-    PacketStartNext(device);
-    return STATUS_SUCCESS;
-}
-
 static NTSTATUS PacketEvtSelfManagedIoStop(WDFDMAENABLER DmaEnabler) {
-    PPACKET_DEVICE device = PacketGetEnablerContext(DmaEnabler)->Device;
+    PDMA_DEVICE device = DeviceOfEnabler(DmaEnabler);
     ULONG i;
 
     device->Powered = FALSE;
     for (i = 0; i < device->SlotCount; i++) {
-        PacketStopSlot(&device->Slots[i]);
+        if (device->Slots[i].State != SlotFree && PacketStop(&device->Slots[i])) {
+            SlotPutBack(&device->Slots[i]);
+        }
     }
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS PacketCreateEnabler(PPACKET_DEVICE Device) {
+static const DMA_ROUTINES PacketRoutines = {PacketBegin, PacketTransferEnded, PacketCancel,
+                                            PacketRelease};
+
+static NTSTATUS PacketCreateEnabler(PDMA_DEVICE Device) {
     static const size_t MaximumLengths[] = {16384, 4096, 65536, 8192 + 512};
     WDF_DMA_ENABLER_CONFIG config;
-    WDF_OBJECT_ATTRIBUTES attributes;
-    NTSTATUS status;
 
     WDF_DMA_ENABLER_CONFIG_INIT(
         &config, (Device->Revision & 8) != 0 ? WdfDmaProfilePacket64 : WdfDmaProfilePacket,
         MaximumLengths[Device->Revision >> 1 & 3]);
     config.WdmDmaVersionOverride = PacketIsVersion2(Device) ? 2 : 3;
-    config.EvtDmaEnablerSelfManagedIoStart = PacketEvtSelfManagedIoStart;
-    config.EvtDmaEnablerSelfManagedIoStop = PacketEvtSelfManagedIoStop;
-    WDF_OBJECT_ATTRIBUTES_INIT_CONTEXT_TYPE(&attributes, PACKET_ENABLER_CONTEXT);
-    status = WdfDmaEnablerCreate(Device->Device, &config, &attributes, &Device->Enabler);
-    if (NT_SUCCESS(status)) {
-        PacketGetEnablerContext(Device->Enabler)->Device = Device;
-    }
-    return status;
+    return DeviceCreateEnabler(Device, &config, PacketEvtSelfManagedIoStop);
 }
 
 static NTSTATUS PacketAddFaulty(WDFDEVICE Device, void *Context, ULONG Bugs) {
-    PPACKET_DEVICE device = (PPACKET_DEVICE)Context;
+    PDMA_DEVICE device = (PDMA_DEVICE)Context;
     NTSTATUS status;
     ULONG i;
 
-    device->Device = Device;
-    device->Bugs = Bugs;
-    device->Revision = wdfdma_hardware_get_revision(Device);
+    DeviceInitialize(device, Device, &PacketRoutines, Bugs);
     /* In version 2 one transaction is under way at a time. */
     device->SlotCount =
         PacketIsVersion2(device) && (Bugs & BUG_BUSY_IN_VERSION_2) == 0 ? 1 : PACKET_SLOTS;
     status = PacketCreateEnabler(device);
     for (i = 0; i < device->SlotCount && NT_SUCCESS(status); i++) {
-        device->Slots[i].Device = device;
-        device->Slots[i].Channel = i;
         status = WdfDmaTransactionCreate(device->Enabler, WDF_NO_OBJECT_ATTRIBUTES,
                                          &device->Slots[i].Transaction);
     }
     return status;
 }
 
-static VOID PacketRemoveDevice(void *Context) {
-    PPACKET_DEVICE device = (PPACKET_DEVICE)Context;
-
-    WdfObjectDelete(device->Enabler);
-    device->Enabler = NULL;
-}
-
-static NTSTATUS PacketAddDevice(WDFDEVICE Device, void *Context) {
-    return PacketAddFaulty(Device, Context, 0);
-}
-static NTSTATUS PacketAddReleasedInTransfer(WDFDEVICE Device, void *Context) {
-    return PacketAddFaulty(Device, Context, BUG_RELEASED_IN_TRANSFER);
-}
-static NTSTATUS PacketAddReservationKept(WDFDEVICE Device, void *Context) {
-    return PacketAddFaulty(Device, Context, BUG_RESERVATION_KEPT);
-}
-static NTSTATUS PacketAddCompletedAfterCancel(WDFDEVICE Device, void *Context) {
-    return PacketAddFaulty(Device, Context, BUG_COMPLETED_AFTER_CANCEL);
-}
-static NTSTATUS PacketAddBusyInVersion2(WDFDEVICE Device, void *Context) {
-    return PacketAddFaulty(Device, Context, BUG_BUSY_IN_VERSION_2);
-}
-static NTSTATUS PacketAddOffsetNotAdvanced(WDFDEVICE Device, void *Context) {
-    return PacketAddFaulty(Device, Context, BUG_OFFSET_NOT_ADVANCED);
-}
+DRIVER_ADD_DEVICE(PacketAddDevice, PacketAddFaulty, 0)
+DRIVER_ADD_DEVICE(PacketAddReleasedInTransfer, PacketAddFaulty, BUG_RELEASED_IN_TRANSFER)
+DRIVER_ADD_DEVICE(PacketAddReservationKept, PacketAddFaulty, BUG_RESERVATION_KEPT)
+DRIVER_ADD_DEVICE(PacketAddCompletedAfterCancel, PacketAddFaulty, BUG_COMPLETED_AFTER_CANCEL)
+DRIVER_ADD_DEVICE(PacketAddBusyInVersion2, PacketAddFaulty, BUG_BUSY_IN_VERSION_2)
+DRIVER_ADD_DEVICE(PacketAddOffsetNotAdvanced, PacketAddFaulty, BUG_OFFSET_NOT_ADVANCED)
 
 #define PACKET_DRIVER(Name, Fault, AddDevice) \
-    {sizeof(wdfdma_driver), \
-     Name, \
-     Fault, \
-     sizeof(PACKET_DEVICE), \
-     AddDevice, \
-     PacketStartRequest, \
-     PacketCancelRequest, \
-     PacketInterrupt, \
-     PacketRemoveDevice}
+    DRIVER_ENTRY(Name, Fault, DMA_DEVICE, AddDevice, DeviceInterrupt)
 
 const wdfdma_driver PacketDrivers[] = {
     PACKET_DRIVER("packet", NULL, PacketAddDevice),
