@@ -36,5 +36,5 @@ def mended() -> Machine:
 
 
 if __name__ == "__main__":
-    print(*failing().violations)
+    print(*(violation.summary for violation in failing().violations))
     print("mended: ", mended())

@@ -32,6 +32,7 @@ class Core:
         "closed",
         "context",
         "depth",
+        "errors",
         "halted",
         "machine",
         "mdls",
@@ -48,6 +49,7 @@ class Core:
         self.closed = False
         self.depth = 0  # callbacks of Python in progress
         self.pending: BaseException | None = None
+        self.errors: weakref.WeakSet[BugCheck] | None = None  # that were made of its halts
         self.context = ffi.new_handle(self)  # what C hands to the callbacks
         self.outputs = [
             ffi.new("NTSTATUS *")
@@ -83,6 +85,9 @@ class Core:
         """The record of the bug check that halted the machine."""
         error = read_bugcheck(self.machine)
         error._core = weakref.ref(self)
+        if self.errors is None:
+            self.errors = weakref.WeakSet()
+        self.errors.add(error)
         return error
 
     def call(self, function: Any, *arguments: Any) -> Any:

@@ -104,7 +104,7 @@ def read_scene(core: Core) -> Scene:
     """Reads a machine and judges its waits. Errors: ClosedError."""
     machine = core.get_machine()
     world = read_world(machine)
-    halted = str(core.make_bugcheck()) if world.state["halted"] else ""
+    halted = core.make_bugcheck().summary if world.state["halted"] else ""
     waits = judge_waits(world)
     own: dict[str, list[Wait]] = {}
     for wait in waits:

@@ -38,11 +38,12 @@ class BugCheck(Exception):
     innermost call in progress, `routine` the WDK's name of it where that op is ADAPTER_CALL, which stands for many;
     `frames` are the callbacks around it, the innermost first (of `depth`, the innermost 8). `object_type`, `label` and
     `handle` name the object concerned, made in step `created_step`; `state` is how it stood (None: no object), `moment`
-    how the machine did. `report` is the whole page.
+    how the machine did. `summary` is one line, and so is `repr` of it; `str` is the whole page, as `report` makes it.
     """
 
-    # A weak reference to what the machine's objects share; not pickled.
+    # A weak reference to what the machine's objects share, and what page_keeping.py keeps of it; not pickled.
     _core: Any = None
+    _kept: Any = None
 
     def __init__(
         self,
@@ -78,14 +79,14 @@ class BugCheck(Exception):
         self.state = state
         self.moment = moment or Moment()
         self.frames = frames
-        self._notes: list[str] | None = None
-        super().__init__(self._describe())
+        super().__init__(self.summary)
 
-    def _describe(self) -> str:
-        """One line.
+    @property
+    def summary(self) -> str:
+        """What happened, in one line.
 
-        >>> print(BugCheck(0x10D, (8, 7, 4, 0), op=Op.RELEASE, step=3, object_type=ObjectType.TRANSACTION))
-        WDF_VIOLATION (0x10D): DMA_FATAL_ERROR, transaction 0, transfer; in release, step 3
+        >>> BugCheck(0x10D, (8, 7, 4, 0), op=Op.RELEASE, step=3, object_type=ObjectType.TRANSACTION).summary
+        'WDF_VIOLATION (0x10D): DMA_FATAL_ERROR, transaction 0, transfer; in release, step 3'
         """
         parts = []
         if self.code == BugCheckCode.WDF_VIOLATION:
@@ -105,8 +106,8 @@ class BugCheck(Exception):
     def report(self, *, scenario: str | None = None) -> str:
         """A page: what happened, the log, the pool, the cause and the fix, and how to see it again.
 
-        Log and pool are there while the machine is open and halted by this bug check. [scenario] is the file that
-        led to it, if there is one.
+        Log and pool are there while the machine is halted by this bug check, and of one that was closed so. The page
+        is made when it is asked for. [scenario] is the file that led to it, if there is one.
 
         >>> print(BugCheck(0x10D, (8, 7, 4, 0), rule=Rule.WDF_DMA_FATAL_ERROR).report().splitlines()[2])
         What happened
@@ -115,15 +116,11 @@ class BugCheck(Exception):
 
         return describe_bugcheck(self, scenario)
 
-    @property
-    def __notes__(self) -> list[str]:
-        """What a traceback prints below the exception (Python 3.11 and later): the page.
+    def __str__(self) -> str:
+        return self.report()
 
-        It is made when first asked for, or where the exception leaves the machine's `with`.
-        """
-        if self._notes is None:
-            self._notes = self.report().splitlines()[1:]
-        return self._notes
+    def __repr__(self) -> str:
+        return self.summary
 
     def __reduce__(self) -> Any:
         values = {name: int(getattr(self, name)) for name in _NUMBERS}

@@ -19,6 +19,7 @@ from wdfdma.machine_leaks import MachineLeaks, make_traces, take_leaks
 from wdfdma.machine_rules import MachineRules
 from wdfdma.mdl import Mdl
 from wdfdma.memory import get_bytes
+from wdfdma.page_keeping import keep_machine
 from wdfdma.pool import Pool
 from wdfdma.snapshot import Snapshot
 from wdfdma.state import MachineState
@@ -215,8 +216,6 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
             invariant = read_string(failure.invariant)
             raise CheckError(invariant, failure.object, failure.expected, failure.actual)
 
-    # Dumps
-
     # Copies
 
     def snapshot(self) -> Snapshot:
@@ -234,8 +233,9 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
     # The end
 
     def close(self) -> None:
-        """Ends the machine; twice is once. Its memory goes with the last array over it, and `leaks` tells what it held.
+        """Ends the machine; twice is once. `leaks` tells what it held.
 
+        Its memory goes with the last array over it, and the last exception of the bug check that halted it.
         Errors: StatusError inside a callback of this machine.
         """
         core = self._core
@@ -243,6 +243,8 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
             raise StatusError(Status.STATUS_INVALID_DEVICE_STATE, "wdfdma_machine_destroy")
         if not core.closed:
             self._leaks = take_leaks(core)
+            if core.halted and core.errors:
+                keep_machine(core)
         core.closed = core.halted = True
         core.machine = None
         core.objects.clear()
@@ -257,8 +259,6 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if isinstance(error, BugCheck):
-            _ = error.__notes__  # the page, while there is a machine to tell of
         self.close()
 
     def __repr__(self) -> str:
@@ -266,6 +266,6 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
         if core is None or core.closed:
             return "<Machine closed>"
         if core.halted:
-            return f"<Machine halted: {core.make_bugcheck()}>"
+            return f"<Machine halted: {core.make_bugcheck().summary}>"
         state = lib.wdfdma_machine_get_state(core.machine)
         return f"<Machine {state.free_registers} of {state.map_registers} registers free>"

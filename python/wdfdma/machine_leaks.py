@@ -36,8 +36,8 @@ class MachineLeaks:
         >>> with Machine() as machine:
         ...     transaction = machine.device().enabler().transaction()
         ...     _ = transaction.initialize(machine.mdl(4096), program_dma=lambda *transfer: None)
-        ...     print(*machine.check_leaks())
-        violation: LeakTransaction, transaction 0, step 3
+        ...     machine.check_leaks()
+        [violation: LeakTransaction, transaction 0, step 3]
         """
         core = self._core
         if core.halted:
@@ -61,8 +61,8 @@ class MachineLeaks:
         >>> from wdfdma import Machine
         >>> with Machine() as machine:
         ...     _ = machine.device().enabler().common_buffer(4096)
-        >>> print(*machine.leaks)
-        violation: LeakCommonBuffer, common_buffer 0, step 2
+        >>> machine.leaks
+        [violation: LeakCommonBuffer, common_buffer 0, step 2]
         """
         return list(self._leaks)
 

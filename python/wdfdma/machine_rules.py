@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from wdfdma._core import Core
 from wdfdma._native import lib
@@ -12,6 +13,11 @@ from wdfdma.status import Status
 
 if TYPE_CHECKING:
     from wdfdma.fault_plan import FaultPlan
+
+
+def list_violations(core: Core, first: int = 0) -> list[Violation]:
+    """What the machine has recorded, from the [first] on, each to find it again for its page."""
+    return name_lines(core, read_violations(core.get_machine(), first, ref(core)))
 
 
 def name_lines(core: Core, violations: list[Violation]) -> list[Violation]:
@@ -28,7 +34,7 @@ class MachineRules:
     @property
     def violations(self) -> list[Violation]:
         """The rules that were broken, oldest first, with the one that halted the machine."""
-        return name_lines(self._core, read_violations(self._core.get_machine()))
+        return list_violations(self._core)
 
     @property
     def violations_lost(self) -> int:

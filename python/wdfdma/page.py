@@ -1,7 +1,8 @@
 """The page of a violation: what happened, what the log and the pool say, why, and how to see it again.
 
 It is built when it is asked for: from the record, which says how things stood, and from the machine, if that still
-knows of it, as it is by then. A machine that is closed, or went back to a snapshot, does not.
+knows of it, as it is by then. A machine that went back to a snapshot does not, nor does one that is closed, but for
+the bug check that had halted it (page_keeping.py).
 """
 
 import re
@@ -13,10 +14,11 @@ from wdfdma.circumstances import count
 from wdfdma.enums import ObjectType, RuleEnding, TransactionState
 from wdfdma.errors import BugCheck
 from wdfdma.explain import SEVERITIES, wrap
+from wdfdma.page_keeping import lock
 from wdfdma.page_log import describe_last, describe_log
 from wdfdma.page_pool import describe_pool
 from wdfdma.replay import find_command, find_scenario_command
-from wdfdma.rules import RuleInfo, Violation, get_rule_info, read_violations
+from wdfdma.rules import RuleInfo, Violation, get_rule_info, read_violation, read_violations
 
 _MEANING = re.compile(r"(\d): (.*?)(?=; \d: |$)")
 # The settings of a machine that are named where they are not the usual ones.
@@ -40,19 +42,23 @@ class _Subject:
 
 def describe_bugcheck(error: BugCheck, scenario: str | None = None) -> str:
     """The page of a bug check; [scenario] is the file that leads to it, if there is one."""
-    core: Core | None = None if error._core is None else error._core()
-    if core is not None and not _halted_by(core, error):
-        core = None
-    info = get_rule_info(error.rule) if error.rule else None
-    return _make_page(_Subject(error, core, info, scenario, error._core is not None, True))
+    with lock:  # a machine that is kept may be let go by another thread
+        if isinstance(error._kept, str):
+            return _change_replay(error._kept, scenario)
+        core: Core | None = error._kept or (None if error._core is None else error._core())
+        if core is not None and not _halted_by(core, error):
+            core = None
+        info = get_rule_info(error.rule) if error.rule else None
+        return _make_page(_Subject(error, core, info, scenario, error._core is not None, True))
 
 
-def describe_violation(core: Core, violation: Violation, scenario: str | None = None) -> str:
-    """The page of a violation of the machine behind [core]; of a closed one, from the record alone."""
-    known = not core.closed and violation in read_violations(core.get_machine())
-    is_then = violation.stopped and core.halted
+def describe_violation(core: Core | None, violation: Violation, scenario: str | None = None) -> str:
+    """The page of a violation of the machine behind [core]; from the record alone where that is closed, or None."""
+    known = core is not None and not core.closed and _knows(core, violation)
+    is_then = known and violation.stopped and core is not None and core.halted
+    is_here = core is not None or violation._core is not None
     info = violation.info
-    page = _Subject(violation, core if known else None, info, scenario, True, is_then)
+    page = _Subject(violation, core if known else None, info, scenario, is_here, is_then)
     return _make_page(page)
 
 
@@ -73,6 +79,16 @@ def describe_machine(core: Core, scenario: str | None = None) -> str:
     return "\n".join([head, "", *describe_last(core), "", *describe_pool(core)])
 
 
+def _knows(core: Core, violation: Violation) -> bool:
+    """Whether the violation is among those that the machine has recorded."""
+    count = ffi.new("size_t *")
+    records = lib.wdfdma_machine_get_violations(core.get_machine(), count)
+    steps = (records[place] for place in range(count[0]))
+    return any(
+        read_violation(record) == violation for record in steps if record.step == violation.step
+    )
+
+
 def _halted_by(core: Core, error: BugCheck) -> bool:
     """Whether the machine is still where [error] halted it."""
     if core.closed or not core.halted:
@@ -83,7 +99,7 @@ def _halted_by(core: Core, error: BugCheck) -> bool:
 
 
 def _make_page(subject: _Subject) -> str:
-    parts = [[str(subject.record)], _describe_event(subject)]
+    parts = [[subject.record.summary], _describe_event(subject)]
     if subject.core is not None:
         parts.append(describe_log(subject.core, subject.record.moment.log_records))
     parts += _describe_pools(subject)
@@ -235,6 +251,14 @@ def _describe_replay(subject: _Subject) -> list[str]:
     settings = [] if subject.core is None else [_describe_settings(subject.core)]
     rows = wrap(", then ".join([*settings, step]), "machine")
     return [_make_row("replay", find_command()), *rows]
+
+
+def _change_replay(page: str, scenario: str | None) -> str:
+    """A page that was made without a scenario, as one of [scenario]."""
+    if scenario is None:
+        return page
+    end = page.rindex(f"\n{_make_row('replay', '')}")
+    return f"{page[:end]}\n{_make_row('replay', find_scenario_command(scenario))}"
 
 
 def _make_row(label: str, text: str) -> str:

@@ -136,7 +136,7 @@ class TestedMachine(Machine):
 
     def describe(self, violation: Violation) -> list[str]:
         """The lines about a violation: what it is, and the stack of what made the object."""
-        lines = [f"  {violation}"]
+        lines = [f"  {violation.summary}"]
         stack = self.get_trace(violation)
         if stack:
             lines.append("    made by")

@@ -105,7 +105,7 @@ def show_scenario(outcome: Outcome) -> str:
 
 def show_violations(outcome: Outcome) -> str:
     """The rules that a scenario broke, a line for each; empty if it broke none."""
-    return "\n".join(str(violation) for violation in outcome.run.violations)
+    return "\n".join(violation.summary for violation in outcome.run.violations)
 
 
 def write_outcomes(outcomes: list[Outcome], output: str) -> None:

@@ -114,9 +114,9 @@ def find_rule(name: str) -> Rule | None:
     return next((info.rule for info in list_rules() if info.name == name), None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Violation:
-    """A rule that was broken; `str` of it is one line.
+    """A rule that was broken. `summary` is one line, and so is `repr` of it; `str` is the page, as `report` makes it.
 
     `parameters` are as the bug check's would be. `op` is the innermost call in progress, `routine` the WDK's name of it
     where that op is ADAPTER_CALL, which stands for many (empty for others). `frames` are the driver's callbacks around
@@ -143,6 +143,8 @@ class Violation:
     state: ObjectState | None
     moment: Moment
     made_at: str = field(default="", compare=False)
+    # A weak reference to what the machine's objects share, if a Machine of Python's handed it out; not pickled.
+    _core: Any = field(default=None, compare=False)
 
     @property
     def info(self) -> RuleInfo:
@@ -154,7 +156,9 @@ class Violation:
         """How bad it is to break the rule."""
         return self.info.severity
 
-    def __str__(self) -> str:
+    @property
+    def summary(self) -> str:
+        """What was broken, by what and in which call, in one line."""
         parts = [f"{self.severity.label}: {self.info.name}"]
         if self.info.code_text:
             parts[0] += f" ({self.info.code_text})"
@@ -164,20 +168,47 @@ class Violation:
         made = f"; made at {self.made_at}" if self.made_at else ""
         return f"{', '.join(parts)}{during}, step {self.step}{made}"
 
+    def report(self, *, scenario: str | None = None) -> str:
+        """A page: what happened, the log, the pool, the cause and the fix, and how to see it again.
 
-def read_violations(machine: Any, first: int = 0) -> list[Violation]:
-    """Copies what a machine of C's has recorded, from the [first] on."""
+        It is that of `Machine.report`; where the machine is closed or gone, or does not know of it any more, it is made
+        of what the record has. [scenario] is the file that led to it, if there is one.
+
+        >>> from wdfdma import Machine
+        >>> with Machine() as machine:
+        ...     machine.device().enabler().transaction().reference()
+        ...     print(machine.check_leaks()[0].report().splitlines()[2])
+        What happened
+        """
+        from wdfdma.page import describe_violation
+
+        return describe_violation(None if self._core is None else self._core(), self, scenario)
+
+    def __str__(self) -> str:
+        return self.report()
+
+    def __repr__(self) -> str:
+        return self.summary
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_core"}
+
+
+def read_violations(machine: Any, first: int = 0, owner: Any = None) -> list[Violation]:
+    """Copies what a machine of C's has recorded, from the [first] on; [owner] is a weak reference to its Core."""
     count = ffi.new("size_t *")
     records = lib.wdfdma_machine_get_violations(machine, count)
-    return [_read_violation(records[place]) for place in range(first, count[0])]
+    return [read_violation(records[place], owner) for place in range(first, count[0])]
 
 
-def _read_violation(record: Any) -> Violation:
+def read_violation(record: Any, owner: Any = None) -> Violation:
+    """Copies one record of C's."""
     return Violation(
         rule=Rule(record.rule),
         code=BugCheckCode(record.code),
         parameters=tuple(record.parameters),
         stopped=record.stopped,
+        _core=owner,
         **read_circumstances(record),
     )
 

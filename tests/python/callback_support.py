@@ -39,5 +39,5 @@ def assert_halted_by_python(machine: Machine) -> None:
     bugcheck = machine.bugcheck
     assert bugcheck is not None
     assert bugcheck.code == BugCheckCode.MANUALLY_INITIATED_CRASH
-    with pytest.raises(BugCheck, match="MANUALLY_INITIATED_CRASH"):
+    with pytest.raises(BugCheck, match=r"^MANUALLY_INITIATED_CRASH"):
         machine.device()

@@ -247,11 +247,11 @@ def test_a_swallowed_bug_check_is_raised_by_the_outermost_call(
 
     def program(*_arguments: Any) -> str:
         for _ in range(3):
-            with pytest.raises(BugCheck, match="WDF_VIOLATION"):
+            with pytest.raises(BugCheck, match=r"^WDF_VIOLATION"):
                 victim.execute()
         return "all is well"
 
-    with pytest.raises(BugCheck, match="WDF_VIOLATION"):
+    with pytest.raises(BugCheck, match=r"^WDF_VIOLATION"):
         start(make_transaction(), machine, program)
 
 

@@ -89,7 +89,7 @@ def test_a_halted_machine_is_dumped(machine: Machine, make_transaction: Make) ->
     with pytest.raises(BugCheck) as caught:
         item.execute()
     text = machine.dump()
-    assert f"Halted:                {caught.value}" in text
+    assert f"Halted:                {caught.value.summary}" in text
     assert "nobody is served any more" in text
     assert [str(wait) for wait in machine.waits()] == [
         "transaction 1 waits for 1 map register, position 0: queued behind transaction 0"

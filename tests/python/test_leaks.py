@@ -67,7 +67,7 @@ def test_a_transfer_that_nobody_completes() -> None:
         assert (leak.object_type, leak.label) == (ObjectType.TRANSACTION, 0)
         assert (leak.op, leak.stopped) == (Op.NONE, False)
         assert leak.created_step < leak.step
-        assert str(leak).startswith("violation: NeverCompleted, transaction 0, step ")
+        assert leak.summary.startswith("violation: NeverCompleted, transaction 0, step ")
         assert pickle.loads(pickle.dumps(leak)) == leak
 
 

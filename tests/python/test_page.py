@@ -15,7 +15,6 @@ import pytest
 
 from wdfdma import (
     BugCheck,
-    ClosedError,
     Device,
     Direction,
     DmaTransaction,
@@ -70,7 +69,7 @@ def test_what_happened(seeded: Machine) -> None:
     error = break_release(transaction)
     page = error.report()
     rows = read(page)
-    assert page.splitlines()[0] == str(error)
+    assert page.splitlines()[0] == error.summary
     assert rows["rule"] == ["WdfDmaFatalError (0x10D/08); bug check: Windows stops"]
     assert rows["code"] == ["WDF_VIOLATION (0x10D)"]
     assert rows["parameters"] == [
@@ -152,7 +151,7 @@ def test_a_violation_has_the_log_before_it(seeded: Machine) -> None:
     page = seeded.report(violation)
     assert read(page)["then"] == ["the machine went on"]
     lines = page.splitlines()
-    assert lines[lines.index("") - 1] == str(violation)
+    assert lines[lines.index("") - 1] == violation.summary
     at = next(place for place, line in enumerate(lines) if line.endswith(" of the log"))
     before = seeded.format_log().splitlines()
     shown = [line.strip() for line in lines[at + 1 : lines.index("", at)]]
@@ -229,7 +228,7 @@ def test_callbacks_around_the_call(seeded: Machine) -> None:
 def test_the_exception_alone(seeded: Machine) -> None:
     error = break_release(run(seeded, 2))
     alone = pickle.loads(pickle.dumps(error))
-    assert str(alone) == str(error)
+    assert alone.summary == error.summary
     rows = read(alone.report())
     full = read(error.report())
     for label in ("rule", "code", "object", "in call", "when", "then", "cause", "fix", "source"):
@@ -242,7 +241,7 @@ def test_the_exception_alone(seeded: Machine) -> None:
     assert copy.copy(error).report() == alone.report()
 
 
-@pytest.mark.parametrize("end", ["close", "restore", "forget"])
+@pytest.mark.parametrize("end", ["restore", "forget"])
 def test_a_machine_that_is_not_there_any_more(end: str) -> None:
     machine = Machine(map_registers=8)
     transaction = run(machine, 2)
@@ -251,11 +250,7 @@ def test_a_machine_that_is_not_there_any_more(end: str) -> None:
     alone = pickle.loads(pickle.dumps(error)).report().partition("  replay  ")[0]
     assert "registers free" in error.report()
     assert not error.report().startswith(alone)
-    if end == "close":
-        machine.close()
-        with pytest.raises(ClosedError):
-            machine.report()
-    elif end == "restore":
+    if end == "restore":
         machine.restore(before)
     else:
         error.__traceback__ = None
@@ -331,7 +326,7 @@ def test_one_line_for_each_violation(
             cli.main(["run", str(path), *options])
         outs.append(capsys.readouterr())
     line = "bugcheck: WdfDmaFatalError (0x10D/08), transaction 0; in execute, step 5"
-    assert [str(violation) for violation in violations] == [line]
+    assert [violation.summary for violation in violations] == [line]
     assert outs[0].out.splitlines()[-1] == line
     assert outs[0].out.splitlines()[-2].startswith("1 scenario, ")
     assert line not in outs[1].out
@@ -358,7 +353,6 @@ def test_pages_do_not_depend_on_the_machine() -> None:
     assert pages[0] == pages[1]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="tracebacks have notes from Python 3.11 on")
 def test_a_traceback_ends_with_the_page() -> None:
     with pytest.raises(BugCheck) as caught, Machine(log=8) as machine:
         machine.device().enabler().transaction().execute()
@@ -366,6 +360,6 @@ def test_a_traceback_ends_with_the_page() -> None:
     assert page.count("What happened") == 1
     assert "The last 2 records of the log" in page
     assert "The pool: 64 of 64 registers free" in page
-    caught.value.__notes__.append("a note of the driver's")
-    assert str(caught.value).count("\n") == 0
-    assert "".join(traceback.format_exception(caught.value)).endswith("driver's\n")
+    if sys.version_info >= (3, 11):
+        caught.value.add_note("a note of the driver's")
+        assert "".join(traceback.format_exception(caught.value)).endswith("driver's\n")

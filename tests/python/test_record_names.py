@@ -35,7 +35,7 @@ def test_the_routine_is_named_where_its_op_stands_for_many() -> None:
         for violation in execute_scenario(scenario).violations:
             assert bool(violation.routine) == (violation.op == Op.ADAPTER_CALL), scenario.name
             if violation.routine:
-                assert f"; in {violation.routine}, step" in str(violation)
+                assert f"; in {violation.routine}, step" in violation.summary
                 assert make_record_entry(violation, 0)["routine"] == violation.routine
             if violation.stopped and scenario.steps[-1].op in ROUTINES:
                 assert violation.routine == ROUTINES[scenario.steps[-1].op], scenario.name
@@ -48,9 +48,9 @@ def test_a_bug_check_and_its_page_name_the_routine() -> None:
     error = execute_scenario(scenario).bugcheck
     assert error is not None
     assert error.routine == "FlushAdapterBuffers"
-    assert "; in FlushAdapterBuffers, step" in str(error)
+    assert "; in FlushAdapterBuffers, step" in error.summary
     copied = pickle.loads(pickle.dumps(error))
-    assert (copied.routine, str(copied)) == (error.routine, str(error))
+    assert (copied.routine, copied.summary) == (error.routine, error.summary)
     assert "in call     FlushAdapterBuffers (adapter_call)" in describe_bugcheck(error)
 
 
@@ -64,7 +64,7 @@ def test_a_leak_has_the_line_that_made_it() -> None:
     )
     for item in (found, leak):
         assert place in item.made_at
-        assert str(item).endswith(f"; made at {item.made_at}")
+        assert item.summary.endswith(f"; made at {item.made_at}")
     trace = machine.get_trace(leak)
     assert trace is not None
     assert str(trace[-1].lineno) in leak.made_at
@@ -84,7 +84,7 @@ def test_the_page_of_a_leak_on_a_closed_machine() -> None:
 def test_without_traces_there_is_no_line() -> None:
     with Machine() as machine:
         machine.device().enabler().common_buffer(4096)
-    assert str(machine.leaks[0]) == "violation: LeakCommonBuffer, common_buffer 0, step 2"
+    assert machine.leaks[0].summary == "violation: LeakCommonBuffer, common_buffer 0, step 2"
     assert "LeakCommonBuffer" in machine.report(machine.leaks[0])
 
 

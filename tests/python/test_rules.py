@@ -54,7 +54,9 @@ def test_advice_is_collected() -> None:
         assert (violation.op, violation.object_type) == (Op.EXECUTE, ObjectType.TRANSACTION)
         assert (violation.label, violation.depth, violation.stopped) == (0, 0, False)
         assert violation.created_step < violation.step
-        assert str(violation).startswith("advice: ImmediateLost, transaction 0; in execute, step")
+        assert violation.summary.startswith(
+            "advice: ImmediateLost, transaction 0; in execute, step"
+        )
         assert pickle.loads(pickle.dumps(violation)) == violation
 
 

@@ -238,7 +238,7 @@ class DmaStateMachine(TransactionRules, WorldRules, RuleBasedStateMachine):
         machine = self.player.machine
         for violation in read_violations(machine._core.machine, self._violations):
             is_fine = violation.severity == Severity.ADVICE or violation.rule in self.allowed_rules
-            assert is_fine, f"{violation}\n{machine.report(violation)}"
+            assert is_fine, f"{violation.summary}\n{machine.report(violation)}"
         self._violations = self._count[0]
 
     # The end.
@@ -268,7 +268,7 @@ class DmaStateMachine(TransactionRules, WorldRules, RuleBasedStateMachine):
     def report_failure(self, error: Exception) -> None:
         """Prints the scenario with the last, shortest failure, and writes it to `scenario_file`."""
         if isinstance(error, BugCheck):
-            note(str(error))
+            note(error.summary)
         text = json.dumps(self.scenario)
         note(f"scenario: {text}")
         if self.scenario_file is not None:
