@@ -173,7 +173,7 @@ class Bench:
             if state.least_free is not None:
                 rows.append((f"{prefix}_least_free_registers", state.least_free))
             rows.append((f"{prefix}_violations", len(state.violations)))
-            rows += [(f"{prefix}_violation", str(item)) for item in state.violations]
+            rows += [(f"{prefix}_violation", item.summary) for item in state.violations]
             self.item.user_properties.extend(rows)
         self.item.user_properties.extend(
             ("wdfdma_fault", choice.argument) for choice in self.choices
@@ -196,7 +196,10 @@ class Bench:
         for index, capture in captures:
             number = f": machine {index}" if len(self.machines) > 1 else ""
             faults = "".join(f"With {choice}\n\n" for choice in self.choices)
-            report.sections.append((f"wdfdma{number}", faults + capture.page))
+            # The page of a bug check that was raised stands above, in its traceback.
+            page = "" if capture.page in str(error) else capture.page
+            if faults or page:
+                report.sections.append((f"wdfdma{number}", (faults + page).rstrip("\n")))
         if self.artifacts is not None:
             write_artifacts(self.artifacts, self.item.nodeid, self.choices, captures)
 

@@ -77,7 +77,7 @@ class ScenarioItem(pytest.Item):
         difference = compare(self.scenario, run.log) if self.scenario.log is not None else None
         if not broken and run.bugcheck is None and difference is None:
             return
-        lines = [str(item) for item in [*broken, *_list_halts(run)]]
+        lines = [item.summary for item in [*broken, *_list_halts(run)]]
         if difference is not None:
             lines.append(f"the log differs from the one that the scenario carries: {difference}")
         pages = list(make_pages(self.scenario, run)) or [self._describe_end()]
@@ -93,7 +93,7 @@ class ScenarioItem(pytest.Item):
             least = int(lib.wdfdma_machine_get_state(machine).least_free_registers)
         self.user_properties.append(("wdfdma_least_free_registers", least))
         self.user_properties.append(("wdfdma_violations", len(run.violations)))
-        self.user_properties.extend(("wdfdma_violation", str(item)) for item in run.violations)
+        self.user_properties.extend(("wdfdma_violation", item.summary) for item in run.violations)
 
     def _describe_end(self) -> str:
         """The page of a machine that no rule has halted, or none at all."""

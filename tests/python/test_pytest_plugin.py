@@ -211,13 +211,13 @@ def test_halts(machine_factory):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*- wdfdma -*",
-            "  rule * WdfDmaFatalError (0x10D/08); bug check: Windows stops",
-            "  made at * in prepare",
-            "The last 3 records of the log",
-            "The pool: 64 of 64 registers free",
+            "E  *  rule * WdfDmaFatalError (0x10D/08); bug check: Windows stops",
+            "E  *  made at * in prepare",
+            "E  * The last 3 records of the log",
+            "E  * The pool: 64 of 64 registers free",
         ]
     )
+    assert result.stdout.str().count("What happened") == 1
 
 
 def test_artifacts_of_failing_tests(tests: Any, pytester: pytest.Pytester) -> None:
