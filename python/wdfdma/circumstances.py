@@ -27,6 +27,21 @@ class Frame(NamedTuple):
         return f"{what} of {self.object_type.label} {self.label}"
 
 
+class NamedObject(NamedTuple):
+    """An object concerned beside the first.
+
+    >>> str(NamedObject(ObjectType.TRANSACTION, 3, 0))
+    'transaction 3'
+    """
+
+    object_type: ObjectType
+    label: int
+    handle: int
+
+    def __str__(self) -> str:
+        return f"{self.object_type.label} {self.label}"
+
+
 @dataclass(frozen=True)
 class ObjectState:
     """How the object concerned stood: lengths in bytes, and what its type has not is 0 or None.
@@ -146,7 +161,12 @@ def read_circumstances(record: Any) -> dict[str, Any]:
         "state": _read_state(record.state) if record.handle else None,
         "moment": _read_moment(record.moment),
         "frames": tuple(_read_frame(record.frames[place]) for place in range(shown)),
+        "others": tuple(_read_other(item) for item in record.others if item.handle),
     }
+
+
+def _read_other(item: Any) -> NamedObject:
+    return NamedObject(ObjectType(item.object_type), item.object, item.handle)
 
 
 def _read_frame(frame: Any) -> Frame:

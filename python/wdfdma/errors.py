@@ -3,7 +3,7 @@
 from typing import Any
 
 from wdfdma._native import lib
-from wdfdma.circumstances import Frame, Moment, ObjectState, read_circumstances
+from wdfdma.circumstances import Frame, Moment, NamedObject, ObjectState, read_circumstances
 from wdfdma.enums import BugCheckCode, ObjectType, Op, Rule, TransactionState, WdfViolation
 
 
@@ -38,7 +38,8 @@ class BugCheck(Exception):
     innermost call in progress, `routine` the WDK's name of it where that op is ADAPTER_CALL, which stands for many;
     `frames` are the callbacks around it, the innermost first (of `depth`, the innermost 8). `object_type`, `label` and
     `handle` name the object concerned, made in step `created_step`; `state` is how it stood (None: no object), `moment`
-    how the machine did. `summary` is one line, and so is `repr` of it; `str` is the whole page, as `report` makes it.
+    how the machine did; `others` are at most two objects concerned beside it. `summary` is one
+    line, and so is `repr` of it; `str` is the whole page, as `report` makes it.
     """
 
     # A weak reference to what the machine's objects share, and what page_keeping.py keeps of it; not pickled.
@@ -63,6 +64,7 @@ class BugCheck(Exception):
         state: ObjectState | None = None,
         moment: Moment | None = None,
         frames: tuple[Frame, ...] = (),
+        others: tuple[NamedObject, ...] = (),
     ) -> None:
         self.code = BugCheckCode(code)
         self.parameters = parameters
@@ -79,6 +81,7 @@ class BugCheck(Exception):
         self.state = state
         self.moment = moment or Moment()
         self.frames = frames
+        self.others = others
         super().__init__(self.summary)
 
     @property
@@ -99,6 +102,7 @@ class BugCheck(Exception):
             parts.append(f"{self.object_type.label} {self.label}")
         if (self.code, parts[0]) == (BugCheckCode.WDF_VIOLATION, "DMA_FATAL_ERROR"):
             parts.append(TransactionState(self.parameters[2]).label)
+        parts += map(str, self.others)
         number = "" if self.code.name.startswith("0x") else f" (0x{self.code:X})"
         during = f"; in {self.routine or self.op.label}" if self.op else ""
         return f"{self.code.name}{number}: {', '.join(parts)}{during}, step {self.step}"
@@ -124,7 +128,7 @@ class BugCheck(Exception):
 
     def __reduce__(self) -> Any:
         values = {name: int(getattr(self, name)) for name in _NUMBERS}
-        values |= {name: getattr(self, name) for name in ("routine", "state", "moment", "frames")}
+        values |= {name: getattr(self, name) for name in _VALUES}
         return _make_bugcheck, (int(self.code), self.parameters, values)
 
 
@@ -140,6 +144,9 @@ _NUMBERS = (
     *("rule", "op", "step", "time_ns", "depth"),
     *("object_type", "label", "handle", "created_step"),
 )
+
+
+_VALUES = ("routine", "state", "moment", "frames", "others")
 
 
 def _make_bugcheck(code: int, parameters: tuple[int, ...], values: dict[str, Any]) -> BugCheck:

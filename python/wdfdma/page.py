@@ -136,6 +136,7 @@ def _describe_event(subject: _Subject) -> list[str]:
     for line, label in _list_parameters(subject):
         lines += wrap(line, label)
     lines += wrap(_describe_object(subject), "object")
+    lines += wrap(", ".join(map(str, record.others)), "with")
     lines += wrap(_describe_making(subject), "made at")
     lines += wrap(_describe_call(record), "in call")
     lines += wrap(_describe_callbacks(subject), "callbacks")

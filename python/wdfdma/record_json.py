@@ -1,13 +1,15 @@
 """Broken rules and bug checks as JSON has them: docs/json.md. Handles are as logs have them, so that runs compare."""
 
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from wdfdma._native import NULL, lib
-from wdfdma.circumstances import Frame, ObjectState
+from wdfdma.circumstances import Frame, NamedObject, ObjectState
 from wdfdma.enums import ObjectType, Rule, TransactionState
 from wdfdma.errors import BugCheck, read_bugcheck
 from wdfdma.rules import Violation, get_rule_info, read_violations
+
+_Named = TypeVar("_Named", Frame, NamedObject)
 
 
 def copy_violations(machine: Any) -> list[Violation]:
@@ -17,7 +19,8 @@ def copy_violations(machine: Any) -> list[Violation]:
             item,
             parameters=_localize(machine, item.parameters),
             handle=lib.wdfdma_machine_localize(machine, item.handle),
-            frames=_localize_frames(machine, item.frames),
+            frames=_localize_handles(machine, item.frames),
+            others=_localize_handles(machine, item.others),
         )
         for item in read_violations(machine)
     ]
@@ -30,7 +33,8 @@ def copy_bugcheck(machine: Any) -> BugCheck | None:
     error = read_bugcheck(machine)
     error.parameters = _localize(machine, error.parameters)
     error.handle = lib.wdfdma_machine_localize(machine, error.handle)
-    error.frames = _localize_frames(machine, error.frames)
+    error.frames = _localize_handles(machine, error.frames)
+    error.others = _localize_handles(machine, error.others)
     return error
 
 
@@ -38,10 +42,9 @@ def _localize(machine: Any, numbers: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(lib.wdfdma_machine_localize(machine, number) for number in numbers)
 
 
-def _localize_frames(machine: Any, frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
+def _localize_handles(machine: Any, items: tuple[_Named, ...]) -> tuple[_Named, ...]:
     return tuple(
-        frame._replace(handle=lib.wdfdma_machine_localize(machine, frame.handle))
-        for frame in frames
+        item._replace(handle=lib.wdfdma_machine_localize(machine, item.handle)) for item in items
     )
 
 
@@ -58,6 +61,7 @@ def make_record_entry(record: Violation | BugCheck, log_index: int) -> dict[str,
         "op": record.op.label if record.op else None,
         "routine": record.routine or None,
         "object": _make_object(record),
+        "others": [_make_name(item) for item in record.others],
         "depth": record.depth,
         "callbacks": [_make_frame(frame) for frame in record.frames],
         "log_index": log_index,
@@ -94,7 +98,8 @@ def _make_frame(frame: Frame) -> dict[str, Any]:
     own = frame.event < lib.WDFDMA_EVENT_COUNT
     return {
         "event": frame.event.label if own else None,
-        "type": frame.object_type.label,
-        "label": frame.label,
-        "handle": frame.handle,
-    }
+    } | _make_name(frame)
+
+
+def _make_name(item: Frame | NamedObject) -> dict[str, Any]:
+    return {"type": item.object_type.label, "label": item.label, "handle": item.handle}

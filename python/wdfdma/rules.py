@@ -6,7 +6,7 @@ from typing import Any
 
 from wdfdma._native import ffi, lib, read_string
 from wdfdma.arguments import require_member, require_name, require_number
-from wdfdma.circumstances import Frame, Moment, ObjectState, read_circumstances
+from wdfdma.circumstances import Frame, Moment, NamedObject, ObjectState, read_circumstances
 from wdfdma.enums import BugCheckCode, ObjectType, Op, Rule, RuleEnding, RuleMode, Severity
 
 
@@ -123,7 +123,8 @@ class Violation:
     it, the innermost first, each with the object that it was for; of `depth` that are in progress, the innermost 8.
     The object concerned is `object_type` and `label`, made in step `created_step`; `state` is how it stood (None: no
     object), `moment` how the machine did. `stopped` is True where the machine halted for it.
-    `made_at` is the line of Python that made the object, on a machine that keeps traces.
+    `others` are at most two objects concerned beside it, such as whose transfers share a buffer. `made_at` is the line
+    of Python that made the object, on a machine that keeps traces.
     """
 
     rule: Rule
@@ -143,6 +144,7 @@ class Violation:
     state: ObjectState | None
     moment: Moment
     made_at: str = field(default="", compare=False)
+    others: tuple[NamedObject, ...] = ()
     # A weak reference to what the machine's objects share, if a Machine of Python's handed it out; not pickled.
     _core: Any = field(default=None, compare=False)
 
@@ -164,6 +166,7 @@ class Violation:
             parts[0] += f" ({self.info.code_text})"
         if self.object_type:
             parts.append(f"{self.object_type.label} {self.label}")
+        parts += map(str, self.others)
         during = f"; in {self.routine or self.op.label}" if self.op else ""
         made = f"; made at {self.made_at}" if self.made_at else ""
         return f"{', '.join(parts)}{during}, step {self.step}{made}"

@@ -29,6 +29,7 @@ OF_BUGCHECK = {
         "op",
         "routine",
         "object",
+        "others",
         "depth",
     ),
     *("callbacks", "log_index", "free_registers", "waiting_pool", "waiting_channel", "irql"),

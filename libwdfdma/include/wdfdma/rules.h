@@ -200,6 +200,13 @@ typedef struct wdfdma_violation_frame {
     uint32_t object;      /* its label */
 } wdfdma_violation_frame;
 
+/* An object as a record names it. */
+typedef struct wdfdma_named {
+    uint64_t handle;      /* 0: none */
+    uint32_t object_type; /* wdfdma_object_type */
+    uint32_t object;      /* its label */
+} wdfdma_named;
+
 /* How an object stood when a rule was broken. What its type has not is 0. */
 typedef struct wdfdma_object_state {
     /* TRANSACTION: wdfdma_transaction_state; REQUEST: 1 once completed; ADAPTER: 1 while its channel
@@ -246,6 +253,7 @@ typedef struct wdfdma_bugcheck {
     wdfdma_object_state state;
     wdfdma_moment moment;
     wdfdma_violation_frame frames[8]; /* the innermost first */
+    wdfdma_named others[2];           /* objects concerned beside the first */
 } wdfdma_bugcheck;
 
 /* A rule that was broken. */
@@ -266,6 +274,7 @@ typedef struct wdfdma_violation {
     wdfdma_object_state state;
     wdfdma_moment moment;
     wdfdma_violation_frame frames[8]; /* the innermost first */
+    wdfdma_named others[2];           /* objects concerned beside the first */
 } wdfdma_violation;
 
 /* What there is to say of a rule, or NULL. Owned by the library, static. */

@@ -44,7 +44,7 @@ NO_INLINE static NTSTATUS single_transfer_check(wdfdma_machine *machine, transac
     range_shape shape;
     range_measure(machine, item->adapter, item->mdl, item->offset, item->length, &shape);
     if (shape.broken) {
-        mdl_bugcheck(machine);
+        mdl_bugcheck(machine, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
     if (shape.past_end) {
@@ -125,7 +125,7 @@ NTSTATUS transaction_initialize(wdfdma_machine *machine, transaction *item,
         return STATUS_UNSUCCESSFUL;
     }
     if (UNLIKELY(range->of == NULL)) {
-        mdl_bugcheck(machine);
+        mdl_bugcheck(machine, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
     if (UNLIKELY(!range_is_valid(item, range))) {

@@ -170,7 +170,7 @@ NO_INLINE static bool cursor_move(wdfdma_machine *machine, transaction *item, ui
            item->cursor->mdl->Next != NULL) {
         const mdl_object *next = mdl_find(machine, item->cursor->mdl->Next);
         if (next == NULL || hops-- == 0) {
-            mdl_bugcheck(machine);
+            mdl_bugcheck(machine, &item->base.head);
             return false;
         }
         item->cursor_offset += item->cursor->mdl->ByteCount;
@@ -186,7 +186,7 @@ static bool place_find(wdfdma_machine *machine, transaction *item, uint64_t *off
     uint64_t place = item->offset + item->transferred;
     if (UNLIKELY(!cursor_is_good(item))) {
         if (item->cursor != NULL) {
-            mdl_bugcheck(machine);
+            mdl_bugcheck(machine, &item->base.head);
         } else {
             /* Released inside its own EvtProgramDma, the verifier off, and still to be staged. */
             verifier_rule(machine, WDFDMA_RULE_FREED_WHILE_TRANSFERRING, &item->base.head);

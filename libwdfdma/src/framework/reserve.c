@@ -52,7 +52,7 @@ static NTSTATUS registers_count(wdfdma_machine *machine, const transaction *item
     range_need need;
     NTSTATUS status = range_get_needed(machine, item->mdl, item->offset, item->length, &need);
     if (need.broken) {
-        mdl_bugcheck(machine);
+        mdl_bugcheck(machine, &item->base.head);
     }
     *registers = need.registers;
     return status;

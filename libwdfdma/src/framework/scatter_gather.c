@@ -45,7 +45,7 @@ NO_INLINE static NTSTATUS fragments_check(wdfdma_machine *machine, transaction *
         range_need need;
         NTSTATUS status = range_get_needed(machine, from, from_offset, fragment, &need);
         if (need.broken) {
-            mdl_bugcheck(machine);
+            mdl_bugcheck(machine, &item->base.head);
             return STATUS_UNSUCCESSFUL;
         }
         if (need.starts_past_end) {
@@ -119,7 +119,7 @@ HOT_PATH NTSTATUS gather_initialize(wdfdma_machine *machine, transaction *item) 
         range_get_needed(machine, item->mdl, item->offset, item->length, &need);
         registers = need.registers;
         if (need.broken) {
-            mdl_bugcheck(machine);
+            mdl_bugcheck(machine, &item->base.head);
             return STATUS_UNSUCCESSFUL;
         }
     }
@@ -200,7 +200,7 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
 }
 
 NO_INLINE static list_request *extra_add(wdfdma_machine *machine, transaction *item) {
-    extra_list *extra = data_allocate(machine, sizeof *extra, NULL);
+    extra_list *extra = data_allocate(machine, sizeof *extra, &item->base.head);
     if (extra == NULL) {
         return NULL;
     }
@@ -259,7 +259,7 @@ NO_INLINE static NTSTATUS fragment_need(wdfdma_machine *machine, const transacti
         range_get_needed(machine, item->mdl, item->offset + item->transferred, fragment, &need);
     *registers = need.registers;
     if (need.broken) {
-        mdl_bugcheck(machine);
+        mdl_bugcheck(machine, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
     if (need.starts_past_end) {

@@ -30,10 +30,14 @@ uint8_t *register_get_page(wdfdma_machine *machine, uint32_t index) {
     return part->base + (size_t)index * PAGE_BYTES;
 }
 
-static void mapped_page_remove(wdfdma_machine *machine, mapped_page *gone) {
+static void mapped_page_remove(wdfdma_machine *machine, mapped_page *gone, uint64_t owner) {
     hal *of = hal_of(machine);
     of->ended[of->ended_count++ % ENDED_PAGES] =
-        (ended_page){.key = gone->key, .start = (uint16_t)gone->start, .end = (uint16_t)gone->end};
+        (ended_page){.key = gone->key,
+                     .start = (uint16_t)gone->start,
+                     .end = (uint16_t)gone->end,
+                     .owner = owner,
+                     .mdl = gone->of->of == NULL ? 0 : gone->of->of->head.handle};
     if ((gone->key & REGISTER_KEY) != 0) {
         /* What the transfer leaves in the page is no filling. */
         table_remove(&of->filled, (gone->key ^ REGISTER_KEY) - REGISTERS_ADDRESS / PAGE_BYTES);
@@ -52,10 +56,11 @@ static void mapped_page_remove(wdfdma_machine *machine, mapped_page *gone) {
 }
 
 void mapping_unindex(wdfdma_machine *machine, mapping *gone) {
+    uint64_t owner = gone->pages == NULL ? 0 : mapping_get_owner_handle(machine, gone);
     while (gone->pages != NULL) {
         mapped_page *first = gone->pages;
         gone->pages = first->next_of;
-        mapped_page_remove(machine, first);
+        mapped_page_remove(machine, first, owner);
     }
     gone->indexed = false;
 }
@@ -254,19 +259,31 @@ static const ended_page *ended_find(const hal *of, uint64_t key, uint32_t at) {
 }
 
 /* Why no mapping allows a device [address]: one of our rules, which the bug check follows. */
-static wdfdma_rule access_get_rule(const wdfdma_machine *machine, uint64_t address) {
+static wdfdma_rule access_get_rule(const wdfdma_machine *machine, uint64_t address,
+                                   const ended_page **out) {
     const hal *of = hal_of(machine);
     uint64_t number = address / PAGE_BYTES;
     uint32_t at = (uint32_t)(address % PAGE_BYTES);
     const ended_page *page = ended_find(of, number | REGISTER_KEY, at);
+    *out = page;
     if (page != NULL) {
         uint64_t index = number - REGISTERS_ADDRESS / PAGE_BYTES;
         bool is_held = (of->pool.held[index / 64] >> (index % 64) & 1) != 0;
         return is_held && !page->freed ? WDFDMA_RULE_DEVICE_AFTER_COMPLETION
                                        : WDFDMA_RULE_DEVICE_AFTER_FREE;
     }
-    return ended_find(of, number, at) != NULL ? WDFDMA_RULE_DEVICE_AFTER_COMPLETION
-                                              : WDFDMA_RULE_DEVICE_OUTSIDE_LIST;
+    *out = ended_find(of, number, at);
+    return *out != NULL ? WDFDMA_RULE_DEVICE_AFTER_COMPLETION : WDFDMA_RULE_DEVICE_OUTSIDE_LIST;
+}
+
+/* Whose mapping was there last is concerned, if there was one. */
+static COLD void access_refuse(wdfdma_machine *machine, uint64_t at, uint64_t left) {
+    const ended_page *page;
+    wdfdma_rule rule = access_get_rule(machine, at, &page);
+    const uint64_t parameters[3] = {page == NULL ? 0 : page->owner, at, left};
+    const uint64_t others[2] = {page == NULL ? 0 : page->mdl, 0};
+    const object *owner = object_find(machine, parameters[0]);
+    verifier_rule_among(machine, rule, parameters, owner, others);
 }
 
 static bool access_is_allowed(wdfdma_machine *machine, uint64_t address, size_t bytes, bool write) {
@@ -275,7 +292,7 @@ static bool access_is_allowed(wdfdma_machine *machine, uint64_t address, size_t 
     while (left != 0) {
         uint64_t here = 0;
         if (at < address || address_find(machine, at, write, &here) == NULL) {
-            verifier_rule_with(machine, access_get_rule(machine, at), 0, at, left, NULL);
+            access_refuse(machine, at, left);
             verifier_dma_violation(machine, WDFDMA_RULE_DMA_26, at, left, write, NULL);
             return false;
         }

@@ -150,6 +150,9 @@ typedef struct ended_page {
     uint16_t start;
     uint16_t end;
     bool freed; /* a map register's: its run was freed since, whoever has it now */
+    uint64_t
+        owner; /* handles, 0 where not known: whose mapping it was, and the MDL that it began in */
+    uint64_t mdl;
 } ended_page;
 
 typedef struct hal {
@@ -293,8 +296,10 @@ static inline mdl_object *mdl_find(const wdfdma_machine *machine, const MDL *mdl
 }
 /* Writes the MDLs of a chain to the journal, before the call that has it. */
 COLD void chain_journal(wdfdma_machine *machine, const MDL *mdl);
-/* Halts the machine for a chain that is none. */
-COLD void mdl_bugcheck(wdfdma_machine *machine);
+/* Halts the machine for a chain that is none, or an MDL: [concerned] has it, or is it; or NULL. */
+COLD void mdl_bugcheck(wdfdma_machine *machine, const object *concerned);
+/* The same for an MDL, which may be none. */
+COLD void mdl_refuse(wdfdma_machine *machine, const MDL *mdl);
 mdl_object *mdl_create_empty(wdfdma_machine *machine, uint32_t byte_offset, uint32_t byte_count);
 /* The pages that the MDL's counts span; 0 where they do not fit its capacity. */
 size_t mdl_count_pages(const mdl_object *of);
@@ -401,6 +406,11 @@ uint32_t mdl_count_mappings(const mdl_object *of);
 bool mdl_may_go(wdfdma_machine *machine, const mdl_object *of);
 /* Lets the mappings of an MDL that goes all the same know that it is gone. */
 void mdl_leave_mappings(mdl_object *gone);
+/* mapping_owner.c: the object whose mapping, or whose part of one, [of] is: a transaction, a common
+ * buffer, a WDM driver's adapter; NULL where it is not known. */
+COLD const object *mapping_get_owner(const wdfdma_machine *machine, const mapping *of);
+/* Its handle; 0 for NULL, too. */
+COLD uint64_t mapping_get_owner_handle(const wdfdma_machine *machine, const mapping *of);
 bool mapping_check(const wdfdma_machine *machine, wdfdma_check_failure *out);
 
 /* device.c: the device's accesses */

@@ -41,7 +41,7 @@ NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request
         more = mdl_walk_next(machine, &part);
     }
     if (part.broken) {
-        mdl_bugcheck(machine);
+        mdl_bugcheck(machine, &request->request.adapter->head);
         return STATUS_UNSUCCESSFUL;
     }
     return past_end ? STATUS_BUFFER_TOO_SMALL : STATUS_SUCCESS;
@@ -55,7 +55,7 @@ bool list_find(wdfdma_machine *machine, const list_request *request, mdl_walk *p
         mdl_walk_begin(machine, part, request->mdl, request->offset, request->length)) {
         return true;
     }
-    mdl_bugcheck(machine);
+    mdl_bugcheck(machine, &request->request.adapter->head);
     return false;
 }
 

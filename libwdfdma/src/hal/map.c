@@ -176,7 +176,8 @@ void bounce_copy(wdfdma_machine *machine, const mapping *through, uint64_t lengt
     while (more) {
         uint64_t pages = part_get_pages(&part);
         if (UNLIKELY(index + pages > through->first_register + (uint64_t)through->register_count)) {
-            mdl_bugcheck(machine); /* the driver has changed its chain since it was mapped */
+            /* the driver has changed its chain since it was mapped */
+            mdl_bugcheck(machine, mapping_get_owner(machine, through));
             return;
         }
         part_copy(machine, &part, index, to_registers);

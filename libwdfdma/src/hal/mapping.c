@@ -75,13 +75,19 @@ static void mdl_remove(mdl_object *of, mapping *gone) {
 }
 
 /* Two transfers on the same bytes, of which one at least writes to memory. */
-static bool part_tell_shared(wdfdma_machine *machine, const mdl_object *of, const mapping *part) {
-    if (LIKELY(of->live == NULL) ||
-        mdl_find_mapping(of, part->offset, part->length, !part->device_writes) == NULL) {
+static bool part_tell_shared(wdfdma_machine *machine, const mdl_object *of, const mapping *part,
+                             const mapping *whole) {
+    if (LIKELY(of->live == NULL)) {
         return false;
     }
-    verifier_rule_with(machine, WDFDMA_RULE_BUFFER_SHARED, of->head.handle, part->offset,
-                       part->length, &of->head);
+    const mapping *there = mdl_find_mapping(of, part->offset, part->length, !part->device_writes);
+    if (there == NULL) {
+        return false;
+    }
+    const uint64_t parameters[3] = {of->head.handle, part->offset, part->length};
+    const uint64_t others[2] = {mapping_get_owner_handle(machine, there),
+                                mapping_get_owner_handle(machine, whole)};
+    verifier_rule_among(machine, WDFDMA_RULE_BUFFER_SHARED, parameters, &of->head, others);
     return true;
 }
 
@@ -91,7 +97,8 @@ static mapping *parts_make(wdfdma_machine *machine, mapping *whole, const mdl_wa
                            uint32_t count) {
     mdl_walk part = *first;
     uint64_t countdown = failures_suspend(machine);
-    mapping *parts = data_allocate(machine, count * sizeof *parts, NULL);
+    mapping *parts =
+        data_allocate(machine, count * sizeof *parts, mapping_get_owner(machine, whole));
     failures_resume(machine, countdown);
     for (uint32_t i = 0; parts != NULL && i < count; i++) {
         parts[i] = (mapping){.next = i + 1 < count ? &parts[i + 1] : NULL,
@@ -114,7 +121,7 @@ NO_INLINE static void parts_tell_shared(wdfdma_machine *machine, const mapping *
     do {
         const mapping at = {
             .offset = part.offset, .length = part.length, .device_writes = whole->device_writes};
-        told = told || part_tell_shared(machine, part.at, &at);
+        told = told || part_tell_shared(machine, part.at, &at, whole);
         ++*count;
     } while (mdl_walk_next(machine, &part));
 }
@@ -150,7 +157,7 @@ bool mapping_begin(wdfdma_machine *machine, mapping *made) {
         mdl_walk_begin(machine, &part, made->of->mdl, made->offset, made->length)) {
         parts_tell_shared(machine, made, &part, &parts);
     } else if (made->of != NULL) {
-        part_tell_shared(machine, made->of, made);
+        part_tell_shared(machine, made->of, made, made);
     }
     if (UNLIKELY(machine->state.halted)) {
         return false;
@@ -189,11 +196,16 @@ void mapping_end(wdfdma_machine *machine, mapping *gone) {
 
 bool mdl_may_touch(wdfdma_machine *machine, const mdl_object *of, uint64_t offset, uint64_t bytes,
                    bool write) {
-    if (LIKELY(of->live == NULL) || mdl_find_mapping(of, offset, bytes, !write) == NULL) {
+    if (LIKELY(of->live == NULL)) {
         return true;
     }
-    verifier_rule_with(machine, WDFDMA_RULE_BUFFER_TOUCHED, of->head.handle, offset, bytes,
-                       &of->head);
+    const mapping *there = mdl_find_mapping(of, offset, bytes, !write);
+    if (there == NULL) {
+        return true;
+    }
+    const uint64_t parameters[3] = {of->head.handle, offset, bytes};
+    const uint64_t others[2] = {mapping_get_owner_handle(machine, there), 0};
+    verifier_rule_among(machine, WDFDMA_RULE_BUFFER_TOUCHED, parameters, &of->head, others);
     return !machine->state.halted;
 }
 
@@ -208,8 +220,11 @@ uint32_t mdl_count_mappings(const mdl_object *of) {
 bool mdl_may_go(wdfdma_machine *machine, const mdl_object *of) {
     uint32_t count = mdl_count_mappings(of);
     if (UNLIKELY(count != 0)) {
-        verifier_rule_with(machine, WDFDMA_RULE_BUFFER_FREED_WHILE_MAPPED, of->head.handle, count,
-                           0, &of->head);
+        const uint64_t parameters[3] = {of->head.handle, count, 0};
+        const uint64_t others[2] = {mapping_get_owner_handle(machine, of->live),
+                                    mapping_get_owner_handle(machine, of->live->next_on)};
+        verifier_rule_among(machine, WDFDMA_RULE_BUFFER_FREED_WHILE_MAPPED, parameters, &of->head,
+                            others);
     }
     return !machine->state.halted;
 }

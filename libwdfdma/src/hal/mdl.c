@@ -26,8 +26,13 @@ size_t mdl_count_pages(const mdl_object *of) {
     return fits ? (size_t)pages : 0;
 }
 
-void mdl_bugcheck(wdfdma_machine *machine) {
-    verifier_rule(machine, WDFDMA_RULE_INVALID_MDL, NULL);
+void mdl_bugcheck(wdfdma_machine *machine, const object *concerned) {
+    verifier_rule(machine, WDFDMA_RULE_INVALID_MDL, concerned);
+}
+
+void mdl_refuse(wdfdma_machine *machine, const MDL *mdl) {
+    const mdl_object *of = mdl_find_any(machine, mdl);
+    mdl_bugcheck(machine, of == NULL ? NULL : &of->head);
 }
 
 static void part_set(mdl_walk *walk) {

@@ -30,7 +30,7 @@ PMDL IoAllocateMdl(PVOID VirtualAddress, ULONG Length, BOOLEAN SecondaryBuffer, 
 void IoFreeMdl(PMDL Mdl) {
     wdfdma_machine *machine = machine_running();
     if (machine != NULL && Mdl != NULL && wdfdma_mdl_destroy(machine, Mdl) != STATUS_SUCCESS) {
-        mdl_bugcheck(machine);
+        mdl_refuse(machine, Mdl);
     }
 }
 
@@ -55,7 +55,7 @@ static void mdl_lock(PMDL mdl, bool maps) {
     size_t pages = made == NULL ? 0 : mdl_count_pages(made);
     if (pages == 0 || made->pages != 0 || !frames_find(machine, made, pages) ||
         !mdl_build(machine, made, true)) {
-        mdl_bugcheck(machine);
+        mdl_bugcheck(machine, made == NULL ? NULL : &made->head);
         return;
     }
     CSHORT flag = maps ? MDL_SOURCE_IS_NONPAGED_POOL : MDL_PAGES_LOCKED;
@@ -80,7 +80,7 @@ void MmUnlockPages(PMDL MemoryDescriptorList) {
         return;
     }
     if (of == NULL || of->pages == 0) {
-        mdl_bugcheck(machine);
+        mdl_bugcheck(machine, of == NULL ? NULL : &of->head);
         return;
     }
     if (!mdl_may_go(machine, of)) {
@@ -100,7 +100,7 @@ void IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULO
     const mdl_object *source = mdl_find(machine, SourceMdl);
     mdl_object *target = mdl_find_any(machine, TargetMdl);
     if (source == NULL || target == NULL || target->pages != 0) {
-        mdl_bugcheck(machine);
+        mdl_refuse(machine, target == NULL || target->pages != 0 ? TargetMdl : SourceMdl);
         return;
     }
     uint64_t offset =
@@ -110,7 +110,7 @@ void IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULO
     uint32_t byte_offset = mdl_page_offset(SourceMdl, offset);
     uint64_t pages = pages_spanned(byte_offset, bytes);
     if (bytes == 0 || bytes > left || pages > target->capacity_pages) {
-        mdl_bugcheck(machine);
+        mdl_bugcheck(machine, &target->head);
         return;
     }
     uint64_t first = (SourceMdl->ByteOffset + offset) / PAGE_BYTES;
@@ -118,7 +118,7 @@ void IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULO
     TargetMdl->ByteOffset = byte_offset;
     TargetMdl->ByteCount = (ULONG)bytes;
     if (!mdl_build(machine, target, true)) {
-        mdl_bugcheck(machine);
+        mdl_bugcheck(machine, &target->head);
         return;
     }
     TargetMdl->StartVa = (PVOID)((uintptr_t)VirtualAddress - byte_offset);
@@ -141,7 +141,7 @@ void MmUnmapLockedPages(PVOID BaseAddress, PMDL MemoryDescriptorList) {
     (void)BaseAddress;
     wdfdma_machine *machine = machine_running();
     if (machine != NULL && mdl_find_any(machine, MemoryDescriptorList) == NULL) {
-        mdl_bugcheck(machine);
+        mdl_bugcheck(machine, NULL);
     }
 }
 

@@ -80,7 +80,7 @@ static NTSTATUS buffer_fill_in(wdfdma_machine *machine, adapter *by, ULONG lengt
 
 static PVOID buffer_create(wdfdma_machine *machine, adapter *by, ULONG length,
                            PPHYSICAL_ADDRESS logical) {
-    wdm_buffer *made = data_allocate(machine, sizeof *made, NULL);
+    wdm_buffer *made = data_allocate(machine, sizeof *made, &by->head);
     if (made == NULL) {
         return NULL;
     }
@@ -244,7 +244,7 @@ static NTSTATUS transfer_info_get(wdfdma_machine *machine, const adapter *by,
     }
     range_measure(machine, by, range->mdl, range->offset, range->length, &shape);
     if (shape.broken) {
-        mdl_bugcheck(machine);
+        mdl_bugcheck(machine, &by->head);
         return STATUS_UNSUCCESSFUL;
     }
     if (shape.past_end) {

@@ -58,7 +58,7 @@ static bool flush_begin(wdfdma_machine *machine, const adapter *by, const wdm_ra
                         mdl_walk *part, uint32_t *base) {
     uint32_t count = 0;
     if (range->mdl == NULL || mdl_find(machine, range->mdl) == NULL) {
-        mdl_bugcheck(machine);
+        mdl_bugcheck(machine, &by->head);
         return false;
     }
     if (range->by_address && !wdm_address_is_inside(machine, by, range->mdl, range->address)) {

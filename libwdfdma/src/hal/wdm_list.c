@@ -78,7 +78,7 @@ void wdm_request_discard(wdfdma_machine *machine, wdm_request *asked) {
 static wdm_request *list_request_create(wdfdma_machine *machine, adapter *by, const list_ask *ask,
                                         uint64_t registers) {
     wdm_request *asked = data_allocate(machine, sizeof *asked, NULL);
-    wdm_list *target = asked == NULL ? NULL : data_allocate(machine, sizeof *target, NULL);
+    wdm_list *target = asked == NULL ? NULL : data_allocate(machine, sizeof *target, &by->head);
     if (target == NULL) {
         data_free(machine, asked);
         return NULL;
@@ -338,7 +338,7 @@ NTSTATUS wdm_calculate_scatter_gather_list(PDMA_ADAPTER DmaAdapter, PMDL Mdl, PV
     uint64_t registers = pages_spanned(0, Length);
     NTSTATUS status = ScatterGatherListSize == NULL ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
     if (Mdl != NULL && mdl_find(machine, Mdl) == NULL) {
-        mdl_bugcheck(machine);
+        mdl_bugcheck(machine, &by->head);
         status = STATUS_UNSUCCESSFUL;
     } else if (Mdl != NULL && CurrentVa != NULL &&
                !wdm_list_address_is_inside(machine, by, Mdl, CurrentVa)) {

@@ -145,7 +145,7 @@ static bool mapping_plan(wdfdma_machine *machine, const adapter *by, const wdm_r
 }
 
 static wdm_mapping *mapping_make(wdfdma_machine *machine, adapter *by, const wdm_plan *plan) {
-    wdm_mapping *made = data_allocate(machine, sizeof *made, NULL);
+    wdm_mapping *made = data_allocate(machine, sizeof *made, &by->head);
     if (made == NULL) {
         return NULL;
     }

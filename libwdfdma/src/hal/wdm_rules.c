@@ -120,7 +120,7 @@ bool wdm_chain_is_usable(wdfdma_machine *machine, PMDL mdl, uint64_t offset, uin
         verifier_dma_violation(machine, WDFDMA_RULE_DMA_0E, (uint64_t)(uintptr_t)at->mdl, 0, 0,
                                &at->head);
     } else {
-        mdl_bugcheck(machine);
+        mdl_refuse(machine, mdl);
     }
     return false;
 }

@@ -54,6 +54,7 @@ static void bugcheck_keep(wdfdma_machine *machine, const wdfdma_violation *now) 
                               .moment = now->moment};
     memcpy(kept->parameters, now->parameters, sizeof kept->parameters);
     memcpy(kept->frames, now->frames, sizeof kept->frames);
+    memcpy(kept->others, now->others, sizeof kept->others);
     if (now->rule != WDFDMA_RULE_NONE) {
         violation_keep(machine, now);
     }
@@ -65,12 +66,16 @@ void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_t par
         return;
     }
     wdfdma_violation now = violation_make(machine, rule, code, parameters, concerned);
-    now.stopped = true;
+    machine_stop(machine, &now);
+}
+
+void machine_stop(wdfdma_machine *machine, wdfdma_violation *now) {
+    now->stopped = true;
     machine->state.halted = 1;
     machine->attention |= ATTENTION_HALTED;
-    bugcheck_log(machine, &now);
-    now.moment.log_records = machine->log.written;
-    bugcheck_keep(machine, &now);
+    bugcheck_log(machine, now);
+    now->moment.log_records = machine->log.written;
+    bugcheck_keep(machine, now);
     if (machine->config.handler != NULL) {
         /* Inside a call, whatever it was called from: the handler cannot end or restore. */
         uint32_t op = machine->state.op;

@@ -8,7 +8,8 @@
 #include <string.h>
 
 enum {
-    UNIT_BYTES = 16
+    UNIT_BYTES = 16,
+    UNITS_BACK = 1024 /* of the longest block in which a place is looked for */
 };
 static const uint64_t LIVE_MAGIC = 0x6461746166646D61u;
 
@@ -50,6 +51,25 @@ void *data_allocate(wdfdma_machine *machine, size_t bytes, const object *owner) 
     head->owner = owner == NULL ? 0 : object_get_unit(machine, owner);
     head->magic = LIVE_MAGIC;
     return head + 1;
+}
+
+uint32_t data_find_owner(const wdfdma_machine *machine, const void *inside) {
+    const region *data = &machine->regions[REGION_DATA];
+    uintptr_t base = (uintptr_t)data->base;
+    size_t at = (uintptr_t)inside - base;
+    if ((uintptr_t)inside < base || at >= data->used_bytes) {
+        return 0;
+    }
+    at = at / UNIT_BYTES * UNIT_BYTES;
+    for (size_t back = 0; back < UNITS_BACK && at >= UNIT_BYTES; back++, at -= UNIT_BYTES) {
+        const data_head *head = data_get_head(data->base + at);
+        if (head->magic == LIVE_MAGIC) {
+            return head->owner < machine->regions[REGION_OBJECTS].used_bytes / OBJECT_UNIT_BYTES
+                       ? head->owner
+                       : 0;
+        }
+    }
+    return 0;
 }
 
 void data_free(wdfdma_machine *machine, void *block) {

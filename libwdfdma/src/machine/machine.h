@@ -284,6 +284,8 @@ typedef struct data_head {
 } data_head;
 void *data_allocate(wdfdma_machine *machine, size_t bytes, const object *owner);
 void data_free(wdfdma_machine *machine, void *block);
+/* The unit of the object that the block around the byte [inside] belongs to; 0: none, or no block. */
+COLD uint32_t data_find_owner(const wdfdma_machine *machine, const void *inside);
 /* A block of [bytes] that begins with the first [used] of [old], which goes; NULL, and [old]
  * stays, where there is no memory. */
 void *data_grow(wdfdma_machine *machine, void *old, size_t used, size_t bytes);
@@ -459,8 +461,13 @@ COLD void machine_bugcheck(wdfdma_machine *machine, uint32_t code, const uint64_
 
 /* violations.c */
 /* That [rule] is broken now, with all that the record says. [concerned] may be NULL. */
+/* Halts a machine that runs, for a violation that was made just now. */
+COLD void machine_stop(wdfdma_machine *machine, wdfdma_violation *now);
 COLD wdfdma_violation violation_make(const wdfdma_machine *machine, wdfdma_rule rule, uint32_t code,
                                      const uint64_t parameters[4], const object *concerned);
+/* Names the live ones of [others], handles or 0, as concerned too. */
+COLD void violation_add_others(const wdfdma_machine *machine, wdfdma_violation *into,
+                               const uint64_t others[2]);
 COLD void violation_keep(wdfdma_machine *machine, const wdfdma_violation *made);
 /* The log is emptied: what the records say of its length is so no more. */
 void violations_forget_log(wdfdma_machine *machine);

@@ -62,6 +62,18 @@ wdfdma_violation violation_make(const wdfdma_machine *machine, wdfdma_rule rule,
     return made;
 }
 
+void violation_add_others(const wdfdma_machine *machine, wdfdma_violation *into,
+                          const uint64_t others[2]) {
+    uint32_t count = 0;
+    for (int i = 0; i < 2; i++) {
+        const object *of = object_find(machine, others[i]);
+        if (of != NULL && of->handle != into->handle && (i == 0 || others[1] != others[0])) {
+            into->others[count++] =
+                (wdfdma_named){.handle = of->handle, .object_type = of->type, .object = of->label};
+        }
+    }
+}
+
 void violation_keep(wdfdma_machine *machine, const wdfdma_violation *made) {
     violation_list *list = &machine->violations;
     uint64_t countdown = failures_suspend(machine);

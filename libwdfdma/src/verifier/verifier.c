@@ -18,7 +18,7 @@ static bool violation_is_awaited(wdfdma_machine *machine) {
 
 /* False where nobody takes notice. */
 static bool rule_break(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t given[4],
-                       const object *concerned) {
+                       const object *concerned, const uint64_t others[2]) {
     const wdfdma_rule_info *info = verifier_get_rule(rule);
     if (machine->state.halted) {
         return false;
@@ -31,15 +31,17 @@ static bool rule_break(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t
     for (int i = 0; i < 4; i++) {
         parameters[i] = address_localize(machine, given[i]);
     }
+    wdfdma_violation made = violation_make(machine, rule, info->code, parameters, concerned);
+    violation_add_others(machine, &made, others);
     if (violation_is_awaited(machine) || stops) {
-        machine_bugcheck(machine, info->code, parameters, rule, concerned);
+        machine_stop(machine, &made);
     } else {
-        const wdfdma_violation made =
-            violation_make(machine, rule, info->code, parameters, concerned);
         violation_keep(machine, &made);
     }
     return true;
 }
+
+static const uint64_t NO_OTHERS[2] = {0, 0};
 
 static wdfdma_rule rule_of_violation(wdfdma_wdf_violation violation) {
     switch (violation) {
@@ -61,20 +63,26 @@ static wdfdma_rule rule_of_violation(wdfdma_wdf_violation violation) {
 void verifier_wdf_violation(wdfdma_machine *machine, wdfdma_wdf_violation violation,
                             uint64_t second, uint64_t third, const object *concerned) {
     const uint64_t parameters[4] = {violation, second, third};
-    rule_break(machine, rule_of_violation(violation), parameters, concerned);
+    rule_break(machine, rule_of_violation(violation), parameters, concerned, NO_OTHERS);
 }
 
 bool verifier_dma_violation(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second,
                             uint64_t third, uint64_t fourth, const object *concerned) {
     const uint64_t parameters[4] = {(uint64_t)verifier_get_rule(rule)->first, second, third,
                                     fourth};
-    return rule_break(machine, rule, parameters, concerned);
+    return rule_break(machine, rule, parameters, concerned, NO_OTHERS);
 }
 
 bool verifier_rule_with(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second, uint64_t third,
                         uint64_t fourth, const object *concerned) {
     const uint64_t parameters[4] = {rule, second, third, fourth};
-    return rule_break(machine, rule, parameters, concerned);
+    return rule_break(machine, rule, parameters, concerned, NO_OTHERS);
+}
+
+bool verifier_rule_among(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t given[3],
+                         const object *concerned, const uint64_t others[2]) {
+    const uint64_t parameters[4] = {rule, given[0], given[1], given[2]};
+    return rule_break(machine, rule, parameters, concerned, others);
 }
 
 void verifier_break(wdfdma_machine *machine, const object *concerned) {

@@ -26,6 +26,11 @@ COLD void verifier_rule(wdfdma_machine *machine, wdfdma_rule rule, const object 
 COLD bool verifier_rule_with(wdfdma_machine *machine, wdfdma_rule rule, uint64_t second,
                              uint64_t third, uint64_t fourth, const object *concerned);
 
+/* The same where further objects are concerned: [given] are parameters 2 to 4, [others] handles, 0
+ * for none. */
+COLD bool verifier_rule_among(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t given[3],
+                              const object *concerned, const uint64_t others[2]);
+
 /* rules.c */
 const wdfdma_rule_info *verifier_get_rule(wdfdma_rule rule);
 
