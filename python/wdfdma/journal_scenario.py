@@ -9,6 +9,7 @@ from typing import Any
 
 from wdfdma.enums import Direction, Event, Irql, ObjectType, Op
 from wdfdma.journal import Call, Callback, Journal, Mark
+from wdfdma.journal_faults import PlanEvent, place_faults
 from wdfdma.journal_world import EARLIER, NO_LIMIT, Step, WorldReader
 from wdfdma.operations import OPERATIONS, Operand, OperandKind
 from wdfdma.problems import Problem, ScenarioError
@@ -47,10 +48,22 @@ class JournalReader(WorldReader):
         """The scenario as JSON has it."""
         machine = self._read_machine(calls[0].values)
         steps: list[Step] = []
+        events: list[PlanEvent] = []
         for call in calls[1:]:
+            if call.kind in (Mark.FAULT, Mark.FAULTS_CLEARED):
+                values = call.values if call.kind == Mark.FAULT else None
+                events.append(PlanEvent(len(steps), values))
+                continue
             body = self._read_call(call)
             steps += self._take_reactions(call, body)
             steps += body
+        source = self._write(machine, steps)
+        if events:
+            source["faults"], omitted = place_faults(source, events)
+            self.omitted += omitted
+        return source
+
+    def _write(self, machine: dict[str, Any], steps: list[Step]) -> dict[str, Any]:
         return {
             "format": "wdfdma-scenario/1",
             "machine": machine,

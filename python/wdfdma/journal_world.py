@@ -4,14 +4,22 @@ from typing import Any
 
 from wdfdma.enums import ObjectType, Op, Profile
 from wdfdma.journal import Call, Mark, name_kind
+from wdfdma.status import Status
 
 Step = dict[str, Any]
 
 NO_LIMIT = 2**32 - 1
 _SINGLE_TRANSFER = 2  # of an enabler's flags
 _SUCCESS = 0
+_FAILED = 0x80000000
+# A request of no bytes has no buffer; in a scenario it has one of which it tells nothing.
+_NO_BUFFER = [(0, 0, 1, 1)]
 EARLIER = "of an enabler that was made before the journal"
 _READ_REQUEST = 3  # WdfRequestTypeRead
+
+
+def _name_status(number: int) -> str:
+    return Status(number - (1 << 32 if number & _FAILED else 0)).name
 
 
 class WorldReader:
@@ -86,21 +94,22 @@ class WorldReader:
 
     def _read_request(self, call: Call) -> list[Step]:
         _, kind, length = call.values
-        if call.made is None or not call.parts:
-            return self._omit(call, "refused, or without a buffer")
+        if call.made is None:
+            return self._omit(call, "refused")
         step = {"op": "request_create", "request": call.made[1]}
         direction = "read" if kind == _READ_REQUEST else "write"
-        return [
-            step
-            | {"buffer": self._find_buffer(call.parts), "length": length, "direction": direction}
-        ]
+        buffer = self._find_buffer(call.parts or _NO_BUFFER)
+        return [step | {"buffer": buffer, "length": length, "direction": direction}]
 
     def _read_complete(self, call: Call) -> list[Step]:
+        """Steps complete with success alone: without the information, where the driver did not."""
         handle, status, _ = call.values
         kind, label = self._made.get(handle, (ObjectType.NONE, 0))
-        if status != _SUCCESS or kind != ObjectType.REQUEST:
-            return self._omit(call, "with another status, or a request that was not made here")
-        if call.information is None:
+        if kind != ObjectType.REQUEST:
+            return self._omit(call, "of a request that was not made here")
+        if status != _SUCCESS:
+            self._omit(call, f"its status is {_name_status(status)}, in the scenario success")
+        if call.information is None or status & _FAILED:
             return [{"op": "request_complete", "request": label}]
         information = {"information": call.information}
         return [{"op": "request_complete_with_information", "request": label} | information]

@@ -51,8 +51,12 @@ typedef enum wdfdma_journal_mark {
     /* one MDL of the chain that the next call has: its place there from 0, its label, its offset, its
      * length, its page frame numbers */
     WDFDMA_JOURNAL_PART = 202,
-    WDFDMA_JOURNAL_REFERENCE = 203,  /* a handle; 1 a reference more, 0 one less */
-    WDFDMA_JOURNAL_INFORMATION = 204 /* of the request that is completed next */
+    WDFDMA_JOURNAL_REFERENCE = 203,   /* a handle; 1 a reference more, 0 one less */
+    WDFDMA_JOURNAL_INFORMATION = 204, /* of the request that is completed next */
+    /* A fault that is added to the plan: wdfdma_fault_kind, op, routine, behaviour, nth, per_mille, seed,
+     * status. Those of the plan that a journal finds come first. */
+    WDFDMA_JOURNAL_FAULT = 205,
+    WDFDMA_JOURNAL_FAULTS_CLEARED = 206 /* the plan has ended; two values of 0 */
 } wdfdma_journal_mark;
 
 /* Begins a journal of [machine] in the file [path] (UTF-8), which is written anew and mapped, so that it holds

@@ -61,6 +61,13 @@ void journal_write_call(wdfdma_machine *machine, uint64_t handle, const uint64_t
     journal_write(machine, machine->state.op, values, count + 1);
 }
 
+void journal_write_fault(wdfdma_machine *machine, const wdfdma_fault *fault) {
+    const uint64_t values[] = {
+        fault->kind, fault->op,        fault->routine, fault->behaviour,
+        fault->nth,  fault->per_mille, fault->seed,    (uint32_t)fault->status};
+    journal_write(machine, WDFDMA_JOURNAL_FAULT, values, sizeof values / sizeof *values);
+}
+
 static void machine_write(wdfdma_machine *machine) {
     const wdfdma_machine_config *config = &machine->config;
     const uint64_t values[] = {config->map_registers,
@@ -70,6 +77,9 @@ static void machine_write(wdfdma_machine *machine) {
                                config->verifier,
                                config->maximum_depth};
     journal_write(machine, WDFDMA_JOURNAL_MACHINE, values, sizeof values / sizeof *values);
+    for (uint32_t i = 0; i < machine->faults.count; i++) {
+        journal_write_fault(machine, &machine->faults.faults[i]);
+    }
 }
 
 NTSTATUS wdfdma_journal_begin(wdfdma_machine *machine, const char *path, uint64_t bytes) {

@@ -13,6 +13,9 @@ COLD void journal_write(wdfdma_machine *machine, uint32_t kind, const uint64_t *
 COLD void journal_write_call(wdfdma_machine *machine, uint64_t handle, const uint64_t *operands,
                              size_t count);
 
+/* A fault that is added to the plan. */
+COLD void journal_write_fault(wdfdma_machine *machine, const wdfdma_fault *fault);
+
 static inline bool journal_is_on(const wdfdma_machine *machine) {
     return UNLIKELY((machine->attention & ATTENTION_JOURNAL) != 0);
 }

@@ -5,6 +5,7 @@
  * is reached. */
 #include "faults.h"
 
+#include "machine/journal.h"
 #include "sites.h"
 
 #include <string.h>
@@ -167,6 +168,9 @@ NTSTATUS wdfdma_machine_add_fault(wdfdma_machine *machine, const wdfdma_fault *f
     added.met = 0;
     plan->faults[plan->count++] = added;
     machine->attention |= ATTENTION_FAULTS;
+    if (journal_is_on(machine)) {
+        journal_write_fault(machine, &added);
+    }
     return STATUS_SUCCESS;
 }
 
@@ -185,6 +189,7 @@ NTSTATUS wdfdma_machine_clear_faults(wdfdma_machine *machine) {
     if (machine->state.halted) {
         return STATUS_UNSUCCESSFUL;
     }
+    journal_mark(machine, WDFDMA_JOURNAL_FAULTS_CLEARED, 0, 0);
     data_free(machine, machine->faults.faults);
     machine->faults = (fault_plan){.faults = NULL};
     machine->attention &= ~(uint32_t)ATTENTION_FAULTS;
