@@ -120,6 +120,18 @@ WDFDMA_API NTSTATUS wdfdma_workload_run(wdfdma_machine *machine, const wdfdma_dr
 WDFDMA_API NTSTATUS wdfdma_workload_run_case(const wdfdma_driver *driver, const uint8_t *bytes,
                                              size_t size, wdfdma_workload_result *out);
 
+/* A byte of a request's buffer, as it is left when a case is over. */
+typedef struct wdfdma_workload_byte {
+    uint32_t label;   /* of the request */
+    uint8_t expected; /* what the device has there */
+    uint8_t actual;
+} wdfdma_workload_byte;
+
+/* Looks at byte [at] of the read that the START in [move] made, after wdfdma_workload_run on [machine],
+ * for a request that has failed: the others' buffers are gone. False where there is none. */
+WDFDMA_API bool wdfdma_workload_get_byte(wdfdma_machine *machine, uint32_t move, uint64_t at,
+                                         wdfdma_workload_byte *out);
+
 /* Fills [out], of WDFDMA_CASE_BYTES, with a case; the same [seed], the same case. Returns its
  * length. */
 WDFDMA_API size_t wdfdma_workload_generate(uint64_t seed, uint8_t *out);
@@ -181,6 +193,14 @@ WDFDMA_API void wdfdma_fuzz_init(wdfdma_fuzz *fuzz, uint64_t seed, wdfdma_findin
  * wdfdma_workload_run. */
 WDFDMA_API NTSTATUS wdfdma_workload_fuzz(wdfdma_fuzz *fuzz, const wdfdma_case_target *target,
                                          uint64_t runs, bool until_found);
+
+/* The case that wdfdma_workload_fuzz runs next, into [out], of WDFDMA_CASE_BYTES; returns its length, 0
+ * for NULL. Where [fuzz] lies in memory that two processes share, this is the case in which one of
+ * them ended. */
+WDFDMA_API size_t wdfdma_fuzz_get_next(const wdfdma_fuzz *fuzz, uint8_t *out);
+
+/* Counts that case as run, by whoever did, with [result]; the next one follows. */
+WDFDMA_API void wdfdma_fuzz_count(wdfdma_fuzz *fuzz, const wdfdma_workload_result *result);
 
 /* Makes the case of [size] bytes in [bytes], which fails, as short and as simple as its signature
  * allows: no move can be left out, no number halved or lessened. At most [runs] runs (0: as many as

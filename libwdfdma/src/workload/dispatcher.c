@@ -264,3 +264,17 @@ void requests_judge(workload *run) {
         }
     }
 }
+
+bool wdfdma_workload_get_byte(wdfdma_machine *machine, uint32_t move, uint64_t at,
+                              wdfdma_workload_byte *out) {
+    workload *run = machine == NULL || out == NULL ? NULL : machine->workload;
+    for (uint32_t i = 0; run != NULL && i < run->result.requests; i++) {
+        const work_request *of = &run->requests[i];
+        if (of->move == move && !of->is_write && of->mdl_count != 0 && at < of->length) {
+            out->label = wdfdma_object_get_label((WDFOBJECT)of->handle);
+            pattern_fill(request_get_position(of) + at, &out->expected, 1);
+            return NT_SUCCESS(wdfdma_mdl_read(machine, of->mdls[0], at, &out->actual, 1));
+        }
+    }
+    return false;
+}

@@ -108,6 +108,21 @@ static bool run_count(wdfdma_fuzz *fuzz, const wdfdma_workload_result *result, c
     return is_new;
 }
 
+static size_t case_next(const wdfdma_fuzz *fuzz, uint8_t *bytes) {
+    return case_filter(fuzz->left_out, bytes, case_choose(fuzz, bytes));
+}
+
+size_t wdfdma_fuzz_get_next(const wdfdma_fuzz *fuzz, uint8_t *out) {
+    return fuzz == NULL || out == NULL ? 0 : case_next(fuzz, out);
+}
+
+void wdfdma_fuzz_count(wdfdma_fuzz *fuzz, const wdfdma_workload_result *result) {
+    if (fuzz != NULL && result != NULL) {
+        uint8_t bytes[WDFDMA_CASE_BYTES];
+        run_count(fuzz, result, bytes, case_next(fuzz, bytes));
+    }
+}
+
 NTSTATUS wdfdma_workload_fuzz(wdfdma_fuzz *fuzz, const wdfdma_case_target *target, uint64_t runs,
                               bool until_found) {
     if (fuzz == NULL || target == NULL || fuzz->size != sizeof *fuzz ||
@@ -120,7 +135,7 @@ NTSTATUS wdfdma_workload_fuzz(wdfdma_fuzz *fuzz, const wdfdma_case_target *targe
     for (uint64_t i = 0; i < runs && NT_SUCCESS(status) && !(found && until_found); i++) {
         uint8_t bytes[WDFDMA_CASE_BYTES];
         wdfdma_workload_result result;
-        size_t size = case_filter(fuzz->left_out, bytes, case_choose(fuzz, bytes));
+        size_t size = case_next(fuzz, bytes);
         status = shelf_run(&shelf, target, bytes, size, &result);
         if (NT_SUCCESS(status)) {
             found = run_count(fuzz, &result, bytes, size) || found;

@@ -43,6 +43,10 @@ class DriverUnderTest(Protocol):
         """All requests are completed; what the driver made goes by itself."""
 
 
+Begin = Callable[[Any], object]
+Look = Callable[[Any, CaseResult], object]
+
+
 class DriverError(Exception):
     """A driver that cannot be had: no such file or name, or an object that is none."""
 
@@ -53,7 +57,7 @@ class Driver:
     [origin] is what `load_driver` or `get_driver` take it from again, in another process too; None for a class.
     """
 
-    __slots__ = ("_keep", "_runner", "fault", "name", "native", "origin")
+    __slots__ = ("_keep", "_runner", "_watcher", "fault", "name", "native", "origin")
 
     def __init__(
         self,
@@ -63,6 +67,7 @@ class Driver:
         fault: str | None = None,
         origin: str | None = None,
         runner: Callable[[bytes], CaseResult] | None = None,
+        watcher: Callable[[bytes, Begin, Look], CaseResult] | None = None,
         keep: object = None,
     ) -> None:
         self.name = name
@@ -70,6 +75,7 @@ class Driver:
         self.native = native
         self.origin = origin
         self._runner = runner
+        self._watcher = watcher
         self._keep = keep
 
     def __repr__(self) -> str:
@@ -84,6 +90,27 @@ class Driver:
         status = lib.wdfdma_workload_run_case(self.native, source, len(case), out)
         Status(status).check("wdfdma_workload_run_case")
         return read_result(out)
+
+    def watch(self, case: bytes, begin: Begin, look: Look) -> CaseResult:
+        """The same on a machine of C's that [begin] gets before it, and [look] with the result before it goes."""
+        if self._watcher is not None:
+            return self._watcher(case, begin, look)
+        config = ffi.new("wdfdma_machine_config *")
+        lib.wdfdma_machine_config_init(config)
+        source = ffi.from_buffer("uint8_t[]", case) if case else NULL
+        lib.wdfdma_workload_get_config(source, len(case), config)
+        made = ffi.new("wdfdma_machine **")
+        Status(lib.wdfdma_machine_create(config, made)).check("wdfdma_machine_create")
+        try:
+            begin(made[0])
+            out = ffi.new("wdfdma_workload_result *")
+            status = lib.wdfdma_workload_run(made[0], self.native, source, len(case), out)
+            Status(status).check("wdfdma_workload_run")
+            result = read_result(out)
+            look(made[0], result)
+            return result
+        finally:
+            lib.wdfdma_machine_destroy(made[0])
 
     @property
     def is_native(self) -> bool:

@@ -20,6 +20,7 @@ from wdfdma.testing.drivers import Driver, DriverError, DriverUnderTest
 if TYPE_CHECKING:
     from wdfdma.enabler import DmaEnabler
 
+Look = Callable[[Any, CaseResult], object]
 _FAILED = int(Status.STATUS_UNSUCCESSFUL)
 
 
@@ -208,12 +209,14 @@ def _tell_exception(result: CaseResult, error: BaseException) -> CaseResult:
     return CaseResult(**values)
 
 
-def _run_on(core: Core, native: Any, case: bytes) -> CaseResult:
+def _run_on(core: Core, native: Any, case: bytes, look: Look | None) -> CaseResult:
     out = ffi.new("wdfdma_workload_result *")
     source = ffi.from_buffer("uint8_t[]", case) if case else NULL
     status = lib.wdfdma_workload_run(core.machine, native, source, len(case), out)
     Status(status).check("wdfdma_workload_run")
     result = read_result(out)
+    if look is not None:
+        look(core.machine, result)
     error = core.pending
     if error is None or isinstance(error, BugCheck):
         return result
@@ -222,7 +225,14 @@ def _run_on(core: Core, native: Any, case: bytes) -> CaseResult:
     return _tell_exception(result, error)
 
 
-def _run_python(factory: Callable[[], DriverUnderTest], native: Any, case: bytes) -> CaseResult:
+def _run_python(
+    factory: Callable[[], DriverUnderTest],
+    native: Any,
+    case: bytes,
+    begin: Callable[[Any], object] | None = None,
+    look: Look | None = None,
+) -> CaseResult:
+    """A case on a machine of its own, which [begin] gets before it, and [look] with what came of it."""
     config = ffi.new("wdfdma_machine_config *")
     lib.wdfdma_machine_config_init(config)
     source = ffi.from_buffer("uint8_t[]", case) if case else NULL
@@ -230,7 +240,9 @@ def _run_python(factory: Callable[[], DriverUnderTest], native: Any, case: bytes
     core = make_core(config)
     _runs.append(_Run(factory, core))
     try:
-        return _run_on(core, native, case)
+        if begin is not None:
+            begin(core.machine)
+        return _run_on(core, native, case, look)
     finally:
         _runs.pop()
         core.closed = core.halted = True
@@ -250,6 +262,7 @@ def make_python_driver(
         native,
         origin=origin,
         runner=lambda case: _run_python(factory, native, case),
+        watcher=lambda case, begin, look: _run_python(factory, native, case, begin, look),
         keep=text,
     )
 
