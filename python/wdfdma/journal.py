@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from wdfdma.scenario import Scenario
 
 MAGIC = b"WDJ\x01"
+FIRST_FUNCTION = 256  # past all ops
 _HEAD_BYTES = 16
 
 
@@ -115,6 +116,8 @@ def _build_calls(entries: list[tuple[int, tuple[int, ...]]]) -> list[Call]:
             calls[-1].made = (ObjectType(values[0]), values[1], values[2])
         elif kind == Mark.PART:
             parts.append(values[1:])
+        elif kind == Mark.DRIVER:
+            continue  # it shows in what the driver does
         elif kind == Mark.INFORMATION:
             information = values[0]
         else:
@@ -147,6 +150,32 @@ def _read_number(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
         if byte < 128:
             return number, at
+
+
+def find_last_call(path: Path) -> int:
+    """The number of the op that is the last in a journal's file, 0 where there is none: no file, or no call.
+
+    Where a process has ended, it was in this call, or in what came after it. The function of a driver under test that
+    a workload has called, and that has called nothing since, is FIRST_FUNCTION and more, add_device being the first.
+    """
+    if not is_journal(path):
+        return 0
+    try:
+        entries = _read_entries(_read_bytes(path))
+    except IndexError:
+        return 0
+    for kind, values in reversed(entries):
+        if kind < Mark.MACHINE:
+            return kind
+        if kind == Mark.DRIVER:
+            return FIRST_FUNCTION + values[0]
+        if kind in (Mark.OTHER, Mark.WRONG):
+            return values[0]
+        if kind == Mark.ENABLER:
+            return int(Op.ENABLER_CREATE)
+        if kind == Mark.CHANNEL:
+            return int(Op.ENABLER_CONFIGURE_SYSTEM_PROFILE)
+    return 0
 
 
 def name_kind(kind: int) -> str:

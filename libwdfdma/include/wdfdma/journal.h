@@ -56,7 +56,9 @@ typedef enum wdfdma_journal_mark {
     /* A fault that is added to the plan: wdfdma_fault_kind, op, routine, behaviour, nth, per_mille, seed,
      * status. Those of the plan that a journal finds come first. */
     WDFDMA_JOURNAL_FAULT = 205,
-    WDFDMA_JOURNAL_FAULTS_CLEARED = 206 /* the plan has ended; two values of 0 */
+    WDFDMA_JOURNAL_FAULTS_CLEARED = 206, /* the plan has ended; two values of 0 */
+    /* A workload calls its driver: which function of wdfdma_driver, add_device being 0; 0 */
+    WDFDMA_JOURNAL_DRIVER = 207
 } wdfdma_journal_mark;
 
 /* Begins a journal of [machine] in the file [path] (UTF-8), which is written anew and mapped, so that it holds

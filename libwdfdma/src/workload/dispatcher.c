@@ -132,6 +132,7 @@ bool request_start(workload *run, const case_move *move) {
     if (wanted.mdls > 1) {
         run_note(run, FEATURE_CHAIN);
     }
+    driver_note(run, DRIVER_START_REQUEST);
     run->driver->start_request(run->context, made->handle);
     return true;
 }
@@ -180,6 +181,7 @@ void request_cancel(workload *run, work_request *asked) {
     if (run->machine->state.waiting_pool + run->machine->state.waiting_channel != 0) {
         run_note(run, FEATURE_CANCEL_WAITING);
     }
+    driver_note(run, DRIVER_CANCEL_REQUEST);
     run->driver->cancel_request(run->context, asked->handle);
 }
 

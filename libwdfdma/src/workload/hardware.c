@@ -161,6 +161,7 @@ void hardware_interrupt(workload *run) {
     }
     uint32_t irql = run->machine->state.irql;
     wdfdma_machine_set_irql(run->machine, DISPATCH_LEVEL);
+    driver_note(run, DRIVER_INTERRUPT);
     run->driver->interrupt(run->context);
     wdfdma_machine_set_irql(run->machine, irql);
 }

@@ -8,6 +8,7 @@
 #ifndef WDFDMA_WORKLOAD_INTERNAL_H
 #define WDFDMA_WORKLOAD_INTERNAL_H
 
+#include "machine/journal.h"
 #include "machine/machine.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
@@ -109,6 +110,18 @@ typedef struct workload {
     uint32_t violations_seen;
     wdfdma_workload_result result;
 } workload;
+
+/* The functions of a driver, as a journal has them. */
+typedef enum driver_function {
+    DRIVER_ADD_DEVICE,
+    DRIVER_START_REQUEST,
+    DRIVER_CANCEL_REQUEST,
+    DRIVER_INTERRUPT,
+    DRIVER_REMOVE_DEVICE
+} driver_function;
+static inline void driver_note(const workload *run, driver_function which) {
+    journal_mark(run->machine, WDFDMA_JOURNAL_DRIVER, (uint64_t)which, 0);
+}
 
 /* case.c */
 typedef struct case_move {

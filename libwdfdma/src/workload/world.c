@@ -18,6 +18,7 @@ NTSTATUS world_create(workload *run) {
     if (!traffic_create(run)) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
+    driver_note(run, DRIVER_ADD_DEVICE);
     status = run->driver->add_device(run->device, run->context);
     if (!NT_SUCCESS(status)) {
         run_fail(run, WDFDMA_FAILURE_ADD_DEVICE, NULL, 0, (uint32_t)status);
@@ -102,6 +103,7 @@ static void world_remove(workload *run) {
         world_power(run);
     }
     if (!step_ends(run)) {
+        driver_note(run, DRIVER_REMOVE_DEVICE);
         run->driver->remove_device(run->context);
     }
     run_look(run);

@@ -1,11 +1,13 @@
 """Cases that a driver is put through, as bytes and in words, and what came of one."""
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from wdfdma._native import NULL, ffi, lib, read_string
 from wdfdma.enums import ObjectType, Op
+from wdfdma.journal import FIRST_FUNCTION
 from wdfdma.rules import get_rule_info
 from wdfdma.status import Status
 
@@ -32,6 +34,12 @@ FAILURES = (
 EXCEPTION = FAILURES.index("exception")
 CRASH = FAILURES.index("crash")
 
+HANG = 2**32 - 1
+"""The number of a crash that is none: the case was ended, since it took too long."""
+
+_FIRST_EXIT_CODE = 1 << 16
+_FUNCTIONS = ("add_device", "start_request", "cancel_request", "interrupt", "remove_device")
+
 MOVES = (
     "start",
     "finish",
@@ -47,8 +55,34 @@ MOVES = (
 """The kinds of moves, by the numbers of wdfdma_move: the rules of a case."""
 
 
+def make_crash_number(code: int | None) -> int:
+    """How a process ended, in the place of a rule: a signal's number, an exit code past those, or HANG for None."""
+    if code is None:
+        return HANG
+    return -code if code < 0 else max(code, _FIRST_EXIT_CODE + (code & 0xFFFF))
+
+
+def _name_crash(number: int, op: int) -> str:
+    after = f" after {Op(op).label}" if op else ""
+    if op >= FIRST_FUNCTION:
+        after = f" in {_FUNCTIONS[op - FIRST_FUNCTION]}"
+    if number == HANG:
+        return f"hang{after}"
+    if number >= _FIRST_EXIT_CODE:
+        code = number - _FIRST_EXIT_CODE if number < 2 * _FIRST_EXIT_CODE else number
+        return f"crash with exit code {code}{after}"
+    try:
+        return f"crash {signal.Signals(number).name}{after}"
+    except ValueError:
+        return f"crash by signal {number}{after}"
+
+
 class Signature(NamedTuple):
-    """What two failures have in common that are taken for the same bug: numbers of wdfdma_workload_result."""
+    """What two failures have in common that are taken for the same bug: numbers of wdfdma_workload_result.
+
+    A crash has how the process ended in the place of the rule (`make_crash_number`), and as its call the last one
+    (`wdfdma.journal.find_last_call`).
+    """
 
     failure: int
     rule: int
@@ -56,6 +90,8 @@ class Signature(NamedTuple):
     op: int
 
     def __str__(self) -> str:
+        if self.failure == CRASH:
+            return _name_crash(self.rule, self.op)
         parts = [FAILURES[self.failure]]
         if self.rule:
             parts.append(_name_rule(self.rule))
@@ -105,6 +141,8 @@ class CaseResult:
     def __str__(self) -> str:
         if not self.has_failed:
             return "nothing is wrong"
+        if self.signature.failure == CRASH:
+            return str(self.signature)
         where = "at the end" if self.move >= self.moves else f"in move {self.move + 1}"
         return f"{self.signature}, {where}{_tell_numbers(self)}"
 

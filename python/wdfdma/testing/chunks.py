@@ -3,16 +3,20 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import ffi, lib
 from wdfdma.status import Status
 from wdfdma.testing.cases import MOVES, CaseResult, Signature, read_result, write_result
 from wdfdma.testing.drivers import Driver, DriverUnderTest, find_driver, make_driver
 
+if TYPE_CHECKING:
+    from wdfdma.testing.isolation import Sandbox
+
 CHUNK_RUNS = 1000
 PYTHON_CHUNK_RUNS = 50
 MAXIMUM_FINDINGS = 16
+_MOST_TRIES = 1000  # to make a case shorter in another process
 _MIX = 0x9E3779B97F4A7C15
 
 
@@ -63,7 +67,7 @@ def _replace(finding: Finding, hits: int, run: int) -> Finding:
     return Finding(finding.signature, finding.found, finding.case, finding.result, hits, run)
 
 
-class _Target:
+class Target:
     """A driver for the loops in C."""
 
     def __init__(self, driver: Driver) -> None:
@@ -78,6 +82,7 @@ class _Target:
             self.native.runner_context = self._context
 
     def check(self, status: int, call: str) -> None:
+        """Raises what the driver's own end or [status] says."""
         error, self.error = self.error, None
         if error is not None:
             raise error
@@ -116,7 +121,7 @@ def shrink_case(
 
     Errors: StatusError for a case that does not fail.
     """
-    target = _Target(make_driver(driver))
+    target = Target(make_driver(driver))
     room = max(len(case), int(lib.WDFDMA_CASE_BYTES))
     source = ffi.new("uint8_t[]", room)
     ffi.memmove(source, case, len(case))
@@ -136,39 +141,89 @@ def run_chunk(
     moves: Sequence[str] | None = None,
     known: Iterable[Signature] = (),
     deadline: float | None = None,
+    seconds: float | None = None,
+    isolate: float | None = None,
 ) -> FuzzReport:
     """Puts [driver] (or what `find_driver` takes) through [runs] cases from [seed], and shrinks what fails.
 
-    Signatures in [known] are counted, and not shrunk. No later than [deadline], a time of `monotonic`, it stops.
-    Errors: StatusError, DriverError, ValueError for an unknown move.
+    Signatures in [known] are counted, and not shrunk. No later than [deadline], a time of `monotonic`, it stops, or
+    [seconds] after its begin.
+    [isolate]: the cases run in another process, each for so many seconds at most; it must find the driver there.
+    Errors: StatusError, DriverError, ValueError for an unknown move, IsolationError.
     """
     taken = find_driver(driver) if isinstance(driver, str) else driver
-    target = _Target(taken)
-    findings = ffi.new("wdfdma_finding[]", MAXIMUM_FINDINGS)
-    fuzz = ffi.new("wdfdma_fuzz *")
-    lib.wdfdma_fuzz_init(fuzz, seed, findings, MAXIMUM_FINDINGS)
-    fuzz.left_out = _count_left_out(moves)
-    step = 100 if taken.is_native else 5
-    while fuzz.runs < runs and (deadline is None or monotonic() < deadline):
-        part = min(step, runs - fuzz.runs)
-        target.check(lib.wdfdma_workload_fuzz(fuzz, target.native, part, False), "fuzz")
-    report = FuzzReport(
-        fuzz.runs, fuzz.moves, fuzz.steps, fuzz.requests, fuzz.failures, fuzz.features, 1
-    )
-    skip = set(known)
-    for finding in findings[0 : fuzz.finding_count]:
-        made = _make_finding(taken, finding, skip)
-        report.findings[made.signature] = made
-    return report
+    if seconds is not None:
+        deadline = monotonic() + seconds
+    chunk = _Chunk(taken, seed, runs, _count_left_out(moves), set(known), deadline)
+    if isolate is None:
+        return chunk.run_here()
+    from wdfdma.testing.isolation import take_sandbox
+
+    if taken.origin is None:
+        raise ValueError(f"{taken.name}: another process cannot find it; give it as module:Class")
+    with take_sandbox(taken.origin) as sandbox:
+        return chunk.run_there(sandbox, isolate)
 
 
-def _make_finding(driver: Driver, finding: Any, known: set[Signature]) -> Finding:
-    found = bytes(ffi.buffer(finding.bytes, finding.size))
-    result = read_result(finding.result)
-    case = found
-    if result.signature not in known:
-        case, result = shrink_case(driver, found)
-    return Finding(result.signature, found, case, result, finding.hits, finding.run)
+@dataclass(slots=True)
+class _Chunk:
+    driver: Driver
+    seed: int
+    runs: int
+    left_out: int
+    known: set[Signature]
+    deadline: float | None
+
+    def run_here(self) -> FuzzReport:
+        target = Target(self.driver)
+        fuzz = ffi.new("wdfdma_fuzz *")
+        findings = ffi.new("wdfdma_finding[]", MAXIMUM_FINDINGS)
+
+        def run(part: int) -> None:
+            target.check(lib.wdfdma_workload_fuzz(fuzz, target.native, part, False), "fuzz")
+
+        self._run(fuzz, findings, run)
+        return self._report(fuzz, lambda case, _result: shrink_case(self.driver, case))
+
+    def run_there(self, sandbox: "Sandbox", seconds: float) -> FuzzReport:
+        from wdfdma.testing.isolation import SharedFuzz, choose_seconds, isolate_driver
+
+        def shrink(case: bytes, result: CaseResult) -> tuple[bytes, CaseResult]:
+            short = choose_seconds(result, seconds)
+            found = shrink_case(isolate_driver(self.driver, sandbox, short), case, runs=_MOST_TRIES)
+            again = sandbox.run(found[0], seconds)
+            return (found[0], again) if again.signature == result.signature else (case, result)
+
+        shared = SharedFuzz(sandbox, seconds, self.deadline)
+        try:
+            self._run(shared.fuzz, shared.findings, shared.run)
+            return self._report(shared.fuzz, shrink)
+        finally:
+            shared.close()
+
+    def _run(self, fuzz: Any, findings: Any, run: Callable[[int], None]) -> None:
+        lib.wdfdma_fuzz_init(fuzz, self.seed, findings, MAXIMUM_FINDINGS)
+        fuzz.left_out = self.left_out
+        step = 100 if self.driver.is_native else 5
+        while fuzz.runs < self.runs and (self.deadline is None or monotonic() < self.deadline):
+            run(min(step, self.runs - fuzz.runs))
+
+    def _report(
+        self, fuzz: Any, shrink: Callable[[bytes, CaseResult], tuple[bytes, CaseResult]]
+    ) -> FuzzReport:
+        report = FuzzReport(
+            fuzz.runs, fuzz.moves, fuzz.steps, fuzz.requests, fuzz.failures, fuzz.features, 1
+        )
+        for place in range(fuzz.finding_count):
+            finding = fuzz.findings[place]
+            case = found = bytes(ffi.buffer(finding.bytes, finding.size))
+            result = read_result(finding.result)
+            if result.signature not in self.known:
+                case, result = shrink(found, result)
+            report.findings[result.signature] = Finding(
+                result.signature, found, case, result, finding.hits, finding.run
+            )
+        return report
 
 
 def make_seed(seed: int, chunk: int) -> int:
