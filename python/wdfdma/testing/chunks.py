@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wdfdma._native import ffi, lib
 from wdfdma.status import Status
 from wdfdma.testing.cases import MOVES, CaseResult, Signature, read_result, write_result
-from wdfdma.testing.drivers import Driver, DriverUnderTest, find_driver, make_driver
+from wdfdma.testing.drivers import Driver, DriverUnderTest, find_driver, find_origin, make_driver
 
 if TYPE_CHECKING:
     from wdfdma.testing.isolation import Sandbox
@@ -159,9 +159,7 @@ def run_chunk(
         return chunk.run_here()
     from wdfdma.testing.isolation import take_sandbox
 
-    if taken.origin is None:
-        raise ValueError(f"{taken.name}: another process cannot find it; give it as module:Class")
-    with take_sandbox(taken.origin) as sandbox:
+    with take_sandbox(find_origin(taken)) as sandbox:
         return chunk.run_there(sandbox, isolate)
 
 

@@ -207,6 +207,15 @@ def find_driver(origin: str) -> Driver:
     return get_driver(origin)
 
 
+def find_origin(driver: Driver) -> str:
+    """What another process on this machine finds [driver] by. Errors: ValueError where none can."""
+    if driver.origin is None:
+        raise ValueError(f"{driver.name}: another process cannot find it; give it as module:Class")
+    path, _, name = driver.origin.rpartition(":")
+    is_file = not driver.origin.startswith(f"{_SHIPPED}:") and Path(path).is_file()
+    return f"{Path(path).absolute()}:{name}" if is_file else driver.origin
+
+
 def make_driver(factory: "Callable[[], DriverUnderTest] | Driver") -> Driver:
     """A driver of [factory], which makes one object of Python for each case; a Driver stays as it is."""
     if isinstance(factory, Driver):

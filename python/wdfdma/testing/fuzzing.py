@@ -5,7 +5,14 @@ So the same seed and number of runs find the same with one process or many.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    wait,
+)
 from dataclasses import dataclass
 from time import monotonic
 
@@ -19,9 +26,17 @@ from wdfdma.testing.chunks import (
     run_chunk,
     shrink_case,
 )
-from wdfdma.testing.drivers import Driver, DriverUnderTest, make_driver
+from wdfdma.testing.drivers import Driver, DriverUnderTest, find_origin, make_driver
 
-__all__ = ["Finding", "FuzzOptions", "FuzzReport", "fuzz_driver", "run_chunk", "shrink_case"]
+__all__ = [
+    "Finding",
+    "FuzzOptions",
+    "FuzzReport",
+    "LostWorkerError",
+    "fuzz_driver",
+    "run_chunk",
+    "shrink_case",
+]
 
 _ATTEMPTS = 3  # at a chunk whose worker is lost
 
@@ -31,7 +46,8 @@ class FuzzOptions:
     """How to fuzz: from [seed], until [runs] runs, [seconds] or [findings] signatures, whichever comes first.
 
     [moves]: the kinds of moves that cases have (`wdfdma.testing.cases.MOVES`); None: all. [before]: the report of an
-    earlier run from this seed, which is gone on with.
+    earlier run from this seed, which is gone on with. [isolate]: each case runs in another process, and takes at most
+    so many seconds; what crashes there is a failure like others.
     """
 
     seed: int = 0
@@ -40,6 +56,23 @@ class FuzzOptions:
     findings: int | None = None
     moves: Sequence[str] | None = None
     before: FuzzReport | None = None
+    isolate: float | None = None
+
+
+class LostWorkerError(Exception):
+    """The process that ran one of [chunks] has ended, and whoever runs them takes none, or it came again and again."""
+
+    def __init__(self, driver: Driver, chunks: list[int]) -> None:
+        self.chunks = chunks
+        names = f"chunk {chunks[0]}" if len(chunks) == 1 else f"one of the chunks {_join(chunks)}"
+        super().__init__(
+            f"{driver.name}: the process that ran {names} has ended; "
+            "a driver that crashes is to be run with --isolate (isolate= in Python)"
+        )
+
+
+def _join(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def fuzz_driver(
@@ -55,21 +88,22 @@ def fuzz_driver(
     [executor] runs the chunks, [workers] of them at once, in whatever processes it has; the driver is then one that
     another process can find (`Driver.origin`). [on_chunk] is called after each chunk with the report so far and
     what is new in it.
-    Errors: StatusError, ValueError for a driver that has no origin; what the executor raises.
+    A chunk whose worker is lost is run again, and counted once. [before] has all that came before an error.
+    Errors: StatusError, ValueError for a driver that has no origin, LostWorkerError; what the executor raises.
     """
     taken = make_driver(driver)
     wanted = options or FuzzOptions()
     if wanted.runs is None and wanted.seconds is None and wanted.findings is None:
         wanted.runs = 10000
-    if executor is not None and taken.origin is None:
-        raise ValueError(f"{taken.name}: another process cannot find it; give it as module:Class")
+    if executor is not None or wanted.isolate is not None:
+        find_origin(taken)
     began = monotonic()
     report = wanted.before or FuzzReport()
     known = frozenset(report.findings)
     numbers = _list_chunks(taken, wanted, report.chunks)
     chunks = _run_here(taken, wanted, numbers, known, began)
     if executor is not None:
-        chunks = _run_there(taken, wanted, numbers, known, began, executor, workers)
+        chunks = _Workers(taken, wanted, known, began, executor).run(numbers, workers)
     for chunk in chunks:
         new = report.add(chunk)
         report.seconds = monotonic() - began
@@ -104,55 +138,128 @@ def _run_here(
         if deadline is not None and monotonic() >= deadline:
             return
         seed = make_seed(options.seed, chunk)
-        report = run_chunk(driver, seed, runs, moves=options.moves, known=known, deadline=deadline)
+        report = run_chunk(
+            driver,
+            seed,
+            runs,
+            moves=options.moves,
+            known=known,
+            deadline=deadline,
+            isolate=options.isolate,
+        )
         known |= report.findings.keys()
         yield report
 
 
-def _run_there(
-    driver: Driver,
-    options: FuzzOptions,
-    numbers: Iterator[tuple[int, int]],
-    known: frozenset[Signature],
-    began: float,
-    executor: Executor,
-    workers: int,
-) -> Iterator[FuzzReport]:
-    """The chunks in their order, each run anew elsewhere where its worker was lost."""
-    pending: dict[Future[FuzzReport], tuple[int, int, int]] = {}
-    done: dict[int, FuzzReport] = {}
-    following: int | None = None
-    origin = str(driver.origin)
+@dataclass(slots=True)
+class _Waiting:
+    """A chunk that somebody runs."""
 
-    def submit(chunk: int, runs: int, attempt: int) -> None:
-        seed = make_seed(options.seed, chunk)
-        future = executor.submit(
-            run_chunk, origin, seed, runs, moves=options.moves, known=tuple(known)
-        )
-        pending[future] = (chunk, runs, attempt)
+    number: int
+    runs: int
+    attempt: int
 
-    while True:
-        while len(pending) < 2 * workers and _is_time(options, began):
-            chunk, runs = next(numbers, (-1, 0))
-            if runs == 0:
-                break
-            following = chunk if following is None else following
-            submit(chunk, runs, 1)
-        if not pending:
-            return
-        ready, _ = wait(pending, return_when=FIRST_COMPLETED)
-        for future in ready:
-            chunk, runs, attempt = pending.pop(future)
-            error = future.exception()
-            if error is None:
-                done[chunk] = future.result()
-            elif attempt < _ATTEMPTS and not isinstance(error, (ValueError, TypeError)):
-                submit(chunk, runs, attempt + 1)
-            else:
+
+class _Workers:
+    """Chunks run by an executor's workers, and told in their order."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        options: FuzzOptions,
+        known: frozenset[Signature],
+        began: float,
+        executor: Executor,
+    ) -> None:
+        self._driver = driver
+        self._origin = find_origin(driver)
+        self._options = options
+        self._known = tuple(known)
+        self._began = began
+        self._executor = executor
+        self._pending: dict[Future[FuzzReport], _Waiting] = {}
+        self._done: dict[int, FuzzReport] = {}
+
+    def run(self, numbers: Iterator[tuple[int, int]], workers: int) -> Iterator[FuzzReport]:
+        """The reports of the chunks, each once."""
+        following: int | None = None
+        try:
+            while True:
+                while len(self._pending) < 2 * workers and _is_time(self._options, self._began):
+                    chunk, runs = next(numbers, (-1, 0))
+                    if runs == 0:
+                        break
+                    following = chunk if following is None else following
+                    self._submit(_Waiting(chunk, runs, 1))
+                if not self._pending:
+                    break
+                self._collect()
+                while following is not None and following in self._done:
+                    yield self._done.pop(following)
+                    following += 1
+        finally:
+            for future in self._pending:
+                future.cancel()
+        if self._done:
+            raise RuntimeError(f"chunks were told out of turn: {_join(sorted(self._done))}")
+
+    def _submit(self, chunk: _Waiting) -> None:
+        options = self._options
+        seconds = None
+        if options.isolate is not None and options.seconds is not None:
+            seconds = max(0.0, self._began + options.seconds - monotonic())
+        try:
+            future = self._executor.submit(
+                run_chunk,
+                self._origin,
+                make_seed(options.seed, chunk.number),
+                chunk.runs,
+                moves=options.moves,
+                known=self._known,
+                seconds=seconds,
+                isolate=options.isolate,
+            )
+        except BrokenExecutor as error:
+            raise self._lose(chunk) from error
+        self._pending[future] = chunk
+
+    def _collect(self) -> None:
+        """Takes what is ready, and has run again what was lost."""
+        ready, _ = wait(self._pending, return_when=FIRST_COMPLETED)
+        for future in sorted(ready, key=lambda item: self._pending[item].number):
+            chunk = self._pending[future]
+            error = _get_error(future)
+            if error is not None and not _is_lost(error):
                 raise error
-        while following is not None and following in done:
-            yield done.pop(following)
-            following += 1
+            if error is not None and chunk.attempt == _ATTEMPTS:
+                is_all = isinstance(error, BrokenExecutor)
+                lost = self._lose() if is_all else LostWorkerError(self._driver, [chunk.number])
+                raise lost from error
+            del self._pending[future]
+            if error is None:
+                if chunk.number in self._done:
+                    raise RuntimeError(f"chunk {chunk.number} came twice")
+                self._done[chunk.number] = future.result()
+            else:
+                self._submit(_Waiting(chunk.number, chunk.runs, chunk.attempt + 1))
+
+    def _lose(self, *chunks: _Waiting) -> LostWorkerError:
+        """All that were under way are lost."""
+        lost = {chunk.number for chunk in (*chunks, *self._pending.values())}
+        return LostWorkerError(self._driver, sorted(lost))
+
+
+def _get_error(future: "Future[FuzzReport]") -> BaseException | None:
+    try:
+        return future.exception()
+    except CancelledError as error:
+        return error
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Whether the worker is what has failed, and not the chunk."""
+    is_killed = type(error).__name__ == "KilledWorker"  # of Dask, which is not imported for it
+    return is_killed or isinstance(error, (BrokenExecutor, CancelledError, OSError))
 
 
 def _is_time(options: FuzzOptions, began: float) -> bool:
