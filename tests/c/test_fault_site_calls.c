@@ -228,6 +228,7 @@ TEST(a_source_names_the_sites) {
         CHECK_EQUAL(line != NULL, names[i].site != NULL);
         CHECK(line == NULL || strcmp(line_site(line), names[i].site) == 0);
         wdfdma_site_log_close(log);
+        harness_machine_end(made.machine); /* which has it open, too */
         wdfdma_site_log_close(log_open());
     }
 }
