@@ -116,12 +116,12 @@ def test_a_callback_is_a_site_of_its_own(path: Path) -> None:
         enabler = machine.device().enabler(Profile.SCATTER_GATHER64, maximum_length=4096)
         transaction = enabler.transaction()
         with machine.faults.every_site(path, frames=2) as sites:
-            for _ in range(8):
+            for _ in range(9):
                 status = transaction.initialize(machine.mdl(4096), program_dma=program)
                 if status.is_success:
                     told.append(transaction.execute().name)
                     transaction.release()
-            assert sites.failed == 5
+            assert sites.failed == 6
             assert sites.unnamed == 0
     assert told.count(NO_RESOURCES) == 2
     (fault,) = [fault for fault in SiteLog(path) if fault.call == "create"]
