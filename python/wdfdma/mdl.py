@@ -1,7 +1,6 @@
 """MDLs: buffers as the pages that they lie in."""
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import NULL, ffi, lib
@@ -194,12 +193,7 @@ class Mdl:
     def __enter__(self) -> "Mdl":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self.destroy()
 

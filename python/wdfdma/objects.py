@@ -1,7 +1,6 @@
 """What every object of the framework has: a handle, references, callbacks for its end."""
 
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 from wdfdma._core import Core, find_core
@@ -118,12 +117,7 @@ class WdfObject:
     def __enter__(self) -> Any:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None and self.is_live:
             self.delete()
 

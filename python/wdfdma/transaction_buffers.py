@@ -37,6 +37,12 @@ class TransactionBuffers(TransactionCalls):
 
     _program_dma: ProgramDma | None
 
+    def _keep_program_dma(self, program_dma: ProgramDma | None) -> Any:
+        """Keeps [program_dma] for its calls; returns what C calls for it. Errors: TypeError."""
+        require_callable("program_dma", program_dma)
+        self._program_dma = program_dma
+        return NULL if program_dma is None else _program_routine
+
     def initialize(
         self,
         mdl: "Mdl | None",
@@ -55,9 +61,7 @@ class TransactionBuffers(TransactionCalls):
         core = self._core
         if core.halted:
             core.fail()
-        require_callable("program_dma", program_dma)
-        self._program_dma = program_dma
-        routine = NULL if program_dma is None else _program_routine
+        routine = self._keep_program_dma(program_dma)
         try:
             if mdl is None:
                 status = _initialize(self._handle, routine, direction, NULL, NULL, length or 0)
@@ -88,9 +92,7 @@ class TransactionBuffers(TransactionCalls):
         core = self._core
         if core.halted:
             core.fail()
-        require_callable("program_dma", program_dma)
-        self._program_dma = program_dma
-        routine = NULL if program_dma is None else _program_routine
+        routine = self._keep_program_dma(program_dma)
         try:
             chain = NULL if mdl is None else mdl._mdl
             status = _initialize_using_offset(
@@ -120,9 +122,7 @@ class TransactionBuffers(TransactionCalls):
         core = self._core
         if core.halted:
             core.fail()
-        require_callable("program_dma", program_dma)
-        self._program_dma = program_dma
-        routine = NULL if program_dma is None else _program_routine
+        routine = self._keep_program_dma(program_dma)
         try:
             handle = NULL if request is None else request._handle
             status = _initialize_using_request(self._handle, handle, routine, direction)
