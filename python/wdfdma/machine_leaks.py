@@ -1,13 +1,15 @@
 """What a machine says of things that are still held."""
 
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from wdfdma._core import Core
 from wdfdma._native import NULL, ffi, lib
 from wdfdma.device import Device
 from wdfdma.enabler import DmaEnabler
-from wdfdma.machine_rules import name_lines
-from wdfdma.rules import Violation, read_violations
+from wdfdma.enums import Rule
+from wdfdma.machine_rules import list_violations, name_lines
+from wdfdma.rules import Violation, read_violation
 from wdfdma.status import Status
 
 if TYPE_CHECKING:
@@ -50,9 +52,8 @@ class MachineLeaks:
         if core.halted:
             core.fail()
         Status(status).check("wdfdma_machine_check_leaks")
-        new = read_violations(core.machine, known)
-        found = new if len(new) == count[0] else _list_leaks(core.machine, root) or new
-        return name_lines(core, found)
+        new = list_violations(core, known)
+        return new if len(new) == count[0] else _list_leaks(core, root, new)
 
     @property
     def leaks(self) -> list[Violation]:
@@ -82,17 +83,14 @@ class MachineLeaks:
         return None if traces is None else traces.find(violation.handle, *violation.parameters[1:])
 
 
-def _list_leaks(machine: Any, root: Any) -> list[Violation]:
-    """All that is still held, also what the record tells of already, which stays as it is; empty without memory."""
-    snapshot = ffi.new("wdfdma_snapshot **")
-    if lib.wdfdma_snapshot_create(machine, snapshot) != 0:
-        return []
-    lib.wdfdma_machine_clear_violations(machine)
-    lib.wdfdma_machine_check_leaks(machine, root, ffi.new("size_t *"))
-    found = read_violations(machine)
-    lib.wdfdma_machine_restore(machine, snapshot[0])
-    lib.wdfdma_snapshot_destroy(snapshot[0])
-    return found
+def _list_leaks(core: Core, root: Any, new: list[Violation]) -> list[Violation]:
+    """All that is still held, told before or not, and of what is [new] the registers, which are told once."""
+    count = ffi.new("size_t *")
+    lib.wdfdma_machine_list_leaks(core.machine, root, NULL, 0, count)
+    records = ffi.new("wdfdma_violation[]", count[0])
+    lib.wdfdma_machine_list_leaks(core.machine, root, records, count[0], count)
+    listed = [read_violation(record, ref(core)) for record in records]
+    return name_lines(core, listed) + [item for item in new if item.rule == Rule.DMA_0F_3]
 
 
 def take_leaks(core: Core) -> list[Violation]:
@@ -101,7 +99,7 @@ def take_leaks(core: Core) -> list[Violation]:
         return []
     machine: Any = core.machine
     lib.wdfdma_machine_take_leaks(machine, ffi.new("size_t *"))
-    return name_lines(core, read_violations(machine))
+    return list_violations(core)
 
 
 def make_traces() -> "Traces":

@@ -377,6 +377,8 @@ static void leaks_look(void) {
     wdfdma_machine *machine = of.machines[pick(2)];
     void *below = pick(4) == 0 ? NULL : any_handle();
     wdfdma_machine_check_leaks(machine, below, pick(8) == 0 ? NULL : &count);
+    wdfdma_violation listed[2];
+    wdfdma_machine_list_leaks(machine, below, listed, pick(3), pick(8) == 0 ? NULL : &count);
     if (pick(64) == 0) {
         wdfdma_machine_clear_violations(machine);
     }

@@ -329,6 +329,15 @@ WDFDMA_API NTSTATUS wdfdma_machine_stop_at_violation(wdfdma_machine *machine, ui
 WDFDMA_API NTSTATUS wdfdma_machine_check_leaks(wdfdma_machine *machine, WDFOBJECT below,
                                                size_t *count);
 
+/* Lists what wdfdma_machine_check_leaks counts, told before or not, as it stands now: nothing is
+ * recorded, and nothing stops. [out] receives the first [capacity] of them, [count] how many there
+ * are; in the same order, without the registers of DMA_0F_3, which are told once. [out] may be NULL
+ * where [capacity] is 0. O(size of the machine). Errors: as wdfdma_machine_check_leaks, but for
+ * rules that stop. */
+WDFDMA_API NTSTATUS wdfdma_machine_list_leaks(wdfdma_machine *machine, WDFOBJECT below,
+                                              wdfdma_violation *out, size_t capacity,
+                                              size_t *count);
+
 /* Reports all that a machine which is about to end still holds, told before or not. The violations
  * recorded so far are forgotten, and a rule that would stop the machine collects from now on. Returns
  * the violations, [count] of them, owned by the machine, valid until its next call; none on a halted

@@ -21,6 +21,9 @@ typedef struct leak_search {
     size_t found;
     uint64_t adapters; /* visited */
     table told;        /* of each leak that the record has: how many times it has it */
+    bool only_lists;   /* tells nobody: the first [capacity] go to [out] */
+    wdfdma_violation *out;
+    size_t capacity;
 } leak_search;
 
 typedef void (*leak_visitor)(leak_search *search, const object *item);
@@ -66,10 +69,25 @@ static bool leak_is_told(leak_search *search, wdfdma_rule rule, uint64_t second,
     return true;
 }
 
+static void leak_list(leak_search *search, wdfdma_rule rule, const uint64_t given[3],
+                      const object *concerned) {
+    if (search->found < search->capacity) {
+        search->out[search->found] =
+            verifier_make(search->machine, rule, given[0], given[1], given[2], concerned);
+    }
+    search->found++;
+}
+
 static void leak_tell(leak_search *search, wdfdma_rule rule, uint64_t second, uint64_t third,
                       uint64_t fourth, const object *concerned) {
     wdfdma_machine *machine = search->machine;
-    if (machine->rule_modes[rule] != WDFDMA_MODE_IGNORE) {
+    if (machine->rule_modes[rule] == WDFDMA_MODE_IGNORE) {
+        return;
+    }
+    if (search->only_lists) {
+        const uint64_t given[3] = {second, third, fourth};
+        leak_list(search, rule, given, concerned);
+    } else {
         search->found += leak_is_told(search, rule, second, third) ||
                          verifier_rule_with(machine, rule, second, third, fourth, concerned);
     }
@@ -326,7 +344,9 @@ static void leaks_find(leak_search *search) {
     if (all_is_ignored(search->machine)) {
         return;
     }
-    told_enter(search);
+    if (!search->only_lists) {
+        told_enter(search);
+    }
     objects_visit(search, WDFDMA_OBJECT_TRANSACTION, transaction_visit);
     objects_visit(search, WDFDMA_OBJECT_COMMON_BUFFER, common_buffer_visit);
     objects_visit(search, WDFDMA_OBJECT_REQUEST, request_visit);
@@ -356,6 +376,23 @@ static const fx_object *root_find(const wdfdma_machine *machine, WDFOBJECT below
     bool is_root = found != NULL && found->kind == 0 &&
                    (found->type == WDFDMA_OBJECT_DEVICE || found->type == WDFDMA_OBJECT_ENABLER);
     return is_root ? (const fx_object *)found : NULL;
+}
+
+NTSTATUS wdfdma_machine_list_leaks(wdfdma_machine *machine, WDFOBJECT below, wdfdma_violation *out,
+                                   size_t capacity, size_t *count) {
+    if (machine == NULL || count == NULL || (out == NULL && capacity != 0)) {
+        return STATUS_INVALID_PARAMETER;
+    }
+    if (machine->state.halted) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    leak_search search = {.machine = machine, .only_lists = true, .out = out, .capacity = capacity};
+    if (below != NULL && (search.root = root_find(machine, below)) == NULL) {
+        return STATUS_INVALID_HANDLE;
+    }
+    leaks_find(&search);
+    *count = search.found;
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS wdfdma_machine_check_leaks(wdfdma_machine *machine, WDFOBJECT below, size_t *count) {

@@ -16,6 +16,21 @@ static bool violation_is_awaited(wdfdma_machine *machine) {
     return machine->stop_countdown != 0 && --machine->stop_countdown == 0;
 }
 
+static wdfdma_violation record_make(const wdfdma_machine *machine, wdfdma_rule rule,
+                                    const uint64_t given[4], const object *concerned) {
+    uint64_t parameters[4];
+    for (int i = 0; i < 4; i++) {
+        parameters[i] = address_localize(machine, given[i]);
+    }
+    return violation_make(machine, rule, verifier_get_rule(rule)->code, parameters, concerned);
+}
+
+wdfdma_violation verifier_make(const wdfdma_machine *machine, wdfdma_rule rule, uint64_t second,
+                               uint64_t third, uint64_t fourth, const object *concerned) {
+    const uint64_t parameters[4] = {rule, second, third, fourth};
+    return record_make(machine, rule, parameters, concerned);
+}
+
 /* False where nobody takes notice. */
 static bool rule_break(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t given[4],
                        const object *concerned, const uint64_t others[2]) {
@@ -27,11 +42,7 @@ static bool rule_break(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t
     if (!stops && machine->rule_modes[rule] == WDFDMA_MODE_IGNORE) {
         return false;
     }
-    uint64_t parameters[4];
-    for (int i = 0; i < 4; i++) {
-        parameters[i] = address_localize(machine, given[i]);
-    }
-    wdfdma_violation made = violation_make(machine, rule, info->code, parameters, concerned);
+    wdfdma_violation made = record_make(machine, rule, given, concerned);
     violation_add_others(machine, &made, others);
     if (violation_is_awaited(machine) || stops) {
         machine_stop(machine, &made);

@@ -31,6 +31,11 @@ COLD bool verifier_rule_with(wdfdma_machine *machine, wdfdma_rule rule, uint64_t
 COLD bool verifier_rule_among(wdfdma_machine *machine, wdfdma_rule rule, const uint64_t given[3],
                               const object *concerned, const uint64_t others[2]);
 
+/* What the record of one of our rules would be now. */
+COLD wdfdma_violation verifier_make(const wdfdma_machine *machine, wdfdma_rule rule,
+                                    uint64_t second, uint64_t third, uint64_t fourth,
+                                    const object *concerned);
+
 /* rules.c */
 const wdfdma_rule_info *verifier_get_rule(wdfdma_rule rule);
 
