@@ -125,9 +125,61 @@ def require_type(name: str, value: object, kind: type[_T]) -> _T:
     """
     if isinstance(value, kind):
         return value
+    raise TypeError(f"{name}: {_shorten(value)} is no {kind.__name__}") from None
+
+
+def require_any(name: str, value: object, *kinds: type) -> Any:
+    """[value], which must be one of [kinds]. Errors: TypeError.
+
+    >>> require_any("path", 5, str, bytes)
+    Traceback (most recent call last):
+    ...
+    TypeError: path: 5 is no str and no bytes
+    """
+    if isinstance(value, kinds):
+        return value
+    names = " and no ".join(kind.__name__ for kind in kinds)
+    raise TypeError(f"{name}: {_shorten(value)} is no {names}") from None
+
+
+def require_face(name: str, value: Any, kind: str) -> Any:
+    """The core of [value], which must be this package's [kind], by its name: its modules import one another.
+
+    Errors: TypeError.
+    """
+    if any(base.__name__ == kind for base in type(value).__mro__) and hasattr(value, "_core"):
+        return value._core
+    raise TypeError(f"{name}: {_shorten(value)} is no {kind}") from None
+
+
+def require_flag(name: str, value: object) -> bool:
+    """[value], which must be True or False, or as much as one of them: 1, 0, NumPy's own.
+
+    Errors: TypeError; ValueError for another number.
+
+    >>> require_flag("value", "x")
+    Traceback (most recent call last):
+    ...
+    TypeError: value: 'x' is neither True nor False
+    """
+    is_known = isinstance(value, int) or type(value).__module__ == "numpy"
+    if is_known and value in (0, 1):
+        return bool(value)
+    kind = ValueError if is_known else TypeError
+    raise kind(f"{name}: {_shorten(value)} is neither True nor False") from None
+
+
+def require_buffer(name: str, value: object) -> Any:
+    """[value], which must have a buffer, as a memoryview over it. Errors: TypeError."""
+    try:
+        return memoryview(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name}: {_shorten(value)} is not anything with a buffer") from None
+
+
+def _shorten(value: object) -> str:
     shown = repr(value)
-    shown = shown if len(shown) <= 60 else f"{shown[:56]} ..."
-    raise TypeError(f"{name}: {shown} is no {kind.__name__}") from None
+    return shown if len(shown) <= 60 else f"{shown[:56]} ..."
 
 
 def require_callable(name: str, value: object) -> None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import NULL, ffi, lib
-from wdfdma.arguments import SIZE, ULONG, require_number
+from wdfdma.arguments import SIZE, ULONG, require_face, require_number
 from wdfdma.memory import make_array
 from wdfdma.objects import ObjectCallback, WdfObject
 from wdfdma.status import Status
@@ -45,7 +45,7 @@ class CommonBuffer(WdfObject):
         cleanup: ObjectCallback | None = None,
         destroy: ObjectCallback | None = None,
     ) -> None:
-        core = enabler._core
+        core = require_face("enabler", enabler, "DmaEnabler")
         if core.halted:
             core.fail()
         self._enabler = enabler

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import ffi, lib
-from wdfdma.arguments import ULONG, require_member, require_number
+from wdfdma.arguments import ULONG, require_face, require_member, require_number
 from wdfdma.enabler import DmaEnabler
 from wdfdma.enums import PowerState, Profile, RequestType
 from wdfdma.objects import ObjectCallback, WdfObject
@@ -39,7 +39,7 @@ class Device(WdfObject):
         cleanup: ObjectCallback | None = None,
         destroy: ObjectCallback | None = None,
     ) -> None:
-        core = machine._core
+        core = require_face("machine", machine, "Machine")
         if core.halted:
             core.fail()
         out = ffi.new("WDFDEVICE *")

@@ -10,6 +10,8 @@ from wdfdma.arguments import (
     ULONG,
     require_callable,
     require_direction,
+    require_face,
+    require_flag,
     require_member,
     require_number,
     require_profile,
@@ -99,7 +101,7 @@ class DmaEnabler(WdfObject):
         destroy: ObjectCallback | None = None,
         **events: EnablerEvent,
     ) -> None:
-        core = device._core
+        core = require_face("device", device, "Device")
         if core.halted:
             core.fail()
         config = ffi.new("WDF_DMA_ENABLER_CONFIG *")
@@ -108,9 +110,9 @@ class DmaEnabler(WdfObject):
         config.MaximumLength = require_number("maximum_length", maximum_length, 0, SIZE)
         config.AddressWidthOverride = require_number("address_width", address_width, 0, ULONG)
         config.WdmDmaVersionOverride = require_number("dma_version", dma_version, 0, ULONG)
-        if single_transfer:
+        if require_flag("single_transfer", single_transfer):
             config.Flags |= lib.WDF_DMA_ENABLER_CONFIG_REQUIRE_SINGLE_TRANSFER
-        if not preallocate_list:
+        if not require_flag("preallocate_list", preallocate_list):
             config.Flags |= lib.WDF_DMA_ENABLER_CONFIG_NO_SGLIST_PREALLOCATION
         if maximum_elements is not None:
             require_number("maximum_elements", maximum_elements, 0, ULONG)
@@ -177,8 +179,8 @@ class DmaEnabler(WdfObject):
         descriptor.u.DmaV3.RequestLine = require_number("request_line", request_line, 0, ULONG)
         config = ffi.new("WDF_DMA_SYSTEM_PROFILE_CONFIG *")
         config.Size = ffi.sizeof("WDF_DMA_SYSTEM_PROFILE_CONFIG")
-        config.DemandMode = demand_mode
-        config.LoopedTransfer = looped_transfer
+        config.DemandMode = require_flag("demand_mode", demand_mode)
+        config.LoopedTransfer = require_flag("looped_transfer", looped_transfer)
         config.DmaWidth = require_member("dma_width", dma_width, DmaWidth)
         config.DeviceAddress.QuadPart = require_number(
             "device_address", device_address, -(2**63), 2**63 - 1
@@ -289,7 +291,7 @@ class DmaEnabler(WdfObject):
         from wdfdma.dump import dump_enabler
 
         self.get_info()
-        return dump_enabler(self._core, self._handle, html)
+        return dump_enabler(self._core, self._handle, require_flag("html", html))
 
     def _describe(self) -> str:
         info = self.get_info()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wdfdma._native import lib
-from wdfdma.arguments import require_member, require_name, require_number
+from wdfdma.arguments import require_any, require_member, require_name, require_number
 from wdfdma.enums import Op
 from wdfdma.fault_records import (
     BEHAVIOURS,
@@ -116,6 +116,7 @@ class FaultPlan:
 
         Errors: ValueError for an unknown routine, or a status that it does not document; TypeError.
         """
+        require_any("routine", routine, str, int)
         found = ROUTINES_BY_NAME.get(routine) if isinstance(routine, str) else routine
         if found is None or found not in ROUTINES:
             raise ValueError(f"routine: {routine!r} is none of {', '.join(ROUTINES_BY_NAME)}")
@@ -150,9 +151,11 @@ class FaultPlan:
         binds the fault to one of them. A completion is a move in a scenario only: here the caller stands in the
         driver's interrupt, and makes it wrong or leaves it out as it likes. Errors: ValueError.
         """
+        require_any("behaviour", behaviour, str, int)
         found = BEHAVIOURS.get(behaviour) if isinstance(behaviour, str) else behaviour
         if found is None or found not in BEHAVIOURS.values():
             raise ValueError(f"behaviour: {behaviour!r} is none of {', '.join(BEHAVIOURS)}")
+        require_any("move", move, str, int)
         chosen = require_name("move", move, MOVES) if isinstance(move, str) else move
         if chosen not in _MOVES:
             named = ", ".join(item.label for item in _MOVES[1:])

@@ -8,7 +8,14 @@ from types import TracebackType
 from typing import Any
 
 from wdfdma._native import ffi, lib, read_string
-from wdfdma.arguments import SIZE, require_member, require_number, require_type
+from wdfdma.arguments import (
+    SIZE,
+    require_any,
+    require_flag,
+    require_member,
+    require_number,
+    require_type,
+)
 from wdfdma.device import Device
 from wdfdma.enums import Irql
 from wdfdma.errors import BugCheck, CheckError
@@ -65,8 +72,8 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
         config.physical_address_bits = require_number(
             "physical_address_bits", physical_address_bits, 12, 52
         )
-        config.force_map_registers = bool(force_map_registers)
-        config.verifier = bool(verifier)
+        config.force_map_registers = require_flag("force_map_registers", force_map_registers)
+        config.verifier = require_flag("verifier", verifier)
         config.seed = require_number("seed", seed, 0, 2**64 - 1)
         config.log_records = count_records(log)
         if registers_per_adapter is not None:
@@ -79,9 +86,9 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
             config.reserve_bytes = require_number("reserve_bytes", reserve_bytes, 1 << 24, 1 << 40)
         self._core = make_core(config)
         self._leaks = []
-        self._core.traces = make_traces() if trace else None
+        self._core.traces = make_traces() if require_flag("trace", trace) else None
         if journal is not None:
-            self.record(journal)
+            self._record("journal", journal)
 
     def record(self, path: str | Path | None) -> None:
         """Writes every call from now on to the file [path] before it runs, for `wdfdma.read_journal`; None ends it.
@@ -90,7 +97,12 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
         """
         if path is None:
             lib.wdfdma_journal_end(self._core.machine)
-        elif lib.wdfdma_journal_begin(self._core.machine, os.fsencode(path), 0):
+        else:
+            self._record("path", path)
+
+    def _record(self, name: str, path: str | Path) -> None:
+        file = os.fsencode(require_any(name, path, str, Path))
+        if lib.wdfdma_journal_begin(self._core.machine, file, 0):
             raise OSError(f"no journal can be written: {path}")
 
     # The world

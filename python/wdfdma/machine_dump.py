@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from wdfdma._core import Core
+from wdfdma.arguments import require_flag
 
 if TYPE_CHECKING:
     from wdfdma.waits import Wait
@@ -28,7 +29,7 @@ class MachineDump:
         """
         from wdfdma.dump import dump_machine
 
-        return dump_machine(self._core, html)
+        return dump_machine(self._core, require_flag("html", html))
 
     def waits(self) -> "list[Wait]":
         """Who waits for whom: those for map registers first, in order, then those for each adapter's channel.

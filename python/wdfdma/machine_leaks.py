@@ -5,6 +5,7 @@ from weakref import ref
 
 from wdfdma._core import Core
 from wdfdma._native import NULL, ffi, lib
+from wdfdma.arguments import require_any
 from wdfdma.device import Device
 from wdfdma.enabler import DmaEnabler
 from wdfdma.enums import Rule
@@ -47,7 +48,9 @@ class MachineLeaks:
         count = ffi.new("size_t *")
         lib.wdfdma_machine_get_violations(core.machine, count)
         known = count[0]
-        root = NULL if below is None else below._handle
+        root = NULL
+        if below is not None:
+            root = require_any("below", below, Device, DmaEnabler)._handle
         status = lib.wdfdma_machine_check_leaks(core.machine, root, count)
         if core.halted:
             core.fail()

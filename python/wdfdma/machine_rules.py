@@ -7,6 +7,7 @@ from weakref import ref
 
 from wdfdma._core import Core
 from wdfdma._native import lib
+from wdfdma.arguments import require_type
 from wdfdma.enums import Rule, RuleMode
 from wdfdma.rules import Violation, read_violations, require_rule, set_mode
 from wdfdma.status import Status
@@ -57,10 +58,12 @@ class MachineRules:
         from wdfdma.page import describe_machine, describe_violation
 
         core = self._core
+        if scenario is not None:
+            require_type("scenario", scenario, str)
         if violation is None:
             core.get_machine()
             return describe_machine(core, scenario)
-        return describe_violation(core, violation, scenario)
+        return describe_violation(core, require_type("violation", violation, Violation), scenario)
 
     def set_rule(self, rule: Rule | int | str, mode: RuleMode | str) -> None:
         """Sets what the machine does where [rule] is broken; Rule.NONE stands for all rules.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import NULL, ffi, lib
-from wdfdma.arguments import SIZE, require_number, require_type
+from wdfdma.arguments import SIZE, require_face, require_number, require_type
 from wdfdma.memory import get_bytes, make_array
 from wdfdma.status import Status
 
@@ -21,6 +21,10 @@ _write = lib.wdfdma_mdl_write
 def check_pfns(machine: "Machine", offset: int, length: int, pfns: Sequence[int]) -> list[int]:
     """[pfns], one for each page, below what the machine's physical addresses reach."""
     pages = (offset + length + 4095) // 4096
+    try:
+        pfns = list(pfns)
+    except TypeError:
+        raise TypeError(f"pfns: {pfns!r} is no row of numbers") from None
     if len(pfns) != pages:
         raise ValueError(
             f"pfns: {len(pfns)} page frame numbers, and the buffer spans {pages} pages"
@@ -56,7 +60,7 @@ class Mdl:
         offset: int = 0,
         pfns: Sequence[int] | None = None,
     ) -> None:
-        core = machine._core
+        core = require_face("machine", machine, "Machine")
         if core.halted:
             core.fail()
         config = ffi.new("wdfdma_mdl_config *")

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from wdfdma._core import Core
 from wdfdma._native import ffi
+from wdfdma.arguments import require_buffer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,4 +31,4 @@ def make_array(
 
 def get_bytes(data: Any) -> Any:
     """A C array over the bytes of [data], anything with a contiguous buffer."""
-    return ffi.from_buffer("char[]", data)
+    return ffi.from_buffer("char[]", require_buffer("data", data))

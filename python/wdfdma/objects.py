@@ -5,6 +5,7 @@ from typing import Any
 
 from wdfdma._core import Core, find_core
 from wdfdma._native import NULL, ffi, lib
+from wdfdma.arguments import require_callable
 from wdfdma.enums import ObjectType
 
 _delete = lib.WdfObjectDelete
@@ -39,6 +40,8 @@ class WdfObject:
     def _make_attributes(
         self, cleanup: ObjectCallback | None, destroy: ObjectCallback | None
     ) -> Any:
+        require_callable("cleanup", cleanup)
+        require_callable("destroy", destroy)
         self._cleanup = cleanup
         self._destroy = destroy
         if cleanup is None and destroy is None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import NULL, ffi, lib
-from wdfdma.arguments import SIZE, ULONG, require_member, require_number, require_type
+from wdfdma.arguments import SIZE, ULONG, require_face, require_member, require_number, require_type
 from wdfdma.enums import RequestType
 from wdfdma.objects import WdfObject
 from wdfdma.status import Status
@@ -57,7 +57,7 @@ class Request(WdfObject):
         output_length: int | None = None,
         io_control_code: int = 0,
     ) -> None:
-        core = device._core
+        core = require_face("device", device, "Device")
         if core.halted:
             core.fail()
         self._kind = require_member("kind", kind, RequestType)
@@ -82,7 +82,7 @@ class Request(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
-        _complete(self._handle, Status(status))
+        _complete(self._handle, _require_status(status))
         if core.halted:
             core.fail()
 
@@ -95,7 +95,9 @@ class Request(WdfObject):
         if core.halted:
             core.fail()
         _complete_with_information(
-            self._handle, Status(status), require_number("information", information, 0, SIZE)
+            self._handle,
+            _require_status(status),
+            require_number("information", information, 0, SIZE),
         )
         if core.halted:
             core.fail()
@@ -173,6 +175,11 @@ class Request(WdfObject):
         state = f"completed with {info.status}" if info.completed else "owned"
         held = f", {info.references} references" if info.references else ""
         return f"{self._kind.label}, {state}{held}"
+
+
+def _require_status(status: Status | int) -> Status:
+    """[status], of 32 bits, signed or not. Errors: TypeError, ValueError."""
+    return Status(require_number("status", status, -(2**31), ULONG))
 
 
 def _set_buffer(config: Any, name: str, mdl: "Mdl | None", length: int | None) -> None:

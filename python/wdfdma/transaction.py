@@ -10,6 +10,7 @@ from wdfdma.arguments import (
     ULONG,
     require_callable,
     require_direction,
+    require_face,
     require_number,
 )
 from wdfdma.enums import Direction
@@ -71,7 +72,7 @@ class DmaTransaction(TransactionBuffers):
         cleanup: ObjectCallback | None = None,
         destroy: ObjectCallback | None = None,
     ) -> None:
-        core = enabler._core
+        core = require_face("enabler", enabler, "DmaEnabler")
         if core.halted:
             core.fail()
         self._enabler = enabler

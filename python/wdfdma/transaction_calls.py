@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from wdfdma._native import NULL, ffi, lib
-from wdfdma.arguments import SIZE, ULONG, require_callable, require_number
+from wdfdma.arguments import SIZE, ULONG, require_callable, require_flag, require_number
 from wdfdma.enums import CompletionStatus, Direction, TransactionState, Waiting
 from wdfdma.objects import WdfObject
 from wdfdma.status import Status
@@ -160,7 +160,7 @@ class TransactionCalls(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
-        _set_immediate_execution(self._handle, value)
+        _set_immediate_execution(self._handle, require_flag("value", value))
         if core.halted:
             core.fail()
 
@@ -187,7 +187,7 @@ class TransactionCalls(WdfObject):
         core = self._core
         if core.halted:
             core.fail()
-        _set_single_transfer(self._handle, value)
+        _set_single_transfer(self._handle, require_flag("value", value))
         if core.halted:
             core.fail()
 
@@ -259,7 +259,7 @@ class TransactionCalls(WdfObject):
         from wdfdma.dump import dump_transaction
 
         self.get_info()
-        return dump_transaction(self._core, self._handle, html)
+        return dump_transaction(self._core, self._handle, require_flag("html", html))
 
     @property
     def state(self) -> TransactionState:
