@@ -17,7 +17,7 @@ from wdfdma.dump_parts import show_all, show_enabler, show_transaction
 from wdfdma.dump_scene import Scene, Section
 from wdfdma.enums import Constant
 from wdfdma.views import read_world, to_number
-from wdfdma.waits import Wait, judge_machine, judge_waits
+from wdfdma.waits import FEW, Wait, judge_machine, judge_waits
 
 
 def dump_machine(core: Core, html: bool = False, title: str = "") -> str:
@@ -58,15 +58,17 @@ def make_document(core: Core) -> dict[str, Any]:
 
 
 def _show_wait(wait: Wait) -> dict[str, Any]:
-    """In JSON, the queue of each wait is told as far as it is before it, like everything else by names."""
+    """In JSON, those before it and those who hold are counted, and of each the first few named."""
     return {
         "transaction": wait.transaction,
         "waiting": wait.waiting.label,
         "adapter": wait.adapter,
         "registers": wait.registers,
         "position": wait.position,
-        "behind": list(wait.behind),
-        "holders": list(wait.holders),
+        "behind": list(wait.line[: min(wait.position, FEW)]),
+        "behind_count": wait.position,
+        "holders": list(wait.holders[:FEW]),
+        "holder_count": len(wait.holders),
         "verdict": wait.verdict.value,
         "reason": wait.reason,
     }

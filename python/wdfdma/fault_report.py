@@ -141,6 +141,34 @@ def _make_table(
     return table
 
 
+def fit_table(table: "Table", width: int) -> None:
+    """Gives the columns of a table that is wider than [width] widths at which no word is broken, if there are any."""
+    from rich.text import Text
+
+    texts = [
+        [Text.from_markup(str(cell)).plain for cell in (column.header, *column.cells)]
+        for column in table.columns
+    ]
+    wanted = [max(map(len, cells)) for cells in texts]
+    least = [
+        max((len(word) for cell in cells for word in cell.split()), default=0) for cells in texts
+    ]
+    count = len(wanted)
+    room = width - (3 * count + 1)  # a space on both sides, a rule between, and the edges
+    if sum(wanted) <= room:
+        return
+    if sum(least) > room:
+        table.show_edge = table.pad_edge = False
+        table.collapse_padding = True
+        room = width - 2 * (count - 1)
+    if sum(least) > room:
+        return  # a word has to be broken somewhere
+    left = room - sum(least)
+    for column, most, low in zip(table.columns, wanted, least, strict=True):
+        column.width = low + min(left, most - low)
+        left -= column.width - low
+
+
 def print_tables(tables: "Iterable[Table]") -> None:
     """Prints tables; what goes into a file is not cut to the width of a screen, and has no spaces at its ends."""
     from rich.console import Console
@@ -148,10 +176,12 @@ def print_tables(tables: "Iterable[Table]") -> None:
     if sys.stdout.isatty():
         console = Console(highlight=False)
         for table in tables:
+            fit_table(table, console.width)
             console.print(table)
         return
     console = Console(highlight=False, width=160)
     for table in tables:
+        fit_table(table, console.width)
         with console.capture() as captured:
             console.print(table)
         # A table fills its width with spaces.

@@ -42,6 +42,8 @@ class Verdict(str, Enum):
         return self.value
 
 
+# How many names stand for a long row of them: each of many waits has such rows.
+FEW = 4
 _WORST_LAST = (Verdict.NOBODY_WAITS, Verdict.QUEUED, Verdict.STARVING, Verdict.DEADLOCKED)
 
 
@@ -77,11 +79,11 @@ class Wait:
         by_order = self.verdict is Verdict.QUEUED or self.waiting == Waiting.POOL
         if by_order and self.position:
             return f"{self.verdict} behind {self.line[self.position - 1]}"
-        return f"{self.verdict} behind {', '.join(self.holders)}"
+        return f"{self.verdict} behind {_name_few(self.holders)}"
 
     def _name_stuck(self) -> str:
         if self.holders:
-            return f", held by {', '.join(self.holders)}"
+            return f", held by {_name_few(self.holders)}"
         if self.position:
             return f" behind {self.line[self.position - 1]}"
         return (
@@ -94,6 +96,17 @@ class Wait:
         else:
             what = f"the channel of {self.adapter}"
         return f"{self.transaction} waits for {what}, position {self.position}: {self.reason}"
+
+
+def _name_few(names: tuple[str, ...]) -> str:
+    """The first names of a row, and how many more there are.
+
+    >>> _name_few(("transaction 0",) * 10)
+    'transaction 0, transaction 0, transaction 0, transaction 0, and 6 more'
+    """
+    if len(names) <= FEW:
+        return ", ".join(names)
+    return f"{', '.join(names[:FEW])}, and {len(names) - FEW} more"
 
 
 def list_waits(machine: Any) -> list[Wait]:

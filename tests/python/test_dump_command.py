@@ -61,7 +61,9 @@ def test_json_says_the_same(call: Call) -> None:
         "registers": 1,
         "position": 1,
         "behind": ["transaction 1"],
+        "behind_count": 1,
         "holders": ["transaction 0"],
+        "holder_count": 1,
         "verdict": "starving",
         "reason": "starving behind transaction 1",
     }
