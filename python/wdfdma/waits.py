@@ -31,6 +31,9 @@ class Verdict(str, Enum):
     names any more, on an adapter whose address no driver ever had. X is who holds these; nobody, where the grant did
     not come (a fault denied it, or the machine halted in it) and nobody holds map registers whose freeing would bring
     it.
+
+    What a driver does between its transactions is not known here: one that frees a reservation only when another of
+    its own has come holds and waits, and reads as QUEUED behind the first, whose registers it could free at any time.
     """
 
     NOBODY_WAITS = "nobody waits"
