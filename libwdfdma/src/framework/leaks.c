@@ -6,6 +6,7 @@
  * a run is lost when no transaction, no list and no owner of a channel has it. The order is the
  * same each time: by kind; in each kind as the objects lie in memory, or in the tree below. */
 #include "framework.h"
+#include "hal/device.h"
 #include "hal/wdm_front.h"
 
 enum {

@@ -1,6 +1,7 @@
 /* What only system transactions do: configure their channel, hear of the controller's
  * completions, stop. */
 #include "framework.h"
+#include "hal/device.h"
 
 void system_context_initialize(wdfdma_machine *machine, transaction *item) {
     transfer_context *context = &item->hal.packet.system.context;

@@ -4,6 +4,7 @@
  * [waiting] says; one that is in the pool's queue owns its adapter's channel; a queue is only
  * empty-handed for want of what its head asks. Neither a drain nor the run of an adapter's queue
  * is re-entered: the outer one goes on. */
+#include "device.h"
 #include "hal.h"
 
 static void queue_append(request_queue *queue, hal_request *request) {

@@ -3,7 +3,7 @@
  *
  * A mapping is listed when it begins (mapping.c), and entered in an index by page only when a
  * device first looks. The MDLs of a mapping say what it covers. */
-#include "hal.h"
+#include "device.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* A device that is short, silent, late, twice or wrong: its accesses, and the ends of the system DMA
  * controller's transfers. What the moves mean where it obeys is in device.c and system.c. */
-#include "hal.h"
+#include "device.h"
 
 enum {
     PART_BYTES = 256

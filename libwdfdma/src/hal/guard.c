@@ -6,6 +6,7 @@
  * registers that nobody strays into cost nothing. A register is noted as filled until what
  * is mapped through it changes; then it is checked. What is found is told once, and the call that
  * finds it goes on. */
+#include "device.h"
 #include "wdm_front.h"
 
 #include <string.h>

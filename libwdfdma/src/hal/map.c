@@ -1,5 +1,6 @@
 /* From a buffer to logical addresses: measuring a range, filling elements, bouncing.
  * docs/spec/hal.md, section 5. */
+#include "device.h"
 #include "hal.h"
 
 #include <string.h>

@@ -6,6 +6,7 @@
  *
  * An MDL knows all mappings that cover some of it, newest first: one that lies in a single MDL by
  * itself, one that runs through several by its parts, mappings of their own that only MDLs know. */
+#include "device.h"
 #include "hal.h"
 
 /* Stands for an MDL that was destroyed under its mappings. */

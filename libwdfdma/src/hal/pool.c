@@ -4,6 +4,7 @@
  * marking cost O(log N). The common case costs less: all words below low_word are full, so a run
  * inside low_word is the lowest there is; and one word's nodes (stale_word) are brought up to
  * date only when the tree is asked. */
+#include "device.h"
 #include "hal.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* FlushAdapterBuffers(Ex) as a WDM driver calls it, and the end of what was mapped. */
+#include "device.h"
 #include "wdm_front.h"
 
 /* Copies out [begin, end) of the MDL where [used] covers it, then ends [used]. */
