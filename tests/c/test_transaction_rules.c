@@ -186,15 +186,21 @@ TEST(cancelled_reservation_kept) {
     CHECK(was_broken(&of, WDFDMA_RULE_CANCELLED_RESERVATION_KEPT, WDFDMA_OP_CANCEL));
 }
 
+/* A request, with which the first transaction is initialized. */
+static WDFREQUEST request_begin(const rule_world *of) {
+    const wdfdma_request_config config = {
+        .type = WdfRequestTypeRead, .output = of->mdl, .output_length = 100};
+    WDFREQUEST request = NULL;
+    CHECK_STATUS(wdfdma_request_create(of->device, &config, &request), STATUS_SUCCESS);
+    CHECK_STATUS(
+        WdfDmaTransactionInitializeUsingRequest(of->first, request, world_program_dma, READ),
+        STATUS_SUCCESS);
+    return request;
+}
+
 TEST(request_completed_in_transfer) {
     rule_world of = open_rules(WdfDmaProfilePacket);
-    const wdfdma_request_config config = {
-        .type = WdfRequestTypeRead, .output = of.mdl, .output_length = 100};
-    WDFREQUEST request = NULL;
-    CHECK_STATUS(wdfdma_request_create(of.device, &config, &request), STATUS_SUCCESS);
-    CHECK_STATUS(
-        WdfDmaTransactionInitializeUsingRequest(of.first, request, world_program_dma, READ),
-        STATUS_SUCCESS);
+    WDFREQUEST request = request_begin(&of);
     CHECK_STATUS(WdfDmaTransactionExecute(of.first, NULL), STATUS_SUCCESS);
     WdfRequestComplete(request, STATUS_SUCCESS);
     size_t count;
@@ -207,13 +213,7 @@ TEST(request_completed_in_transfer) {
 
 TEST(a_request_that_is_not_the_drivers_any_more) {
     rule_world of = open_rules(WdfDmaProfilePacket);
-    const wdfdma_request_config config = {
-        .type = WdfRequestTypeRead, .output = of.mdl, .output_length = 100};
-    WDFREQUEST request = NULL;
-    CHECK_STATUS(wdfdma_request_create(of.device, &config, &request), STATUS_SUCCESS);
-    CHECK_STATUS(
-        WdfDmaTransactionInitializeUsingRequest(of.first, request, world_program_dma, READ),
-        STATUS_SUCCESS);
+    WDFREQUEST request = request_begin(&of);
     WdfRequestComplete(request, STATUS_SUCCESS);
     CHECK_EQUAL(count_violations(&of), 0);
     CHECK_STATUS(WdfDmaTransactionExecute(of.first, NULL), STATUS_SUCCESS);

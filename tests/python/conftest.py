@@ -98,6 +98,13 @@ def scenario() -> dict[str, Any]:
 
 
 @pytest.fixture
+def halted(scenario: dict[str, Any]) -> dict[str, Any]:
+    """The small scenario, which then ends in a bug check."""
+    steps = [*scenario["steps"], {"op": "execute", "transaction": 0}]
+    return {**scenario, "name": "halts", "steps": steps}
+
+
+@pytest.fixture
 def stepwise(scenario: dict[str, Any]) -> dict[str, Any]:
     """The small scenario, completed by a step of its own: 3; then a getter and a release."""
     create, _, initialize, execute, release = scenario["steps"]

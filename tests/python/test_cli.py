@@ -20,13 +20,8 @@ CONFORMANCE = Path(__file__).parents[1] / "conformance"
 
 
 @pytest.fixture
-def recorded(tmp_path: Path, scenario: Data) -> Path:
+def recorded(tmp_path: Path, scenario: Data, halted: Data) -> Path:
     """A file with two scenarios that match, and one that ends in a bug check."""
-    halted = {
-        **scenario,
-        "name": "halts",
-        "steps": [*scenario["steps"], {"op": "execute", "transaction": 0}],
-    }
     path = tmp_path / "recorded.jsonl"
     lines = [
         json.dumps({**item, "log": run_scenario(item)}) for item in (scenario, scenario, halted)

@@ -55,13 +55,8 @@ def broken(scenario: Data) -> Data:
 
 
 @pytest.fixture
-def lines(tmp_path: Path, scenario: Data) -> Path:
+def lines(tmp_path: Path, scenario: Data, halted: Data) -> Path:
     """A file whose second line halts, and whose fourth is no scenario."""
-    halted = {
-        **scenario,
-        "name": "halts",
-        "steps": [*scenario["steps"], {"op": "execute", "transaction": 0}],
-    }
     path = tmp_path / "lines.jsonl"
     path.write_text("\n".join([json.dumps(scenario), json.dumps(halted), "", "{}"]) + "\n")
     return path
