@@ -1,5 +1,7 @@
 """The commands that look for what breaks a driver, and keep it: fuzz, export, shrink."""
 
+from typing import Any
+
 import click
 
 from wdfdma.cli_ends import MATCH, report_errors
@@ -14,28 +16,25 @@ from wdfdma.cli_ends import MATCH, report_errors
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="The same seed finds the same [0].")
 @click.option("--out", metavar="DIR", help="A corpus: what failed, and where to go on.")
 @click.option("--replay", "case", metavar="CASE", help="Run one case: its file, or its digits.")
+@click.option("--isolate", "is_isolated", is_flag=True, help="Cases run in a process of their own.")
+@click.option("--case-timeout", metavar="TIME", help="The most of an isolated case [2s].")
+@click.option("--executor", metavar="URL", help="dask://HOST:PORT: a cluster runs the cases.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @report_errors
-def fuzz(
-    driver: str | None,
-    rules: str | None,
-    jobs: int,
-    time: str | None,
-    runs: int | None,
-    seed: int | None,
-    out: str | None,
-    case: str | None,
-) -> int:
+def fuzz(driver: str | None, case: str | None, rules: str | None, **options: Any) -> int:
     """Put DRIVER through cases by chance: requests, hardware that is late or fails, cancels, power, faults.
 
     DRIVER is the name of one that ships, the path of a shared object, PATH:NAME of one of its drivers, or module:Class.
     Without it, the correct ones that ship. Without --time and --runs it takes ten seconds. Each failure is made as
-    short as it can be; the last line is the command that runs the last one again. Ends with 1 if anything failed.
+    short as it can be; the last line is the command that runs the worst again. With --isolate a driver that crashes or
+    never ends has failed, and fuzzing goes on. Ends with 1 if anything failed, 3 where a process was lost.
     """
     from wdfdma import fuzz_command
 
+    settings = fuzz_command.FuzzSettings(moves=rules, **options)
     if case is not None:
-        return fuzz_command.replay(case, driver)
-    return fuzz_command.fuzz_command(driver, rules, jobs, time, runs, seed, out)
+        return fuzz_command.replay(case, driver, settings)
+    return fuzz_command.fuzz_command(driver, settings)
 
 
 @click.command()

@@ -6,6 +6,7 @@ import click
 
 from wdfdma.dump_command import load_one
 from wdfdma.files import write_file
+from wdfdma.problems import Problem, ScenarioError
 from wdfdma.scenario import Scenario
 
 FORMS = ("pytest", "c", "json")
@@ -30,18 +31,40 @@ def export_scenario(scenario: Scenario, form: str) -> str:
 
 
 def load_scenario(name: str) -> Scenario:
-    """The scenario that [name] names: as for `wdfdma dump`, or a journal's. Errors: ScenarioError, OSError.
+    """The scenario that [name] names: as for `wdfdma dump`, a journal's, or that of a case of `wdfdma fuzz`.
 
-    What a journal tells and no scenario can is told on standard error.
+    Errors: ScenarioError, OSError. What a journal tells and no scenario can is told on standard error.
     """
     from wdfdma.journal import is_journal, read_journal
 
     if not is_journal(Path(name)):
-        return load_one(name)
+        return _load_case(name) or load_one(name)
     journal = read_journal(name)
     for line in dict.fromkeys(journal.omitted):
         click.echo(f"{name}: left out: {line}", err=True)
     return journal.scenario
+
+
+def _load_case(name: str) -> Scenario | None:
+    """The scenario of a case, whose driver runs it once more; None for a file that is none. Errors: ScenarioError."""
+    path = Path(name)
+    if path.suffix != ".json" or not path.is_file() or b'"bytes"' not in path.read_bytes():
+        return None
+    from wdfdma.testing.corpus import CorpusError, read_case
+    from wdfdma.testing.drivers import DriverError, find_driver
+    from wdfdma.testing.reproducers import make_reproducer
+
+    try:
+        case, origin = read_case(name)
+        driver = find_driver(str(origin))
+        made = make_reproducer(driver, case, f"{driver.name}: {driver.run(case)}")
+    except (CorpusError, DriverError) as error:
+        raise ScenarioError([Problem("", str(error))], name) from error
+    if made.source is None:
+        raise ScenarioError([Problem("", made.tells)], name)
+    for line in made.omitted:
+        click.echo(f"{name}: left out: {line}", err=True)
+    return Scenario.parse(made.source, name)
 
 
 def export_file(name: str, form: str, output: str | None) -> None:

@@ -1,45 +1,76 @@
 """What `wdfdma fuzz` does: drivers one after another, a table as it goes or lines, the cases of what failed."""
 
-import shlex
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from dataclasses import dataclass
+from math import isfinite
 from time import monotonic
 from typing import Any
 
 import click
 
-from wdfdma.cli_ends import BAD_INPUT, DIFFERENCE, MATCH
-from wdfdma.testing.cases import describe_case
+from wdfdma._native import VERSION
+from wdfdma.cli_ends import DIFFERENCE, INTERRUPTED, MATCH, OUR_ERROR
+from wdfdma.files import dump_json
+from wdfdma.fuzz_failures import list_failures, make_document, print_case, print_failures
+from wdfdma.fuzz_workers import Workers, make_workers
+from wdfdma.problems import Problem, ScenarioError
+from wdfdma.testing.cases import CaseResult, describe_case
 from wdfdma.testing.corpus import Corpus, CorpusError, read_case
-from wdfdma.testing.drivers import Driver, DriverError, find_driver, list_drivers
-from wdfdma.testing.fuzzing import Finding, FuzzOptions, FuzzReport, fuzz_driver
+from wdfdma.testing.drivers import Driver, DriverError, find_driver, find_origin, list_drivers
+from wdfdma.testing.fuzzing import Finding, FuzzOptions, FuzzReport, LostWorkerError
+from wdfdma.testing.isolation import CASE_SECONDS, IsolationError, take_sandbox
 
 DEFAULT_SECONDS = 10.0
 _SAVE_SECONDS = 1.0
+_TELL_SECONDS = 10.0
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_A_FAULTY_ONE = "packet/completed-after-cancel"
 
 
+@dataclass(slots=True)
 class FuzzSettings:
-    """The options of the command. [seconds] are for all drivers together, [runs] for each."""
+    """The options of the command. [time] is for all drivers together, [runs] for each."""
 
-    def __init__(
-        self,
-        moves: str | None,
-        jobs: int,
-        seconds: float | None,
-        runs: int | None,
-        seed: int | None,
-        out: str | None,
-    ) -> None:
-        self.moves = None if moves is None else [name.strip() for name in moves.split(",")]
-        self.jobs = jobs
-        self.seconds = seconds
-        self.runs = runs
-        self.seed = seed
-        self.out = out
+    moves: str | None = None
+    jobs: int = 1
+    time: str | None = None
+    runs: int | None = None
+    seed: int | None = None
+    out: str | None = None
+    executor: str | None = None
+    is_isolated: bool = False
+    case_timeout: str | None = None
+    as_json: bool = False
+
+    def list_moves(self) -> list[str] | None:
+        """The kinds of moves that cases have; None: all."""
+        return None if self.moves is None else [name.strip() for name in self.moves.split(",")]
+
+    def get_seconds(self) -> float | None:
+        """How long, of all drivers together. Errors: ValueError."""
+        if self.time is not None:
+            return _read_option("--time", self.time)
+        return DEFAULT_SECONDS if self.runs is None else None
+
+    def get_case_seconds(self) -> float | None:
+        """The most that a case may take in another process; None: in this one. Errors: ValueError."""
+        if self.case_timeout is not None:
+            if not self.is_isolated:
+                raise ValueError("--case-timeout: with --isolate only")
+            return _read_option("--case-timeout", self.case_timeout)
+        return CASE_SECONDS if self.is_isolated else None
+
+
+def _read_option(option: str, text: str) -> float:
+    try:
+        seconds = read_seconds(text)
+    except ValueError:
+        seconds = -1.0
+    if not isfinite(seconds) or seconds <= 0:
+        raise ValueError(f"{option}: {text!r} is no time as 500ms, 60s, 10m or 2h")
+    return seconds
 
 
 def read_seconds(text: str) -> float:
@@ -54,135 +85,139 @@ def read_seconds(text: str) -> float:
     return float(text)
 
 
-def fuzz_command(
-    name: str | None,
-    moves: str | None,
-    jobs: int,
-    time: str | None,
-    runs: int | None,
-    seed: int | None,
-    out: str | None,
-) -> int:
-    """Fuzzes the driver that [name] names, or all correct ones that ship, prints, and returns the exit code."""
+def fuzz_command(name: str | None, settings: FuzzSettings) -> int:
+    """Fuzzes the driver that [name] names, or all correct ones that ship, prints, and returns the exit code.
+
+    Errors: ScenarioError for input that is not well, OSError.
+    """
     try:
-        seconds = None if time is None else read_seconds(time)
-        if time is None and runs is None:
-            seconds = DEFAULT_SECONDS
-        settings = FuzzSettings(moves, jobs, seconds, runs, seed, out)
         drivers = [find_driver(name)] if name else _list_correct()
-        return _fuzz_all(drivers, settings)
+        return _fuzz_all(drivers, settings, bool(name))
     except (DriverError, CorpusError, ValueError) as error:
-        click.echo(str(error), err=True)
-        return BAD_INPUT
+        raise ScenarioError([Problem("", str(error))]) from error
 
 
-def replay(text: str, name: str | None) -> int:
-    """Runs the case in [text], a file of a corpus or hexadecimal digits, once, and prints what came of it."""
+def replay(text: str, name: str | None, settings: FuzzSettings) -> int:
+    """Runs the case in [text], a file of a corpus or hexadecimal digits, once, and prints what came of it.
+
+    Errors: ScenarioError for input that is not well, OSError.
+    """
     try:
         case, origin = read_case(text)
         driver = find_driver(name or origin or "packet")
-    except (DriverError, CorpusError) as error:
-        click.echo(str(error), err=True)
-        return BAD_INPUT
-    result = driver.run(case)
-    click.echo(f"{driver.name}: {result}")
-    _print_case(case)
+        seconds = settings.get_case_seconds()
+        result = driver.run(case) if seconds is None else _run_there(driver, case, seconds)
+    except (DriverError, CorpusError, ValueError) as error:
+        raise ScenarioError([Problem("", str(error))]) from error
+    except IsolationError as error:
+        click.echo(f"wdfdma: {error}", err=True)
+        return OUR_ERROR
+    if settings.as_json:
+        click.echo(dump_json(_make_replay(driver, case, result), indent=1))
+    else:
+        click.echo(f"{driver.name}: {result}")
+        print_case(case)
     return DIFFERENCE if result.has_failed else MATCH
+
+
+def _run_there(driver: Driver, case: bytes, seconds: float) -> CaseResult:
+    with take_sandbox(find_origin(driver)) as sandbox:
+        return sandbox.run(case, seconds)
+
+
+def _make_replay(driver: Driver, case: bytes, result: CaseResult) -> dict[str, Any]:
+    world, *moves = describe_case(case)
+    return {
+        "version": VERSION,
+        "driver": driver.origin or driver.name,
+        "failure": str(result) if result.has_failed else None,
+        "signature": list(result.signature),
+        "world": world,
+        "moves": moves,
+    }
 
 
 def _list_correct() -> list[Driver]:
     return [driver for driver in list_drivers() if driver.fault is None]
 
 
-def _fuzz_all(drivers: list[Driver], settings: FuzzSettings) -> int:
-    seconds = None if settings.seconds is None else settings.seconds / len(drivers)
-    runs = [DriverRun(driver, settings, seconds) for driver in drivers]
-    with _make_executor(settings.jobs) as executor, make_screen() as screen:
-        for run in runs:
-            run.fuzz(executor, screen)
-    found = [(run, finding) for run in runs for finding in run.report.findings.values()]
-    commands = [_print_finding(run, finding) for run, finding in found]
-    click.echo(f"{len(found)} failure{'' if len(found) == 1 else 's'}")
-    if not found:
-        return MATCH
-    worst = min(range(len(found)), key=lambda index: _rank(found[index][1]))
-    click.echo(commands[worst])
-    return DIFFERENCE
+def _fuzz_all(drivers: list[Driver], settings: FuzzSettings, is_named: bool) -> int:
+    """What has come before an interrupt or an error of ours is written and told, too."""
+    runs = [DriverRun(driver, settings, len(drivers)) for driver in drivers]
+    status, ended = MATCH, "done"
+    try:
+        with (
+            make_workers(settings.jobs, settings.executor, drivers) as workers,
+            make_screen(settings.as_json) as screen,
+        ):
+            for run in runs:
+                run.fuzz(workers, screen)
+    except KeyboardInterrupt:
+        status, ended = INTERRUPTED, "interrupted"
+    except (LostWorkerError, IsolationError) as error:
+        status, ended = OUR_ERROR, str(error)
+    failures = list_failures(runs)
+    if settings.as_json:
+        click.echo(dump_json(make_document(runs, failures, ended), indent=1))
+    else:
+        _print_sum(runs)
+        print_failures(failures)
+        if not failures and status == MATCH and not is_named:
+            click.echo(f"next, a driver with a bug: wdfdma fuzz {_A_FAULTY_ONE}")
+    if status != MATCH:
+        click.echo(ended if status == INTERRUPTED else f"wdfdma: {ended}", err=True)
+        return status
+    return DIFFERENCE if failures else MATCH
 
 
-def _rank(finding: Finding) -> tuple[int, int]:
-    """The worst is the least: a bug check before all else, then what comes most often."""
-    return finding.signature.failure, -finding.hits
-
-
-def _print_finding(run: "DriverRun", finding: Finding) -> str:
-    """Prints a failure; returns the command that replays it."""
-    runs = "1 run" if finding.hits == 1 else f"{finding.hits} runs"
-    click.echo(f"{run.driver.name}: {finding.result} ({runs})")
-    _print_case(finding.case)
-    origin = shlex.quote(run.driver.origin or run.driver.name)
-    text = finding.case.hex()
-    if run.corpus is not None:
-        text = shlex.quote(str(run.corpus.write_failure(finding)))
-    return f"wdfdma fuzz {origin} --replay {text}"
-
-
-def _print_case(case: bytes) -> None:
-    for line in describe_case(case):
-        click.echo(f"    {line}")
-
-
-@contextmanager
-def _make_executor(jobs: int) -> Iterator[Executor | None]:
-    if jobs <= 1:
-        yield None
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as executor:
-        try:
-            yield executor
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            raise
+def _print_sum(runs: "list[DriverRun]") -> None:
+    """What was done this time, in all."""
+    count = sum(run.new_runs for run in runs)
+    seconds = sum(run.seconds for run in runs)
+    calls = sum(run.report.steps - run.steps_before for run in runs)
+    click.echo(
+        f"{count:,} cases and {calls:,} calls in {seconds:.1f} s, "
+        f"{count / max(seconds, 1e-6):,.0f} cases a second"
+    )
 
 
 class DriverRun:
     """The fuzzing of one driver: where it goes on, and how it is shown and kept."""
 
-    def __init__(self, driver: Driver, settings: FuzzSettings, seconds: float | None) -> None:
+    def __init__(self, driver: Driver, settings: FuzzSettings, drivers: int) -> None:
         self.driver = driver
-        self.settings = settings
-        out = settings.out
+        out, seconds = settings.out, settings.get_seconds()
         self.corpus = None if out is None else Corpus(out, driver, settings.seed)
         self.report = self.corpus.report if self.corpus else FuzzReport()
         self.runs_before = self.report.runs
+        self.steps_before = self.report.steps
         self.options = FuzzOptions(
             self.corpus.seed if self.corpus else settings.seed or 0,
             settings.runs,
-            seconds,
-            moves=settings.moves,
+            None if seconds is None else seconds / drivers,
+            moves=settings.list_moves(),
             before=self.report,
+            isolate=settings.get_case_seconds(),
         )
+        self.seconds = 0.0
         self._saved = monotonic()
 
-    def fuzz(self, executor: Executor | None, screen: "Screen") -> None:
+    def fuzz(self, workers: Workers, screen: "Screen") -> None:
         """Fuzzes, and keeps what came of it whatever ends it."""
+        began = monotonic()
 
         def on_chunk(_report: FuzzReport, new: list[Finding]) -> None:
+            self.seconds = monotonic() - began
             if new or monotonic() - self._saved > _SAVE_SECONDS:
                 self._save()
             screen.show(self)
 
         try:
-            fuzz_driver(
-                self.driver,
-                self.options,
-                executor=executor,
-                workers=self.settings.jobs,
-                on_chunk=on_chunk,
-            )
+            workers.fuzz(self.driver, self.options, on_chunk)
         finally:
+            self.seconds = monotonic() - began
             self._save()
-        screen.end(self)
+            screen.end(self)
 
     def _save(self) -> None:
         self._saved = monotonic()
@@ -190,9 +225,14 @@ class DriverRun:
             self.corpus.write(self.report)
 
     @property
+    def new_runs(self) -> int:
+        """How many runs there were this time."""
+        return self.report.runs - self.runs_before
+
+    @property
     def rate(self) -> float:
         """Runs a second, this time."""
-        return (self.report.runs - self.runs_before) / max(self.report.seconds, 1e-6)
+        return self.new_runs / max(self.seconds, 1e-6)
 
     @property
     def coverage(self) -> int:
@@ -201,13 +241,29 @@ class DriverRun:
 
 
 class Screen:
-    """Plain lines: one for each driver when it is done."""
+    """Nothing, as where a document is printed in the end."""
 
     def show(self, run: DriverRun) -> None:
         """Something has changed."""
 
     def end(self, run: DriverRun) -> None:
-        """The driver is done."""
+        """The driver is done, or is no more to be."""
+
+
+class Lines(Screen):
+    """Plain lines: one for each driver when it is done, and now and then before."""
+
+    def __init__(self) -> None:
+        self._told = monotonic()
+
+    def show(self, run: DriverRun) -> None:
+        """Tells now and then how far it is."""
+        if monotonic() - self._told > _TELL_SECONDS:
+            self.end(run)
+
+    def end(self, run: DriverRun) -> None:
+        """Tells how far it has come."""
+        self._told = monotonic()
         report = run.report
         click.echo(
             f"{run.driver.name}: {report.runs} runs, {run.rate:.0f} a second, {report.requests} requests, "
@@ -249,10 +305,10 @@ class Table(Screen):
 
 
 @contextmanager
-def make_screen() -> Iterator[Screen]:
-    """A table on a terminal, lines elsewhere."""
-    if not sys.stdout.isatty():
-        yield Screen()
+def make_screen(as_json: bool = False) -> Iterator[Screen]:
+    """A table on a terminal, lines elsewhere; nothing where a document is to come."""
+    if as_json or not sys.stdout.isatty():
+        yield Screen() if as_json else Lines()
         return
     from rich.live import Live
 

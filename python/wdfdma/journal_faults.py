@@ -71,7 +71,9 @@ def _place(
     return _write(kind, op, routine, behaviour, before + nth, status)
 
 
-def _write(kind: int, op: int, routine: int, behaviour: int, when: Any, status: int) -> Any:
+def _write(
+    kind: int, op: int, routine: int, behaviour: int, when: Any, status: int
+) -> dict[str, Any]:
     """A fault as JSON has it."""
     if kind == FaultKind.CALL:
         named = {"routine": ROUTINES[Routine(routine)].name} if routine else {"op": Op(op).label}

@@ -13,7 +13,7 @@ _SINGLE_TRANSFER = 2  # of an enabler's flags
 _SUCCESS = 0
 _FAILED = 0x80000000
 # A request of no bytes has no buffer; in a scenario it has one of which it tells nothing.
-_NO_BUFFER = [(0, 0, 1, 1)]
+_NO_BUFFER: list[tuple[int, ...]] = [(0, 0, 1, 1)]
 EARLIER = "of an enabler that was made before the journal"
 _READ_REQUEST = 3  # WdfRequestTypeRead
 

@@ -8,6 +8,7 @@ from wdfdma._native import VERSION
 from wdfdma.testing.cases import CaseResult, Signature, describe_case
 from wdfdma.testing.drivers import Driver
 from wdfdma.testing.fuzzing import Finding, FuzzReport
+from wdfdma.testing.reproducers import Reproducer
 
 _COUNTS = ("runs", "moves", "steps", "requests", "failures", "features", "chunks")
 
@@ -17,9 +18,13 @@ class CorpusError(Exception):
 
 
 def make_case_document(
-    driver: Driver, case: bytes, seed: int, result: CaseResult | None
+    driver: Driver,
+    case: bytes,
+    seed: int,
+    result: CaseResult | None,
+    made: Reproducer | None = None,
 ) -> dict[str, Any]:
-    """A case for JSON: what to run again, and in words."""
+    """A case for JSON: what to run again, in words, and what its scenario shows, or why there is none."""
     world, *moves = describe_case(case)
     document: dict[str, Any] = {
         "version": VERSION,
@@ -32,6 +37,9 @@ def make_case_document(
     if result is not None:
         document["failure"] = str(result)
         document["signature"] = list(result.signature)
+    if made is not None:
+        document["scenario"] = made.tells
+        document["left_out"] = made.omitted
     return document
 
 
@@ -94,12 +102,25 @@ class Corpus:
         temporary.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
         temporary.replace(self._state)
 
-    def write_failure(self, finding: Finding) -> Path:
+    def write_failure(self, finding: Finding, made: Reproducer | None = None) -> Path:
         """Writes the case of a failure; returns its file."""
-        path = self.folder / "failures" / f"{self._name}--{finding.signature.slug}.json"
-        document = make_case_document(self.driver, finding.case, self.seed, finding.result)
+        path = self.folder / "failures" / self._name_file(finding)
+        document = make_case_document(self.driver, finding.case, self.seed, finding.result, made)
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         return path
+
+    def write_scenario(self, finding: Finding, made: Reproducer) -> Path | None:
+        """Writes the scenario of a failure; returns its file, None where there is none."""
+        path = self.folder / "scenarios" / self._name_file(finding)
+        if made.source is None:
+            path.unlink(missing_ok=True)  # of an earlier case
+            return None
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(made.source) + "\n", encoding="utf-8")
+        return path
+
+    def _name_file(self, finding: Finding) -> str:
+        return f"{self._name}--{finding.signature.slug}.json"
 
 
 def _make_name(name: str) -> str:

@@ -25,8 +25,10 @@ from wdfdma.journal import find_last_call
 from wdfdma.testing.cases import CRASH, HANG, CaseResult, Signature, make_crash_number, write_result
 from wdfdma.testing.drivers import Driver
 from wdfdma.testing.isolation_child import count_shared_bytes, share_fuzz
+from wdfdma.testing.reproducers import Reproducer
 
 CASE_SECONDS = 2.0
+_SCENARIO_SECONDS = 10.0  # more, to make and run one
 _START_SECONDS = 60.0  # for Python to begin on a machine that is busy
 
 
@@ -61,6 +63,13 @@ class Sandbox:
             return make_crash(case, answer, find_last_call(self._journal))
         values = dict(zip(CaseResult.__slots__, answer["result"], strict=True))
         return CaseResult(**values | {"signature": Signature(*values["signature"])})
+
+    def reproduce(self, case: bytes, name: str, seconds: float = CASE_SECONDS) -> Reproducer:
+        """As `make_reproducer` does, where the driver may end its process. Errors: IsolationError."""
+        answer = self._ask({"case": case.hex(), "name": name}, seconds + _SCENARIO_SECONDS)
+        if isinstance(answer, Ended):
+            return Reproducer(None, "no scenario: the driver ends its process by itself", [])
+        return Reproducer(**answer)
 
     def fuzz(self, runs: int, seconds: float, progress: Callable[[], int]) -> Ended | None:
         """Some runs of the loop in the file `shared`; how the process ended, if it did. Errors: IsolationError."""

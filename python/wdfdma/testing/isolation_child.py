@@ -10,6 +10,7 @@ import mmap
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from wdfdma._native import ffi, lib
 from wdfdma.testing.cases import CaseResult
 from wdfdma.testing.chunks import MAXIMUM_FINDINGS, Target
 from wdfdma.testing.drivers import Driver, DriverError, find_driver
+from wdfdma.testing.reproducers import make_reproducer
 
 GOOD = 77  # the exit code of a fork that has answered
 JOURNAL_BYTES = 1 << 22
@@ -58,10 +60,20 @@ class Child:
     def _answer(self, request: dict[str, Any]) -> None:
         self.say({"pid": os.getpid()})
         try:
-            answer = self._fuzz(request) if "fuzz" in request else self._run(request)
+            answer = self._choose(request)(request)
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         self.say(answer)
+
+    def _choose(self, request: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        if "fuzz" in request:
+            return self._fuzz
+        return self._reproduce if "name" in request else self._run
+
+    def _reproduce(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A case as a scenario."""
+        made = make_reproducer(self.driver, bytes.fromhex(request["case"]), request["name"])
+        return {"source": made.source, "tells": made.tells, "omitted": made.omitted}
 
     def _run(self, request: dict[str, Any]) -> dict[str, Any]:
         """One case, with a journal."""

@@ -1,0 +1,143 @@
+"""Who runs the cases of `wdfdma fuzz`: this process, a pool of its own, or a cluster of Dask's."""
+
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
+from multiprocessing import get_context
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+from wdfdma.testing.drivers import Driver
+from wdfdma.testing.fuzzing import FuzzOptions, FuzzReport, LostWorkerError, fuzz_driver
+
+_NEW_POOLS = 3  # without a chunk more between them
+
+OnChunk = Callable[[FuzzReport, list[Any]], object]
+
+
+class Workers:
+    """This process itself."""
+
+    executor: Executor | None = None
+    count = 1
+
+    def fuzz(self, driver: Driver, options: FuzzOptions, on_chunk: OnChunk) -> None:
+        """Fuzzes [driver] as `fuzz_driver` does, into the report `before` of [options]."""
+        fuzz_driver(driver, options, executor=self.executor, workers=self.count, on_chunk=on_chunk)
+
+    def close(self, *, at_once: bool) -> None:
+        """Ends the workers; [at_once], whatever they do."""
+
+
+class PoolWorkers(Workers):
+    """Processes of our own. Where one of them ends, there are new ones."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.executor = _make_pool(count)
+
+    def fuzz(self, driver: Driver, options: FuzzOptions, on_chunk: OnChunk) -> None:
+        """As above. Errors: LostWorkerError, which names one chunk, where it ends each process that runs it."""
+        report = options.before
+        assert report is not None
+        began, first = monotonic(), report.runs
+        lost = 0
+        while True:
+            chunks = report.chunks
+            try:
+                super().fuzz(driver, _take_off(options, report.runs - first, began), on_chunk)
+                return
+            except LostWorkerError as error:
+                lost = lost + 1 if report.chunks == chunks else 1
+                if lost == _NEW_POOLS:
+                    # A single process took them in their order.
+                    raise LostWorkerError(driver, error.chunks[:1]) from error
+                self._renew(1 if lost == _NEW_POOLS - 1 else self.count)
+
+    def close(self, *, at_once: bool) -> None:
+        """Ends the workers."""
+        pool, self.executor = self.executor, None
+        if isinstance(pool, ProcessPoolExecutor):
+            _end_pool(pool, at_once)
+
+    def _renew(self, count: int) -> None:
+        self.close(at_once=True)
+        self.executor = _make_pool(count)
+
+
+def _take_off(options: FuzzOptions, runs: int, began: float) -> FuzzOptions:
+    """What is left of the limits after so many runs."""
+    return replace(
+        options,
+        runs=None if options.runs is None else options.runs - runs,
+        seconds=None if options.seconds is None else options.seconds + began - monotonic(),
+    )
+
+
+def _make_pool(count: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        count, mp_context=get_context("spawn"), initializer=_ignore_interrupts
+    )
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C is for who waits for the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _end_pool(pool: ProcessPoolExecutor, at_once: bool) -> None:
+    processes = list((getattr(pool, "_processes", None) or {}).values()) if at_once else []
+    pool.shutdown(wait=not at_once, cancel_futures=True)
+    for process in processes:
+        process.kill()
+
+
+class DaskWorkers(Workers):
+    """A cluster that is there already."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            distributed: Any = import_module("distributed")
+        except ImportError as error:
+            raise ValueError("--executor dask://: pip install 'wdfdma[cluster]'") from error
+        self._client = distributed.Client(f"tcp://{address}", set_as_default=False)
+        self.executor = self._client.get_executor()
+        self.count = max(1, sum(self._client.nthreads().values()))
+
+    def close(self, *, at_once: bool) -> None:
+        """Leaves the cluster."""
+        assert self.executor is not None
+        self.executor.shutdown(wait=not at_once)
+        self._client.close()
+
+
+@contextmanager
+def make_workers(jobs: int, executor: str | None, drivers: list[Driver]) -> Iterator[Workers]:
+    """The workers for [drivers]. A driver of the user's in C is not for this process, which it could end.
+
+    Errors: ValueError for an [executor] that is none; OSError for one that is not there.
+    """
+    workers: Workers
+    if executor is not None:
+        parts = urlsplit(executor)
+        if parts.scheme != "dask" or not parts.netloc:
+            raise ValueError(f"--executor: {executor!r} is not dask://host:port")
+        workers = DaskWorkers(parts.netloc)
+    elif jobs > 1 or any(_is_foreign(driver) for driver in drivers):
+        workers = PoolWorkers(jobs)
+    else:
+        workers = Workers()
+    try:
+        yield workers
+    except BaseException:
+        workers.close(at_once=True)
+        raise
+    workers.close(at_once=False)
+
+
+def _is_foreign(driver: Driver) -> bool:
+    return driver.is_native and not str(driver.origin).startswith("wdfdma:")
