@@ -147,7 +147,9 @@ def _fuzz_all(drivers: list[Driver], settings: FuzzSettings, is_named: bool) -> 
     status, ended = MATCH, "done"
     try:
         with (
-            make_workers(settings.jobs, settings.executor, drivers) as workers,
+            make_workers(
+                settings.jobs, settings.executor, drivers, settings.is_isolated
+            ) as workers,
             make_screen(settings.as_json) as screen,
         ):
             for run in runs:

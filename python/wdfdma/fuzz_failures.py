@@ -9,7 +9,9 @@ import click
 
 from wdfdma._native import VERSION
 from wdfdma.testing.cases import CRASH, describe_case
+from wdfdma.testing.drivers import find_origin
 from wdfdma.testing.fuzzing import Finding
+from wdfdma.testing.isolation import CASE_SECONDS, take_sandbox
 from wdfdma.testing.reproducers import Reproducer, make_reproducer
 
 if TYPE_CHECKING:
@@ -54,15 +56,18 @@ def _write(run: "DriverRun", finding: Finding) -> Failure:
 
 def _reproduce(run: "DriverRun", finding: Finding) -> Reproducer:
     name = f"{run.driver.name}: {finding.result}"
-    if finding.signature.failure == CRASH:
-        return Reproducer(None, "no scenario: the driver ends its process by itself", [])
-    if run.options.isolate is None:
+    if run.options.isolate is None and finding.signature.failure != CRASH:
         return make_reproducer(run.driver, finding.case, name)
-    from wdfdma.testing.drivers import find_origin
-    from wdfdma.testing.isolation import take_sandbox
-
     with take_sandbox(find_origin(run.driver)) as sandbox:
-        return sandbox.reproduce(finding.case, name, run.options.isolate)
+        seconds = run.options.isolate or CASE_SECONDS
+        if finding.signature.failure != CRASH:
+            return sandbox.reproduce(finding.case, name, seconds)
+        sandbox.run(finding.case, seconds)
+        data = sandbox.read_journal()
+    tells = "no scenario: the driver ends its process by itself"
+    if run.corpus is not None and data:
+        tells += f"; its calls are in {run.corpus.write_journal(finding, data)}"
+    return Reproducer(None, tells, [])
 
 
 def print_failures(failures: list[Failure]) -> None:

@@ -53,6 +53,8 @@ class PoolWorkers(Workers):
                 return
             except LostWorkerError as error:
                 lost = lost + 1 if report.chunks == chunks else 1
+                if error.is_stuck:
+                    raise
                 if lost == _NEW_POOLS:
                     # A single process took them in their order.
                     raise LostWorkerError(driver, error.chunks[:1]) from error
@@ -90,10 +92,11 @@ def _ignore_interrupts() -> None:
 
 
 def _end_pool(pool: ProcessPoolExecutor, at_once: bool) -> None:
+    """Waits for the processes in any case: one that goes by itself while Python ends is an error there."""
     processes = list((getattr(pool, "_processes", None) or {}).values()) if at_once else []
-    pool.shutdown(wait=not at_once, cancel_futures=True)
     for process in processes:
         process.kill()
+    pool.shutdown(wait=True, cancel_futures=True)
 
 
 class DaskWorkers(Workers):
@@ -116,7 +119,9 @@ class DaskWorkers(Workers):
 
 
 @contextmanager
-def make_workers(jobs: int, executor: str | None, drivers: list[Driver]) -> Iterator[Workers]:
+def make_workers(
+    jobs: int, executor: str | None, drivers: list[Driver], is_isolated: bool
+) -> Iterator[Workers]:
     """The workers for [drivers]. A driver of the user's in C is not for this process, which it could end.
 
     Errors: ValueError for an [executor] that is none; OSError for one that is not there.
@@ -127,7 +132,7 @@ def make_workers(jobs: int, executor: str | None, drivers: list[Driver]) -> Iter
         if parts.scheme != "dask" or not parts.netloc:
             raise ValueError(f"--executor: {executor!r} is not dask://host:port")
         workers = DaskWorkers(parts.netloc)
-    elif jobs > 1 or any(_is_foreign(driver) for driver in drivers):
+    elif jobs > 1 or (not is_isolated and any(_is_foreign(driver) for driver in drivers)):
         workers = PoolWorkers(jobs)
     else:
         workers = Workers()

@@ -70,11 +70,11 @@ def read_journal(path: str | Path) -> Journal:
     """The scenario of what a driver did, from the journal in a file. Errors: ScenarioError, OSError."""
     from wdfdma.journal_scenario import make_journal
 
-    return make_journal(read_calls(_read_bytes(Path(path)), str(path)), str(path))
+    return make_journal(read_calls(read_written(Path(path)), str(path)), str(path))
 
 
-def _read_bytes(path: Path) -> bytes:
-    """What is written of a journal's file, which is longer."""
+def read_written(path: Path) -> bytes:
+    """What is written of a journal's file, which is longer. Errors: OSError."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
         return head + file.read(int.from_bytes(head[8:16], "little"))
@@ -161,7 +161,7 @@ def find_last_call(path: Path) -> int:
     if not is_journal(path):
         return 0
     try:
-        entries = _read_entries(_read_bytes(path))
+        entries = _read_entries(read_written(path))
     except IndexError:
         return 0
     for kind, values in reversed(entries):

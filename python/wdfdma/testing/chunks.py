@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import ffi, lib
@@ -17,6 +17,7 @@ CHUNK_RUNS = 1000
 PYTHON_CHUNK_RUNS = 50
 MAXIMUM_FINDINGS = 16
 _MOST_TRIES = 1000  # to make a case shorter in another process
+_MOST_HANGS = 150  # the same for one that never ends
 _MIX = 0x9E3779B97F4A7C15
 
 
@@ -61,6 +62,14 @@ class FuzzReport:
                 self.findings[signature] = _replace(known, known.hits + finding.hits, known.run)
         self.runs += other.runs
         return new
+
+
+class ChunkInterrupt(KeyboardInterrupt):
+    """Somebody pressed Ctrl-C; [report] is of the runs before it, and what they found may not be short."""
+
+    def __init__(self, report: FuzzReport) -> None:
+        super().__init__()
+        self.report = report
 
 
 def _replace(finding: Finding, hits: int, run: int) -> Finding:
@@ -141,19 +150,19 @@ def run_chunk(
     moves: Sequence[str] | None = None,
     known: Iterable[Signature] = (),
     deadline: float | None = None,
-    seconds: float | None = None,
+    until: float | None = None,
     isolate: float | None = None,
 ) -> FuzzReport:
     """Puts [driver] (or what `find_driver` takes) through [runs] cases from [seed], and shrinks what fails.
 
     Signatures in [known] are counted, and not shrunk. No later than [deadline], a time of `monotonic`, it stops, or
-    [seconds] after its begin.
+    [until], one of `time`.
     [isolate]: the cases run in another process, each for so many seconds at most; it must find the driver there.
-    Errors: StatusError, DriverError, ValueError for an unknown move, IsolationError.
+    Errors: StatusError, DriverError, ValueError for an unknown move, IsolationError; ChunkInterrupt.
     """
     taken = find_driver(driver) if isinstance(driver, str) else driver
-    if seconds is not None:
-        deadline = monotonic() + seconds
+    if until is not None:
+        deadline = monotonic() + until - time()
     chunk = _Chunk(taken, seed, runs, _count_left_out(moves), set(known), deadline)
     if isolate is None:
         return chunk.run_here()
@@ -171,6 +180,7 @@ class _Chunk:
     left_out: int
     known: set[Signature]
     deadline: float | None
+    interrupted: bool = False
 
     def run_here(self) -> FuzzReport:
         target = Target(self.driver)
@@ -188,7 +198,8 @@ class _Chunk:
 
         def shrink(case: bytes, result: CaseResult) -> tuple[bytes, CaseResult]:
             short = choose_seconds(result, seconds)
-            found = shrink_case(isolate_driver(self.driver, sandbox, short), case, runs=_MOST_TRIES)
+            tries = _MOST_TRIES if short == seconds else _MOST_HANGS
+            found = shrink_case(isolate_driver(self.driver, sandbox, short), case, runs=tries)
             again = sandbox.run(found[0], seconds)
             return (found[0], again) if again.signature == result.signature else (case, result)
 
@@ -204,7 +215,11 @@ class _Chunk:
         fuzz.left_out = self.left_out
         step = 100 if self.driver.is_native else 5
         while fuzz.runs < self.runs and (self.deadline is None or monotonic() < self.deadline):
-            run(min(step, self.runs - fuzz.runs))
+            try:
+                run(min(step, self.runs - fuzz.runs))
+            except KeyboardInterrupt:
+                self.interrupted = True
+                return
 
     def _report(
         self, fuzz: Any, shrink: Callable[[bytes, CaseResult], tuple[bytes, CaseResult]]
@@ -216,11 +231,16 @@ class _Chunk:
             finding = fuzz.findings[place]
             case = found = bytes(ffi.buffer(finding.bytes, finding.size))
             result = read_result(finding.result)
-            if result.signature not in self.known:
-                case, result = shrink(found, result)
+            if result.signature not in self.known and not self.interrupted:
+                try:
+                    case, result = shrink(found, result)
+                except KeyboardInterrupt:
+                    self.interrupted = True
             report.findings[result.signature] = Finding(
                 result.signature, found, case, result, finding.hits, finding.run
             )
+        if self.interrupted:
+            raise ChunkInterrupt(report)
         return report
 
 

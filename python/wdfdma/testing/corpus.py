@@ -119,6 +119,13 @@ class Corpus:
         path.write_text(json.dumps(made.source) + "\n", encoding="utf-8")
         return path
 
+    def write_journal(self, finding: Finding, data: bytes) -> Path:
+        """Writes the journal of a crash; returns its file."""
+        path = (self.folder / "journals" / self._name_file(finding)).with_suffix(".wdj")
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+        return path
+
     def _name_file(self, finding: Finding) -> str:
         return f"{self._name}--{finding.signature.slug}.json"
 

@@ -14,12 +14,13 @@ from concurrent.futures import (
     wait,
 )
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, time
 
 from wdfdma.testing.cases import Signature
 from wdfdma.testing.chunks import (
     CHUNK_RUNS,
     PYTHON_CHUNK_RUNS,
+    ChunkInterrupt,
     Finding,
     FuzzReport,
     make_seed,
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 _ATTEMPTS = 3  # at a chunk whose worker is lost
+_GRACE_SECONDS = 60.0  # past the time, for chunks that are under way
 
 
 @dataclass(slots=True)
@@ -60,14 +62,19 @@ class FuzzOptions:
 
 
 class LostWorkerError(Exception):
-    """The process that ran one of [chunks] has ended, and whoever runs them takes none, or it came again and again."""
+    """The process that ran one of [chunks] has ended, and whoever runs them takes none, or it came again and again.
 
-    def __init__(self, driver: Driver, chunks: list[int]) -> None:
+    [is_stuck]: it has not ended, though it is long past the time for it.
+    """
+
+    def __init__(self, driver: Driver, chunks: list[int], *, is_stuck: bool = False) -> None:
         self.chunks = chunks
+        self.is_stuck = is_stuck
         names = f"chunk {chunks[0]}" if len(chunks) == 1 else f"one of the chunks {_join(chunks)}"
+        what, does = ("does not come to an end", "loops") if is_stuck else ("has ended", "crashes")
         super().__init__(
-            f"{driver.name}: the process that ran {names} has ended; "
-            "a driver that crashes is to be run with --isolate (isolate= in Python)"
+            f"{driver.name}: the process that ran {names} {what}; "
+            f"a driver that {does} is to be run with --isolate (isolate= in Python)"
         )
 
 
@@ -138,15 +145,19 @@ def _run_here(
         if deadline is not None and monotonic() >= deadline:
             return
         seed = make_seed(options.seed, chunk)
-        report = run_chunk(
-            driver,
-            seed,
-            runs,
-            moves=options.moves,
-            known=known,
-            deadline=deadline,
-            isolate=options.isolate,
-        )
+        try:
+            report = run_chunk(
+                driver,
+                seed,
+                runs,
+                moves=options.moves,
+                known=known,
+                deadline=deadline,
+                isolate=options.isolate,
+            )
+        except ChunkInterrupt as interrupt:
+            yield interrupt.report
+            raise
         known |= report.findings.keys()
         yield report
 
@@ -174,7 +185,7 @@ class _Workers:
         self._driver = driver
         self._origin = find_origin(driver)
         self._options = options
-        self._known = tuple(known)
+        self._known = known
         self._began = began
         self._executor = executor
         self._pending: dict[Future[FuzzReport], _Waiting] = {}
@@ -195,7 +206,10 @@ class _Workers:
                     break
                 self._collect()
                 while following is not None and following in self._done:
-                    yield self._done.pop(following)
+                    report = self._done.pop(following)
+                    yield report
+                    # For chunks that are to come, and that count what is known by their number.
+                    self._known |= report.findings.keys()
                     following += 1
         finally:
             for future in self._pending:
@@ -205,9 +219,10 @@ class _Workers:
 
     def _submit(self, chunk: _Waiting) -> None:
         options = self._options
-        seconds = None
+        until = None
         if options.isolate is not None and options.seconds is not None:
-            seconds = max(0.0, self._began + options.seconds - monotonic())
+            # A chunk may take long then. The clock is one that other processes have, too.
+            until = time() + self._began + options.seconds - monotonic()
         try:
             future = self._executor.submit(
                 run_chunk,
@@ -215,8 +230,8 @@ class _Workers:
                 make_seed(options.seed, chunk.number),
                 chunk.runs,
                 moves=options.moves,
-                known=self._known,
-                seconds=seconds,
+                known=tuple(self._known),
+                until=until,
                 isolate=options.isolate,
             )
         except BrokenExecutor as error:
@@ -225,7 +240,14 @@ class _Workers:
 
     def _collect(self) -> None:
         """Takes what is ready, and has run again what was lost."""
-        ready, _ = wait(self._pending, return_when=FIRST_COMPLETED)
+        limit = None
+        if self._options.seconds is not None:
+            left = self._began + self._options.seconds - monotonic()
+            limit = max(left, 0.0) + _GRACE_SECONDS
+        ready, _ = wait(self._pending, limit, return_when=FIRST_COMPLETED)
+        if not ready:
+            numbers = sorted(chunk.number for chunk in self._pending.values())
+            raise LostWorkerError(self._driver, numbers, is_stuck=True)
         for future in sorted(ready, key=lambda item: self._pending[item].number):
             chunk = self._pending[future]
             error = _get_error(future)

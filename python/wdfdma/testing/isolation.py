@@ -21,7 +21,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from wdfdma._native import NULL, ffi, lib
-from wdfdma.journal import find_last_call
+from wdfdma.journal import find_last_call, read_written
 from wdfdma.testing.cases import CRASH, HANG, CaseResult, Signature, make_crash_number, write_result
 from wdfdma.testing.drivers import Driver
 from wdfdma.testing.isolation_child import count_shared_bytes, share_fuzz
@@ -63,6 +63,10 @@ class Sandbox:
             return make_crash(case, answer, find_last_call(self._journal))
         values = dict(zip(CaseResult.__slots__, answer["result"], strict=True))
         return CaseResult(**values | {"signature": Signature(*values["signature"])})
+
+    def read_journal(self) -> bytes:
+        """The journal of the case that was run last, without what is not written of it; nothing where it has none."""
+        return read_written(self._journal) if self._journal.exists() else b""
 
     def reproduce(self, case: bytes, name: str, seconds: float = CASE_SECONDS) -> Reproducer:
         """As `make_reproducer` does, where the driver may end its process. Errors: IsolationError."""
@@ -267,4 +271,4 @@ def _close_all() -> None:
 def choose_seconds(result: CaseResult, seconds: float) -> float:
     """How long a try of a shorter case may take: of one that never ends, all do that still show it."""
     is_hang = result.signature.failure == CRASH and result.signature.rule == HANG
-    return max(0.1, seconds / 10) if is_hang else seconds
+    return max(0.05, seconds / 20) if is_hang else seconds
