@@ -140,6 +140,7 @@ class JournalReader(WorldReader):
             Op.MDL_READ: self._read_touch,
             Op.MDL_WRITE: self._read_touch,
             Op.FREE_MDL: self._read_free,
+            Op.REMOVE_DEVICE: self._read_remove,
         }
         reader = special.get(call.kind)
         if reader is not None:

@@ -13,7 +13,7 @@ _SINGLE_TRANSFER = 2  # of an enabler's flags
 _SUCCESS = 0
 _FAILED = 0x80000000
 # A request of no bytes has no buffer; in a scenario it has one of which it tells nothing.
-_NO_BUFFER: list[tuple[int, ...]] = [(0, 0, 1, 1)]
+_NO_BUFFER: list[tuple[int, ...]] = [(-1, 0, 1, 1)]
 EARLIER = "of an enabler that was made before the journal"
 _READ_REQUEST = 3  # WdfRequestTypeRead
 
@@ -31,6 +31,7 @@ class WorldReader:
         self.buffers: list[list[tuple[int, ...]]] = []
         self._freed: set[int] = set()  # labels of MDLs
         self._made: dict[int, tuple[ObjectType, int]] = {}  # by handle
+        self._removed: set[int] = set()  # handles of devices
         self._created: list[int] = []  # labels of transactions
 
     def _omit(self, call: Call, why: str = "") -> list[Step]:
@@ -91,6 +92,13 @@ class WorldReader:
                 self._freed |= labels
                 return [{"op": "free_mdl", "buffer": index}]
         return []
+
+    def _read_remove(self, call: Call) -> list[Step]:
+        """A scenario has one device, and what is below another goes with it."""
+        handle = call.values[0]
+        is_other = bool(self._removed) and handle not in self._removed
+        self._removed.add(handle)
+        return self._omit(call, "of a second device") if is_other else [{"op": "remove_device"}]
 
     def _read_request(self, call: Call) -> list[Step]:
         _, kind, length = call.values

@@ -32,6 +32,7 @@ extern "C" {
  *   DEVICE_READ_ADDRESS, DEVICE_WRITE_ADDRESS   (no handle) address, length, the first byte written
  *   MDL_READ, MDL_WRITE   (no handle) offset, length, the first byte written; the MDLs came before
  *   FREE_MDL          (no handle) the MDL's label
+ *   REMOVE_DEVICE     0
  *   RAISE_IRQL, LOWER_IRQL, SET_IRQL   (no handle) the level
  *   any other         what its wdfdma_operation says after the object */
 typedef enum wdfdma_journal_mark {

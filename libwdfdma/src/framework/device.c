@@ -29,7 +29,8 @@ void wdfdma_device_destroy(WDFDEVICE handle) {
     if (gone == NULL) {
         return;
     }
-    journal_mark(call.machine, WDFDMA_OP_REMOVE_DEVICE, 0, 0);
+    journal_mark(call.machine, WDFDMA_OP_REMOVE_DEVICE,
+                 wdfdma_machine_localize(call.machine, gone->base.head.handle), 0);
     if (gone->base.deleting) {
         verifier_wdf_violation(call.machine, WDFDMA_WDF_OBJECT_ERROR, gone->base.head.handle, 0,
                                &gone->base.head);

@@ -231,6 +231,8 @@ class _Chunk:
             finding = fuzz.findings[place]
             case = found = bytes(ffi.buffer(finding.bytes, finding.size))
             result = read_result(finding.result)
+            if not result.has_failed:
+                continue  # an interrupt came while it was written
             if result.signature not in self.known and not self.interrupted:
                 try:
                     case, result = shrink(found, result)

@@ -92,12 +92,13 @@ class Driver:
         return read_result(out)
 
     def watch(self, case: bytes, begin: Begin, look: Look) -> CaseResult:
-        """The same on a machine of C's that [begin] gets before it, and [look] with the result before it goes."""
+        """The same on a machine of C's, with a log, that [begin] gets before it, and [look] with the result after it."""
         if self._watcher is not None:
             return self._watcher(case, begin, look)
         config = ffi.new("wdfdma_machine_config *")
         lib.wdfdma_machine_config_init(config)
         source = ffi.from_buffer("uint8_t[]", case) if case else NULL
+        config.log_records = lib.WDFDMA_LOG_GROWS
         lib.wdfdma_workload_get_config(source, len(case), config)
         made = ffi.new("wdfdma_machine **")
         Status(lib.wdfdma_machine_create(config, made)).check("wdfdma_machine_create")

@@ -219,8 +219,10 @@ class SharedFuzz:
         fuzz = self.fuzz
         end = fuzz.runs + runs
         while fuzz.runs < end and (self._deadline is None or monotonic() < self._deadline):
-            ended = self._sandbox.fuzz(end - fuzz.runs, self._seconds, lambda: int(fuzz.runs))
-            fuzz.findings = self.findings  # where they are in this process
+            try:
+                ended = self._sandbox.fuzz(end - fuzz.runs, self._seconds, lambda: int(fuzz.runs))
+            finally:
+                fuzz.findings = self.findings  # where they are in this process
             if ended is not None and fuzz.runs < end:
                 self._count_ended(ended)
 

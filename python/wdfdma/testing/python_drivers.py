@@ -235,6 +235,7 @@ def _run_python(
     """A case on a machine of its own, which [begin] gets before it, and [look] with what came of it."""
     config = ffi.new("wdfdma_machine_config *")
     lib.wdfdma_machine_config_init(config)
+    config.log_records = 0 if look is None else lib.WDFDMA_LOG_GROWS
     source = ffi.from_buffer("uint8_t[]", case) if case else NULL
     lib.wdfdma_workload_get_config(source, len(case), config)
     core = make_core(config)
