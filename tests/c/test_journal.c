@@ -146,6 +146,22 @@ TEST(its_errors) {
     wdfdma_journal_end(NULL);
 }
 
+TEST(faults_are_written) {
+    world made = world_make();
+    const wdfdma_fault fault = {.kind = WDFDMA_FAULT_GRANT, .nth = 3};
+    CHECK_STATUS(wdfdma_machine_add_fault(made.machine, &fault), STATUS_SUCCESS);
+    REQUIRE(NT_SUCCESS(wdfdma_journal_begin(made.machine, PATH, 0)));
+    CHECK_EQUAL(entries_count(WDFDMA_JOURNAL_FAULT), 1); /* which it found */
+    CHECK_STATUS(wdfdma_machine_add_fault(made.machine, &fault), STATUS_SUCCESS);
+    CHECK_EQUAL(entries_count(WDFDMA_JOURNAL_FAULT), 2);
+    CHECK_EQUAL(entries_count(WDFDMA_JOURNAL_FAULTS_CLEARED), 0);
+    CHECK_STATUS(wdfdma_machine_clear_faults(made.machine), STATUS_SUCCESS);
+    CHECK_EQUAL(entries_count(WDFDMA_JOURNAL_FAULTS_CLEARED), 1);
+    wdfdma_device_destroy(made.device);
+    CHECK_EQUAL(entries_count(WDFDMA_OP_REMOVE_DEVICE), 1);
+}
+
 HARNESS_MAIN(ENTRY(a_call_is_in_the_file_while_it_runs),
              ENTRY(a_wrong_handle_is_written_and_stops_the_machine),
-             ENTRY(what_does_not_fit_ends_it), ENTRY(a_restore_leaves_it), ENTRY(its_errors))
+             ENTRY(what_does_not_fit_ends_it), ENTRY(a_restore_leaves_it), ENTRY(its_errors),
+             ENTRY(faults_are_written))

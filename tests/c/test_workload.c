@@ -373,10 +373,72 @@ TEST(the_same_seed_finds_the_same) {
     CHECK_BYTES(findings, others, fuzz.finding_count * sizeof findings[0]);
 }
 
+typedef struct expected_case {
+    uint8_t bytes[WDFDMA_CASE_BYTES];
+    size_t size;
+    uint32_t most;
+} expected_case;
+
+static NTSTATUS case_expect(const uint8_t *bytes, size_t size, wdfdma_workload_result *out,
+                            void *context) {
+    expected_case *next = context;
+    CHECK_EQUAL(size, next->size);
+    CHECK_BYTES(bytes, next->bytes, size);
+    return count_moves(bytes, size, out, &next->most);
+}
+
+/* Each is known before it runs; one that somebody else has run is counted as if it ran here. */
+TEST(the_next_case_is_told) {
+    static wdfdma_fuzz other;
+    static wdfdma_finding others[16];
+    expected_case next = {.most = 30};
+    const wdfdma_case_target target = {.runner = case_expect, .runner_context = &next};
+    wdfdma_fuzz_init(&fuzz, 4, findings, 16);
+    wdfdma_fuzz_init(&other, 4, others, 16);
+    for (uint32_t i = 0; i < 500; i++) {
+        wdfdma_workload_result result;
+        next.size = wdfdma_fuzz_get_next(&fuzz, next.bytes);
+        CHECK_STATUS(count_moves(next.bytes, next.size, &result, &next.most), STATUS_SUCCESS);
+        CHECK_STATUS(wdfdma_workload_fuzz(&fuzz, &target, 1, false), STATUS_SUCCESS);
+        wdfdma_fuzz_count(&other, &result);
+    }
+    CHECK(fuzz.failures != 0);
+    CHECK_EQUAL(other.runs, 500);
+    CHECK_EQUAL(other.failures, fuzz.failures);
+    CHECK_BYTES(others, findings, sizeof others[0]);
+    CHECK_EQUAL(wdfdma_fuzz_get_next(NULL, next.bytes), 0);
+    CHECK_EQUAL(wdfdma_fuzz_get_next(&fuzz, NULL), 0);
+    wdfdma_fuzz_count(NULL, NULL);
+    wdfdma_fuzz_count(&other, NULL);
+    CHECK_EQUAL(other.runs, 500);
+}
+
+/* Its first read moves nothing, and says that it did. */
+TEST(a_byte_that_is_wrong_is_told) {
+    const uint8_t bytes[3 * WDFDMA_CASE_STRIDE] = {[2 * WDFDMA_CASE_STRIDE + 2] = 15};
+    wdfdma_machine *machine = harness_machine(NULL);
+    wdfdma_workload_result result;
+    wdfdma_workload_byte byte = {.label = 99};
+    CHECK(!wdfdma_workload_get_byte(machine, 0, 0, &byte));
+    toy = TOY_CLAIMS_ALL;
+    CHECK_STATUS(wdfdma_workload_run(machine, &toy_driver, bytes, sizeof bytes, &result),
+                 STATUS_SUCCESS);
+    CHECK_EQUAL(result.failure, WDFDMA_FAILURE_WRONG_DATA);
+    REQUIRE(wdfdma_workload_get_byte(machine, result.request, result.actual, &byte));
+    CHECK_EQUAL(byte.label, 0);
+    CHECK(byte.expected != 0);
+    CHECK_EQUAL(byte.actual, 0);
+    CHECK(!wdfdma_workload_get_byte(machine, result.request, 1, &byte)); /* past its end */
+    CHECK(!wdfdma_workload_get_byte(machine, 1, 0, &byte));
+    CHECK(!wdfdma_workload_get_byte(NULL, 0, 0, &byte));
+    CHECK(!wdfdma_workload_get_byte(machine, 0, 0, NULL));
+}
+
 HARNESS_MAIN(ENTRY(each_failure_is_told_from_the_others), ENTRY(a_request_is_cancelled_once),
              ENTRY(every_string_of_bytes_is_a_case), ENTRY(changed_cases_are_cases),
              ENTRY(a_machine_is_to_be_fresh_and_a_driver_whole),
              ENTRY(without_a_workload_there_is_no_hardware), ENTRY(the_correct_drivers_are_clean),
              ENTRY(each_faulty_driver_is_found_from_each_seed),
              ENTRY(a_correct_driver_has_nothing_to_be_shrunk), ENTRY(moves_are_left_out),
-             ENTRY(a_runner_of_the_callers_takes_the_cases), ENTRY(the_same_seed_finds_the_same))
+             ENTRY(a_runner_of_the_callers_takes_the_cases), ENTRY(the_same_seed_finds_the_same),
+             ENTRY(the_next_case_is_told), ENTRY(a_byte_that_is_wrong_is_told))
