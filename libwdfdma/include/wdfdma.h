@@ -20,6 +20,7 @@
 
 #include "wdf.h"
 #include "wdfdma/api.h"
+#include "wdfdma/coverage.h"
 #include "wdfdma/driver.h"
 #include "wdfdma/faults.h"
 #include "wdfdma/inspect.h"

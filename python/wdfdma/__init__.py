@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from wdfdma._callbacks import Element
     from wdfdma._native import get_cmake_dir, get_include
     from wdfdma.circumstances import Frame, Moment, ObjectState
+    from wdfdma.collecting import collect_coverage
     from wdfdma.common_buffer import CommonBuffer
+    from wdfdma.coverage import Coverage, list_cells, list_goals
+    from wdfdma.coverage_files import CoverageError
+    from wdfdma.coverage_map import CoverageMap
     from wdfdma.device import Device
     from wdfdma.enabler import DmaEnabler, EnablerInfo
     from wdfdma.enums import (
@@ -68,6 +72,9 @@ _MODULES = {
     "ClosedError": "wdfdma.errors",
     "CommonBuffer": "wdfdma.common_buffer",
     "CompletionStatus": "wdfdma.enums",
+    "Coverage": "wdfdma.coverage",
+    "CoverageError": "wdfdma.coverage_files",
+    "CoverageMap": "wdfdma.coverage_map",
     "Device": "wdfdma.device",
     "DeviceBehaviour": "wdfdma.fault_records",
     "Difference": "wdfdma.run",
@@ -121,11 +128,14 @@ _MODULES = {
     "Waiting": "wdfdma.enums",
     "WdfViolation": "wdfdma.enums",
     "__version__": "wdfdma._native",
+    "collect_coverage": "wdfdma.collecting",
     "first_difference": "wdfdma.run",
     "get_cmake_dir": "wdfdma._native",
     "get_include": "wdfdma._native",
     "get_rule_info": "wdfdma.rules",
     "get_status_info": "wdfdma.statuses",
+    "list_cells": "wdfdma.coverage",
+    "list_goals": "wdfdma.coverage",
     "list_rules": "wdfdma.rules",
     "list_statuses": "wdfdma.statuses",
     "read_journal": "wdfdma.journal",
@@ -139,6 +149,9 @@ __all__ = [
     "ClosedError",
     "CommonBuffer",
     "CompletionStatus",
+    "Coverage",
+    "CoverageError",
+    "CoverageMap",
     "Device",
     "DeviceBehaviour",
     "Difference",
@@ -192,11 +205,14 @@ __all__ = [
     "Waiting",
     "WdfViolation",
     "__version__",
+    "collect_coverage",
     "first_difference",
     "get_cmake_dir",
     "get_include",
     "get_rule_info",
     "get_status_info",
+    "list_cells",
+    "list_goals",
     "list_rules",
     "list_statuses",
     "read_journal",

@@ -13,6 +13,7 @@ from wdfdma.enums import BugCheckCode
 from wdfdma.errors import BugCheck, ClosedError, read_bugcheck
 
 if TYPE_CHECKING:
+    from wdfdma.coverage_map import CoverageMap
     from wdfdma.fault_sites import FaultSites
     from wdfdma.mdl import Mdl
     from wdfdma.objects import WdfObject
@@ -31,6 +32,7 @@ class Core:
         "__weakref__",
         "closed",
         "context",
+        "coverage",
         "depth",
         "errors",
         "halted",
@@ -56,6 +58,7 @@ class Core:
         ]  # one for each depth, so that a nested call has its own
         self.objects: dict[Any, WdfObject] = {}  # live ones by handle
         self.mdls: dict[Any, Mdl] = {}  # live ones by address
+        self.coverage: CoverageMap | None = None  # that it counts into
         self.sites: FaultSites | None = None  # that fail once each
         self.traces: Traces | None = None  # where they were made, if that is asked for
 

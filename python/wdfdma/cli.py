@@ -22,7 +22,7 @@ from wdfdma.cli_ends import (
     OUR_ERROR,
     report_errors,
 )
-from wdfdma.cli_testing import export, fuzz, shrink
+from wdfdma.cli_testing import coverage, export, fuzz, shrink
 from wdfdma.explain import explain
 from wdfdma.explain import make_document as make_explanation
 from wdfdma.files import SeenFiles, dump_json, list_files, read_line, split_number
@@ -61,6 +61,7 @@ def cli() -> None:
     "--strict", is_flag=True, help="End with 1 where a scenario breaks a rule that is no advice."
 )
 @click.option("--pages", is_flag=True, help="Print a page for each rule that was broken.")
+@click.option("--coverage", metavar="DIR", help="Count what the calls do, for `wdfdma coverage`.")
 @report_errors
 def run(
     files: tuple[str, ...],
@@ -70,6 +71,7 @@ def run(
     stop: bool,
     strict: bool,
     pages: bool,
+    coverage: str | None,
 ) -> int:
     """Run the scenarios in each FILE: .json holds one, .jsonl one in each line.
 
@@ -77,7 +79,7 @@ def run(
     """
     if pages and as_json:
         raise ScenarioError([Problem("--pages", "not together with --json")])
-    outcomes = _run_files(files, output, check, stop)
+    outcomes = _run_files(files, output, check, stop, coverage)
     if as_json:
         click.echo(dump_json(make_document(outcomes, check), indent=1))
     else:
@@ -121,7 +123,7 @@ def dump(scenario: str, at: int | None, html: bool, as_json: bool) -> int:
 
 
 def _run_files(
-    files: tuple[str, ...], output: str | None, check: bool, stop: bool
+    files: tuple[str, ...], output: str | None, check: bool, stop: bool, coverage: str | None
 ) -> list[Outcome]:
     """Runs everything and writes what is to be written: nothing before all files are read, or after an error."""
     loaded = _load(files)
@@ -129,7 +131,13 @@ def _run_files(
         _require_logs(loaded)
     if output is not None:
         require_whole_files(files, output)
-    outcomes = _run_all(loaded, check, stop)
+    if coverage is None:
+        outcomes = _run_all(loaded, check, stop)
+    else:
+        from wdfdma.coverage_command import saving_coverage
+
+        with saving_coverage(coverage):
+            outcomes = _run_all(loaded, check, stop)
     if output is not None:
         write_outcomes(outcomes, output)
     return outcomes
@@ -254,7 +262,7 @@ def faults(
     return OUR_ERROR if any(sweep.has_error for sweep in sweeps) else MATCH
 
 
-for _command in (fuzz, export, shrink):
+for _command in (fuzz, export, shrink, coverage):
     cli.add_command(_command)
 
 

@@ -1,10 +1,11 @@
-"""The commands that look for what breaks a driver, and keep it: fuzz, export, shrink."""
+"""The commands that look for what breaks a driver, and keep it: fuzz, export, shrink, coverage."""
 
 from typing import Any
 
 import click
 
 from wdfdma.cli_ends import MATCH, report_errors
+from wdfdma.problems import Problem, ScenarioError
 
 
 @click.command()
@@ -68,3 +69,26 @@ def shrink(file: str, output: str | None) -> int:
 
     shrink_file(file, output)
     return MATCH
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: a line for each cell and goal.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--html", metavar="FILE", help="Write a page of HTML.")
+@click.option(
+    "--all", "with_misuse", is_flag=True, help="With what only a driver's mistakes reach."
+)
+@report_errors
+def coverage(folder: str, as_csv: bool, as_json: bool, html: str | None, with_misuse: bool) -> int:
+    """Show which behaviour the runs whose coverage is in DIR have reached, what they never did first.
+
+    A cell is a call (or a callback) that met a transaction in one state and had one outcome; a goal is a situation that
+    should come about sometimes. DIR is what `run`, `fuzz` or pytest was given with --coverage (--wdfdma-coverage): the
+    files of any number of runs are summed. It may be one file of those.
+    """
+    from wdfdma.coverage_command import show_coverage
+
+    if as_csv and as_json:
+        raise ScenarioError([Problem("--csv", "not together with --json")])
+    return show_coverage(folder, as_csv=as_csv, as_json=as_json, html=html, with_misuse=with_misuse)

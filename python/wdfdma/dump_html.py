@@ -1,4 +1,4 @@
-"""Dumps as pages of HTML: one file each, with no script and nothing from elsewhere."""
+"""Pages of HTML, such as dumps: one file each, with no script and nothing from elsewhere."""
 
 from collections.abc import Iterator
 from html import escape
@@ -31,18 +31,26 @@ def render_html(sections: list[Section], title: str) -> str:
     >>> "<b>" in render_html([Section("<b>")], "a page")
     False
     """
+    body = [line for section in sections for line in _render_section(section, 2)]
+    return render_page(title, body)
+
+
+def render_page(title: str, body: list[str], style: str = "") -> str:
+    """A page of lines that are HTML, in the style of all pages and [style] after it.
+
+    >>> render_page("a & b", ["<p>text</p>"]).count("a &amp; b")
+    2
+    """
     lines = [
         "<!DOCTYPE html>",
         '<html lang="en">',
         '<head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}</title>",
-        f"<style>\n{_STYLE}</style></head>",
+        f"<style>\n{_STYLE}{style}</style></head>",
         f"<body><h1>{escape(title)}</h1>",
     ]
-    for section in sections:
-        lines.extend(_render_section(section, 2))
-    return "\n".join([*lines, "</body></html>", ""])
+    return "\n".join([*lines, *body, "</body></html>", ""])
 
 
 def _render_section(section: Section, level: int) -> Iterator[str]:

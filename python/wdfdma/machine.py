@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import ffi, lib, read_string
 from wdfdma.arguments import (
@@ -21,6 +21,7 @@ from wdfdma.enums import Irql
 from wdfdma.errors import BugCheck, CheckError
 from wdfdma.log import MachineLog
 from wdfdma.machine_core import count_records, make_core
+from wdfdma.machine_coverage import MachineCoverage
 from wdfdma.machine_dump import MachineDump
 from wdfdma.machine_leaks import MachineLeaks, make_traces, take_leaks
 from wdfdma.machine_rules import MachineRules
@@ -32,15 +33,19 @@ from wdfdma.snapshot import Snapshot
 from wdfdma.state import MachineState
 from wdfdma.status import Status, StatusError
 
+if TYPE_CHECKING:
+    from wdfdma.coverage_map import CoverageMap
 
-class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
+
+class Machine(MachineLog, MachineRules, MachineLeaks, MachineCoverage, MachineDump):
     """One independent world: a pool of map registers, memory, adapters, and the framework above them.
 
     [map_registers] is the size of the pool, [registers_per_adapter] the most that one adapter is granted (None: all).
     [force_map_registers] double-buffers every transfer; [verifier] is the framework's own. [log] is False, the length
     of a ring of records, or "grow". [maximum_depth] callbacks in one another use up the stack. [reserve_bytes] is
     address space set aside (None: the library's default). [trace] keeps, for `get_trace`, where each object is made.
-    [journal] is a file, as for `record`.
+    [journal] is a file, as for `record`. [coverage] counts what its calls do, for `coverage`: True into a map of its
+    own, or a CoverageMap, which several machines may share.
     A machine is used by one thread at a time.
     Errors: StatusError for a setting out of its range.
 
@@ -65,6 +70,7 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
         reserve_bytes: int | None = None,
         trace: bool = False,
         journal: str | Path | None = None,
+        coverage: "bool | CoverageMap" = False,
     ) -> None:
         config = ffi.new("wdfdma_machine_config *")
         lib.wdfdma_machine_config_init(config)
@@ -87,6 +93,8 @@ class Machine(MachineLog, MachineRules, MachineLeaks, MachineDump):
         self._core = make_core(config)
         self._leaks = []
         self._core.traces = make_traces() if require_flag("trace", trace) else None
+        if coverage is not False:
+            self.collect_coverage(coverage)
         if journal is not None:
             self._record("journal", journal)
 

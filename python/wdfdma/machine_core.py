@@ -6,6 +6,7 @@ from typing import Any
 from wdfdma._core import Core
 from wdfdma._native import ffi, lib
 from wdfdma.arguments import SIZE, require_number
+from wdfdma.collecting import attach_collecting
 from wdfdma.status import Status
 
 
@@ -32,4 +33,5 @@ def make_core(config: Any) -> Core:
         status = Status(lib.wdfdma_machine_create(config, out))
     status.check("wdfdma_machine_create")
     core.adopt(out[0])
+    core.coverage = attach_collecting(out[0])
     return core

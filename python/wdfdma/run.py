@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Any
 
 from wdfdma._native import NULL, ffi, lib, read_string
+from wdfdma.collecting import attach_collecting
 from wdfdma.enums import BugCheckCode, Rule, RuleMode
 from wdfdma.errors import BugCheck, CheckError
 from wdfdma.fault_forms import plan_faults
@@ -102,6 +103,7 @@ def make_machine(scenario: Scenario, program: bytes) -> Any:
     out = ffi.new("wdfdma_machine **")
     Status(lib.wdfdma_machine_create(config, out)).check("wdfdma_machine_create")
     machine = out[0]
+    attach_collecting(machine)
     for name, mode in scenario.rules.items():
         set_mode(machine, find_rule(name) or Rule.NONE, RuleMode[mode.upper()])
     allocation = plan_faults(machine, scenario.faults)

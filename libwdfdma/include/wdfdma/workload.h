@@ -8,6 +8,7 @@
 
 #include "wdf.h"
 #include "wdfdma/api.h"
+#include "wdfdma/coverage.h"
 #include "wdfdma/driver.h"
 #include "wdfdma/machine.h"
 
@@ -150,6 +151,7 @@ typedef struct wdfdma_case_target {
     const wdfdma_driver *driver;
     wdfdma_case_runner runner; /* NULL: [driver] is run on machines of the library's own */
     void *runner_context;      /* borrowed */
+    wdfdma_coverage *coverage; /* that the library's own machines count into, or NULL: none */
 } wdfdma_case_target;
 
 /* The first case of a signature. */

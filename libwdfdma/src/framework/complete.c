@@ -1,6 +1,6 @@
 /* The end of a transfer: WdfDmaTransactionDmaCompleted and its kin, Cancel, and what is given
  * back. */
-#include "framework.h"
+#include "coverage.h"
 
 enum {
     ZERO_COMPLETIONS_MANY = 3 /* the first may be a device's hiccup, the second a retry */
@@ -109,18 +109,24 @@ static BOOLEAN transfer_complete(wdfdma_machine *machine, transaction *item, com
     return transaction_finish(machine, item, *status);
 }
 
+static COLD void completion_record(wdfdma_machine *machine, uint32_t label, BOOLEAN returned,
+                                   NTSTATUS status) {
+    coverage_answer(machine, (uint32_t)status);
+    wdfdma_log_record *record = log_append(machine, WDFDMA_RECORD_OP, machine->state.op, label);
+    if (record != NULL) {
+        record->status = status;
+        record->values[0] = returned;
+    }
+}
+
 static BOOLEAN leave_with(const ddi_call *call, uint32_t label, BOOLEAN returned, NTSTATUS status,
                           NTSTATUS *out) {
     wdfdma_machine *machine = call->machine;
     if (UNLIKELY(machine->state.halted)) {
         status = STATUS_UNSUCCESSFUL;
         returned = FALSE;
-    } else if (UNLIKELY(machine->log.capacity != 0)) {
-        wdfdma_log_record *record = log_append(machine, WDFDMA_RECORD_OP, machine->state.op, label);
-        if (record != NULL) {
-            record->status = status;
-            record->values[0] = returned;
-        }
+    } else if (UNLIKELY(machine->attention != 0)) {
+        completion_record(machine, label, returned, status);
     }
     ddi_leave(call);
     *out = status;

@@ -211,7 +211,8 @@ HOT_INLINE fx_object *ddi_enter(ddi_call *call, const void *handle, wdfdma_objec
     }
     object *found = object_find(machine, bits);
     if (UNLIKELY(found == NULL ||
-                 ((found->type ^ (uint32_t)type) | found->kind | machine->state.halted) != 0)) {
+                 ((found->type ^ (uint32_t)type) | found->kind |
+                  (machine->attention & (ATTENTION_HALTED | ATTENTION_COVERAGE))) != 0)) {
         return ddi_enter_slow(call, bits, type, op);
     }
     if (machine->state.op == WDFDMA_OP_NONE && UNLIKELY(current_machine_id != machine->id)) {

@@ -1,5 +1,5 @@
 /* Packet and system transactions on the move: registers asked for, granted, staged, given back. */
-#include "framework.h"
+#include "coverage.h"
 
 static transaction *request_get_transaction(hal_request *granted) {
     return (transaction *)(void *)((uint8_t *)granted - offsetof(transaction, hal.packet.request));
@@ -40,7 +40,7 @@ NO_INLINE static void reserve_dma_call(wdfdma_machine *machine, transaction *ite
         return;
     }
     log_append(machine, WDFDMA_RECORD_EVENT, WDFDMA_EVENT_RESERVE_DMA, frame.label);
-    journal_mark(machine, WDFDMA_JOURNAL_ENTER, WDFDMA_EVENT_RESERVE_DMA, frame.label);
+    callback_tell(machine, item, WDFDMA_EVENT_RESERVE_DMA);
     reserve_dma((WDFDMATRANSACTION)(uintptr_t)item->base.head.handle, context);
     callback_leave(&frame);
 }
@@ -315,7 +315,7 @@ bool program_dma_call(wdfdma_machine *machine, transaction *item, PSCATTER_GATHE
             }
         }
     }
-    journal_mark(machine, WDFDMA_JOURNAL_ENTER, WDFDMA_EVENT_PROGRAM_DMA, frame.label);
+    callback_tell(machine, item, WDFDMA_EVENT_PROGRAM_DMA);
     item->program_dma((WDFDMATRANSACTION)(uintptr_t)handle,
                       (WDFDEVICE)(uintptr_t)item->enabler->device->base.head.handle, item->context,
                       (WDF_DMA_DIRECTION)item->direction, list);

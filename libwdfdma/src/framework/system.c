@@ -1,6 +1,6 @@
 /* What only system transactions do: configure their channel, hear of the controller's
  * completions, stop. */
-#include "framework.h"
+#include "coverage.h"
 #include "hal/device.h"
 
 void system_context_initialize(wdfdma_machine *machine, transaction *item) {
@@ -27,7 +27,7 @@ bool system_configure(wdfdma_machine *machine, transaction *item, uint64_t offse
         record->values[0] = offset;
         record->values[1] = length;
     }
-    journal_mark(machine, WDFDMA_JOURNAL_ENTER, WDFDMA_EVENT_CONFIGURE_DMA_CHANNEL, frame.label);
+    callback_tell(machine, item, WDFDMA_EVENT_CONFIGURE_DMA_CHANNEL);
     BOOLEAN go_on =
         part->configure((WDFDMATRANSACTION)(uintptr_t)item->base.head.handle,
                         (WDFDEVICE)(uintptr_t)item->enabler->device->base.head.handle,
@@ -35,6 +35,7 @@ bool system_configure(wdfdma_machine *machine, transaction *item, uint64_t offse
     callback_leave(&frame);
     if (!go_on) {
         journal_mark(machine, WDFDMA_JOURNAL_ANSWER, false, 0);
+        coverage_goal(machine, GOAL_CONFIGURE_REFUSED);
     }
     return go_on != FALSE;
 }
@@ -55,7 +56,7 @@ void system_transfer_complete(wdfdma_machine *machine, transaction *item,
         record->values[0] = item->direction;
         record->values[1] = status;
     }
-    journal_mark(machine, WDFDMA_JOURNAL_ENTER, WDFDMA_EVENT_DMA_TRANSFER_COMPLETE, frame.label);
+    callback_tell(machine, item, WDFDMA_EVENT_DMA_TRANSFER_COMPLETE);
     part->complete((WDFDMATRANSACTION)(uintptr_t)item->base.head.handle,
                    (WDFDEVICE)(uintptr_t)item->enabler->device->base.head.handle,
                    part->complete_context, (WDF_DMA_DIRECTION)item->direction, status);

@@ -1,5 +1,5 @@
 /* Objects of the framework: parents and children, references, contexts, the two callbacks. */
-#include "framework.h"
+#include "coverage.h"
 
 /* One context of an object; its bytes follow. */
 typedef struct fx_context {
@@ -248,6 +248,7 @@ static fx_object *any_enter(ddi_call *call, WDFOBJECT handle) {
     wdfdma_object_type type = is_fx ? (wdfdma_object_type)found->type : WDFDMA_OBJECT_NONE;
     if (is_fx && found->kind == KIND_DELETED && !machine->state.halted) {
         ddi_begin(call, machine, WDFDMA_OP_OBJECT_CALL);
+        coverage_begin(call, found);
         return (fx_object *)found;
     }
     return ddi_enter_slow(call, bits, type, WDFDMA_OP_OBJECT_CALL);

@@ -1,6 +1,6 @@
 /* A machine from its making to its end, and the look at all of it: what concerns every floor at
  * once. */
-#include "framework.h"
+#include "coverage.h"
 
 NTSTATUS wdfdma_machine_create(const wdfdma_machine_config *config, wdfdma_machine **out) {
     wdfdma_machine_config settings;
@@ -21,6 +21,7 @@ NTSTATUS wdfdma_machine_create(const wdfdma_machine_config *config, wdfdma_machi
     made->counts_steps = 1;
     made->fail_countdown = settings.fail_allocation;
     made->describe = object_describe;
+    made->count_call = coverage_count_call;
     machine_seed(made, settings.seed);
     hal_open(made);
     status = wdfdma_log_configure(made, settings.log_records);
@@ -55,6 +56,7 @@ NTSTATUS wdfdma_machine_destroy(wdfdma_machine *machine) {
     }
     sites_end(machine);
     wdfdma_journal_end(machine);
+    coverage_end(machine);
     if (machine->config.leak_handler != NULL) {
         leaks_tell(machine);
     }

@@ -1,5 +1,16 @@
-/* Callbacks of the driver: how deep they may nest, and what is put back when one returns. */
+/* Calls and callbacks of the driver: how deep these may nest, and what is put back when one returns. */
 #include "journal.h"
+
+void ddi_leave_slow(const ddi_call *call) {
+    wdfdma_machine *machine = call->machine;
+    if ((machine->attention & ATTENTION_COVERAGE) != 0) {
+        machine->count_call(machine, call);
+    }
+    machine->state.op = call->outer_op;
+    if ((machine->attention & ATTENTION_LATE) != 0) {
+        late_come(machine);
+    }
+}
 
 bool callback_refuse(wdfdma_machine *machine) {
     const uint64_t parameters[4] = {8};

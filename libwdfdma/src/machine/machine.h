@@ -85,6 +85,7 @@ typedef struct arena {
     size_t dirty_bytes[REGION_COUNT]; /* no byte at or past it was ever written */
     struct site_watch *sites;         /* the log of call sites, or NULL */
     struct journal *journal;          /* or NULL */
+    struct coverage_watch *coverage;  /* or NULL */
 } arena;
 
 /* The head of everything that a handle names. [handle] is 0 while the slot is free; the
@@ -169,11 +170,17 @@ typedef void (*object_describer)(const wdfdma_machine *machine, const object *of
 enum {
     ATTENTION_HALTED = 1,
     ATTENTION_LOG = 2,
-    ATTENTION_FAULTS = 4,  /* there is a plan, which every call asks on its full way */
-    ATTENTION_SITES = 8,   /* call sites fail, once each; a restore leaves it */
-    ATTENTION_LATE = 16,   /* a move of the device waits for the end of an outermost call */
-    ATTENTION_JOURNAL = 32 /* calls are written down first; a restore leaves it */
+    ATTENTION_FAULTS = 4,   /* there is a plan, which every call asks on its full way */
+    ATTENTION_SITES = 8,    /* call sites fail, once each; a restore leaves it */
+    ATTENTION_LATE = 16,    /* a move of the device waits for the end of an outermost call */
+    ATTENTION_JOURNAL = 32, /* calls are written down first; a restore leaves it */
+    ATTENTION_COVERAGE = 64 /* calls are counted; a restore leaves it */
 };
+
+struct ddi_call;
+/* Counts a call that ends. NULL: the machine was restored, and what was known of its objects is not so
+ * any more. */
+typedef void (*call_counter)(wdfdma_machine *machine, const struct ddi_call *call);
 
 struct wdfdma_machine {
     wdfdma_machine_state state; /* first: the control plane hands out a pointer to it */
@@ -199,6 +206,7 @@ struct wdfdma_machine {
     /* the callbacks in progress, each at its depth modulo the length */
     callback_entry callbacks[2 * WDFDMA_VIOLATION_FRAMES];
     object_describer describe; /* of the floor that knows what objects are */
+    call_counter count_call;   /* the same, asked where the attention says COVERAGE */
     wdfdma_bugcheck bugcheck;
     struct interpreter *interpreter;
     struct workload *workload; /* that a driver under test runs in, or NULL */
@@ -395,11 +403,14 @@ HOT_INLINE void ddi_begin(ddi_call *call, wdfdma_machine *machine, wdfdma_op op)
         machine->state.step += machine->counts_steps;
     }
 }
+/* The end of a call that is counted, or after which a move of the device may come. */
+COLD void ddi_leave_slow(const ddi_call *call);
 HOT_INLINE void ddi_leave(const ddi_call *call) {
-    call->machine->state.op = call->outer_op;
-    if (UNLIKELY((call->machine->attention & ATTENTION_LATE) != 0)) {
-        late_come(call->machine);
+    if (UNLIKELY((call->machine->attention & (ATTENTION_LATE | ATTENTION_COVERAGE)) != 0)) {
+        ddi_leave_slow(call);
+        return;
     }
+    call->machine->state.op = call->outer_op;
 }
 
 typedef struct callback_frame {

@@ -70,7 +70,7 @@ NTSTATUS wdfdma_machine_restore(wdfdma_machine *machine, const wdfdma_snapshot *
         return STATUS_INVALID_DEVICE_STATE;
     }
     const uint8_t *copy = snapshot->copy;
-    const uint32_t beside = ATTENTION_SITES | ATTENTION_JOURNAL;
+    const uint32_t beside = ATTENTION_SITES | ATTENTION_JOURNAL | ATTENTION_COVERAGE;
     uint32_t kept = machine->attention & beside;
     for (int id = 0; id < REGION_COUNT; id++) {
         region_restore(machine, (region_id)id, copy, snapshot->used_bytes[id]);
@@ -78,6 +78,9 @@ NTSTATUS wdfdma_machine_restore(wdfdma_machine *machine, const wdfdma_snapshot *
     }
     machine->attention = (machine->attention & ~beside) | kept;
     journal_mark(machine, WDFDMA_JOURNAL_OTHER, WDFDMA_OP_CONTROL, 0);
+    if ((kept & ATTENTION_COVERAGE) != 0) {
+        machine->count_call(machine, NULL);
+    }
     return STATUS_SUCCESS;
 }
 

@@ -46,7 +46,13 @@ NTSTATUS shelf_run(machine_shelf *shelf, const wdfdma_case_target *target, const
     machine->config.registers_per_adapter = config.registers_per_adapter;
     machine->config.physical_address_bits = config.physical_address_bits;
     machine->config.force_map_registers = config.force_map_registers;
-    NTSTATUS status = wdfdma_workload_run(machine, target->driver, bytes, size, out);
+    NTSTATUS status = STATUS_SUCCESS;
+    if (wdfdma_machine_get_coverage(machine) != target->coverage) {
+        status = wdfdma_machine_set_coverage(machine, target->coverage);
+    }
+    if (NT_SUCCESS(status)) {
+        status = wdfdma_workload_run(machine, target->driver, bytes, size, out);
+    }
     wdfdma_machine_use(before);
     return status;
 }
