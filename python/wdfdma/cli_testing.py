@@ -21,6 +21,7 @@ from wdfdma.problems import Problem, ScenarioError
 @click.option("--case-timeout", metavar="TIME", help="The most of an isolated case [2s].")
 @click.option("--executor", metavar="URL", help="dask://HOST:PORT: a cluster runs the cases.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--coverage", metavar="DIR", help="Count what all calls do, for `wdfdma coverage`.")
 @report_errors
 def fuzz(driver: str | None, case: str | None, rules: str | None, **options: Any) -> int:
     """Put DRIVER through cases by chance: requests, hardware that is late or fails, cancels, power, faults.

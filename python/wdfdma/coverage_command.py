@@ -1,6 +1,6 @@
 """What `wdfdma coverage DIR` does: the sum of a folder, as tables, CSV, JSON or a page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import click
 
 from wdfdma.cli_ends import BAD_INPUT, MATCH
 from wdfdma.collecting import collect_coverage
-from wdfdma.coverage import Coverage
+from wdfdma.coverage import Coverage, merge_all
 from wdfdma.coverage_files import CoverageError
 from wdfdma.coverage_map import CoverageMap
 from wdfdma.coverage_report import make_csv, make_document, make_summary, make_tables
@@ -56,3 +56,18 @@ def saving_coverage(folder: str | None) -> Iterator[None]:
             yield
     finally:
         counters.read().save(folder)
+
+
+@contextmanager
+def save_reports(
+    folder: str | None, collect: Callable[[], list[Coverage | None]]
+) -> Iterator[None]:
+    """Writes the sum of what [collect] has at the end of the block into [folder], also where an error ends it."""
+    if folder is not None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        found = [coverage for coverage in collect() if coverage is not None]
+        if folder is not None and found:
+            merge_all(found).save(folder)

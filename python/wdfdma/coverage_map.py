@@ -40,15 +40,17 @@ class CoverageMap:
 
     def read(self) -> Coverage:
         """What has been counted so far."""
-        cells = {}
-        count = lib.wdfdma_coverage_copy_cells(self._handle, NULL, 0)
+        count = lib.wdfdma_coverage_copy_reached(self._handle, NULL, 0)
         found = ffi.new("wdfdma_coverage_cell[]", count)
-        lib.wdfdma_coverage_copy_cells(self._handle, found, count)
-        for cell in found:
-            if cell.count:
-                names = (cell.operation, cell.standing, cell.outcome)
-                operation, standing, outcome = map(read_string, names)
-                cells[operation, standing, outcome] = int(cell.count)
+        lib.wdfdma_coverage_copy_reached(self._handle, found, count)
+        cells = {
+            (
+                read_string(cell.operation),
+                read_string(cell.standing),
+                read_string(cell.outcome),
+            ): int(cell.count)
+            for cell in found
+        }
         count = lib.wdfdma_coverage_copy_goals(self._handle, NULL, 0)
         goals = ffi.new("wdfdma_goal[]", count)
         lib.wdfdma_coverage_copy_goals(self._handle, goals, count)

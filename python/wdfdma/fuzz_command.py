@@ -12,6 +12,7 @@ import click
 
 from wdfdma._native import VERSION
 from wdfdma.cli_ends import DIFFERENCE, INTERRUPTED, MATCH, OUR_ERROR
+from wdfdma.coverage_command import save_reports
 from wdfdma.files import dump_json
 from wdfdma.fuzz_failures import list_failures, make_document, print_case, print_failures
 from wdfdma.fuzz_workers import Workers, make_workers
@@ -42,6 +43,7 @@ class FuzzSettings:
     executor: str | None = None
     is_isolated: bool = False
     case_timeout: str | None = None
+    coverage: str | None = None
     as_json: bool = False
 
     def list_moves(self) -> list[str] | None:
@@ -147,6 +149,7 @@ def _fuzz_all(drivers: list[Driver], settings: FuzzSettings, is_named: bool) -> 
     status, ended = MATCH, "done"
     try:
         with (
+            save_reports(settings.coverage, lambda: [run.report.coverage for run in runs]),
             make_workers(
                 settings.jobs, settings.executor, drivers, settings.is_isolated
             ) as workers,
@@ -200,6 +203,7 @@ class DriverRun:
             moves=settings.list_moves(),
             before=self.report,
             isolate=settings.get_case_seconds(),
+            coverage=settings.coverage is not None,
         )
         self.seconds = 0.0
         self._saved = monotonic()
@@ -237,9 +241,15 @@ class DriverRun:
         return self.new_runs / max(self.seconds, 1e-6)
 
     @property
-    def coverage(self) -> int:
+    def situations(self) -> int:
         """How many of the things that a workload watches for have come about."""
         return self.report.features.bit_count()
+
+    @property
+    def coverage(self) -> str:
+        """The share of the cells that a correct driver can reach."""
+        found = self.report.coverage
+        return "" if found is None else f"{found.reached().percent:.1f} %"
 
 
 class Screen:
@@ -269,8 +279,12 @@ class Lines(Screen):
         report = run.report
         click.echo(
             f"{run.driver.name}: {report.runs} runs, {run.rate:.0f} a second, {report.requests} requests, "
-            f"{run.coverage} situations, {report.failures} failed"
+            f"{run.situations} situations, {_show_coverage(run)}{report.failures} failed"
         )
+
+
+def _show_coverage(run: DriverRun) -> str:
+    return f"{run.coverage} of the cells, " if run.coverage else ""
 
 
 class Table(Screen):
@@ -296,7 +310,7 @@ class Table(Screen):
         from rich.table import Table as RichTable
 
         table = RichTable(box=box.SIMPLE_HEAD)
-        for heading in ("driver", "runs", "a second", "situations", "failed", "failures"):
+        for heading in ("driver", "runs", "a second", "coverage", "failed", "failures"):
             table.add_column(heading, justify="left" if heading == "driver" else "right")
         for run in self._runs:
             report = run.report

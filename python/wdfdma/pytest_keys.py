@@ -17,6 +17,7 @@ class Options:
 
     seed: int | None = None
     artifacts: Path | None = None
+    coverage: Path | None = None
     replay: dict[Path, set[int | None]] = field(default_factory=dict)
     choices: "list[FaultChoice]" = field(default_factory=list)
     every_fault: bool = False

@@ -65,16 +65,22 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="Write to DIR what each failing test's machines leave: the log, the page, the dump, the scenario.",
     )
+    group.addoption(
+        "--wdfdma-coverage",
+        metavar="DIR",
+        help="Count what the calls of all machines do, and write it to DIR, for `wdfdma coverage DIR`.",
+    )
 
 
 def read_options(config: pytest.Config) -> Options:
     """What the command line says. Errors: pytest.UsageError."""
     given = config.option
     seed = _choose_seed(config) if given.wdfdma_seed == "random" else given.wdfdma_seed
-    artifacts = given.wdfdma_artifacts
+    artifacts, coverage = given.wdfdma_artifacts, given.wdfdma_coverage
     return Options(
         seed=seed,
         artifacts=None if artifacts is None else Path(artifacts).absolute(),
+        coverage=None if coverage is None else Path(coverage).absolute(),
         replay=_read_replay(given.wdfdma_replay),
         choices=_read_choices(given.wdfdma_fault),
         every_fault=given.wdfdma_faults,

@@ -29,6 +29,10 @@ def pytest_configure(config: pytest.Config) -> None:
     options = read_options(config)
     config.stash[OPTIONS] = options
     add_replay_files(config, options)
+    if options.coverage is not None:
+        from wdfdma.pytest_coverage import CoverageCollector
+
+        config.pluginmanager.register(CoverageCollector(options.coverage), "wdfdma_coverage")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -73,6 +73,10 @@ WDFDMA_API NTSTATUS wdfdma_coverage_merge(wdfdma_coverage *into, const wdfdma_co
 WDFDMA_API size_t wdfdma_coverage_copy_cells(const wdfdma_coverage *coverage,
                                              wdfdma_coverage_cell *out, size_t capacity);
 
+/* The same of the cells that were met alone. */
+WDFDMA_API size_t wdfdma_coverage_copy_reached(const wdfdma_coverage *coverage,
+                                               wdfdma_coverage_cell *out, size_t capacity);
+
 /* Copies the names of the first [capacity] outcomes into [out], in the order of the table; they are owned by
  * the library. Returns how many there are. */
 WDFDMA_API size_t wdfdma_coverage_copy_outcomes(const char **out, size_t capacity);

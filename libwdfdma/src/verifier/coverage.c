@@ -214,13 +214,16 @@ static bool cell_walk_next(cell_walk *at) {
     return at->operation < COVERED_COUNT;
 }
 
-size_t wdfdma_coverage_copy_cells(const wdfdma_coverage *coverage, wdfdma_coverage_cell *out,
-                                  size_t capacity) {
+static size_t cells_copy(const wdfdma_coverage *coverage, bool reached_only,
+                         wdfdma_coverage_cell *out, size_t capacity) {
     size_t found = 0;
     cell_walk at = {0};
     do {
         uint64_t count =
             coverage == NULL ? 0 : coverage->cells[at.operation][at.standing][at.outcome];
+        if (reached_only && count == 0) {
+            continue;
+        }
         uint32_t use = cell_get_use(at.operation, at.standing, at.outcome);
         if (use == WDFDMA_CELL_IMPOSSIBLE && count == 0) {
             continue;
@@ -235,6 +238,16 @@ size_t wdfdma_coverage_copy_cells(const wdfdma_coverage *coverage, wdfdma_covera
         found++;
     } while (cell_walk_next(&at));
     return found;
+}
+
+size_t wdfdma_coverage_copy_cells(const wdfdma_coverage *coverage, wdfdma_coverage_cell *out,
+                                  size_t capacity) {
+    return cells_copy(coverage, false, out, capacity);
+}
+
+size_t wdfdma_coverage_copy_reached(const wdfdma_coverage *coverage, wdfdma_coverage_cell *out,
+                                    size_t capacity) {
+    return cells_copy(coverage, true, out, capacity);
 }
 
 size_t wdfdma_coverage_copy_outcomes(const char **out, size_t capacity) {

@@ -6,11 +6,14 @@ from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
 from wdfdma._native import ffi, lib
+from wdfdma.collecting import collect_coverage
+from wdfdma.coverage_map import CoverageMap
 from wdfdma.status import Status
 from wdfdma.testing.cases import MOVES, CaseResult, Signature, read_result, write_result
 from wdfdma.testing.drivers import Driver, DriverUnderTest, find_driver, find_origin, make_driver
 
 if TYPE_CHECKING:
+    from wdfdma.coverage import Coverage
     from wdfdma.testing.isolation import Sandbox
 
 CHUNK_RUNS = 1000
@@ -46,12 +49,16 @@ class FuzzReport:
     chunks: int = 0
     seconds: float = 0.0
     findings: dict[Signature, Finding] = field(default_factory=dict)
+    coverage: "Coverage | None" = None  # of those chunks that collected it
 
     def add(self, other: "FuzzReport") -> list[Finding]:
         """Counts [other], which came later, in; returns what it found first."""
         for name in ("moves", "steps", "requests", "failures", "chunks"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.features |= other.features
+        if other.coverage is not None:
+            before = self.coverage
+            self.coverage = before.merge(other.coverage) if before else other.coverage
         new = []
         for signature, finding in other.findings.items():
             known = self.findings.get(signature)
@@ -152,11 +159,13 @@ def run_chunk(
     deadline: float | None = None,
     until: float | None = None,
     isolate: float | None = None,
+    coverage: bool = False,
 ) -> FuzzReport:
     """Puts [driver] (or what `find_driver` takes) through [runs] cases from [seed], and shrinks what fails.
 
     Signatures in [known] are counted, and not shrunk. No later than [deadline], a time of `monotonic`, it stops, or
     [until], one of `time`.
+    [coverage] is collected into the report, unless the cases run in another process.
     [isolate]: the cases run in another process, each for so many seconds at most; it must find the driver there.
     Errors: StatusError, DriverError, ValueError for an unknown move, IsolationError; ChunkInterrupt.
     """
@@ -165,7 +174,7 @@ def run_chunk(
         deadline = monotonic() + until - time()
     chunk = _Chunk(taken, seed, runs, _count_left_out(moves), set(known), deadline)
     if isolate is None:
-        return chunk.run_here()
+        return chunk.run_here(CoverageMap() if coverage else None)
     from wdfdma.testing.isolation import take_sandbox
 
     with take_sandbox(find_origin(taken)) as sandbox:
@@ -182,16 +191,21 @@ class _Chunk:
     deadline: float | None
     interrupted: bool = False
 
-    def run_here(self) -> FuzzReport:
+    def run_here(self, counters: CoverageMap | None) -> FuzzReport:
         target = Target(self.driver)
+        if counters is not None:
+            target.native.coverage = counters.native
         fuzz = ffi.new("wdfdma_fuzz *")
         findings = ffi.new("wdfdma_finding[]", MAXIMUM_FINDINGS)
 
         def run(part: int) -> None:
             target.check(lib.wdfdma_workload_fuzz(fuzz, target.native, part, False), "fuzz")
 
-        self._run(fuzz, findings, run)
-        return self._report(fuzz, lambda case, _result: shrink_case(self.driver, case))
+        with collect_coverage(counters):  # a driver in Python has machines of its own
+            self._run(fuzz, findings, run)
+        report = self._report(fuzz, lambda case, _result: shrink_case(self.driver, case))
+        report.coverage = None if counters is None else counters.read()
+        return report
 
     def run_there(self, sandbox: "Sandbox", seconds: float) -> FuzzReport:
         from wdfdma.testing.isolation import SharedFuzz, choose_seconds, isolate_driver
