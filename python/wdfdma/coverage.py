@@ -189,7 +189,9 @@ class Coverage:
 
         keys = self.list_keys(operation)
         rows = list(dict.fromkeys(standing for _, standing, _ in keys))
-        columns = [name for name in _list_outcomes() if any(name == key[2] for key in keys)]
+        found = {key[2] for key in keys}
+        columns = [name for name in _list_outcomes() if name in found]
+        columns += sorted(found.difference(columns))  # of another version's file
         counts = numpy.zeros((len(rows), len(columns)), dtype=numpy.uint64)
         for key in keys:
             counts[rows.index(key[1]), columns.index(key[2])] = self._cells.get(key, 0)

@@ -73,7 +73,8 @@ WDFDMA_API NTSTATUS wdfdma_coverage_merge(wdfdma_coverage *into, const wdfdma_co
 WDFDMA_API size_t wdfdma_coverage_copy_cells(const wdfdma_coverage *coverage,
                                              wdfdma_coverage_cell *out, size_t capacity);
 
-/* The same of the cells that were met alone. */
+/* Copies the first [capacity] cells that were met into [out], in the same order. Returns how many there
+ * are; 0 where [coverage] is NULL. */
 WDFDMA_API size_t wdfdma_coverage_copy_reached(const wdfdma_coverage *coverage,
                                                wdfdma_coverage_cell *out, size_t capacity);
 
