@@ -92,7 +92,7 @@ class Driver:
         return read_result(out)
 
     def watch(self, case: bytes, begin: Begin, look: Look) -> CaseResult:
-        """The same on a machine of C's, with a log, that [begin] gets before it, and [look] with its result after it."""
+        """The same on a machine of C's, with a log, that [begin] gets before, and [look] with its result after it."""
         if self._watcher is not None:
             return self._watcher(case, begin, look)
         config = ffi.new("wdfdma_machine_config *")
