@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "examples").glob("*.py"))
 MODULES = sorted(
     module.name
-    for module in pkgutil.iter_modules(wdfdma.__path__, "wdfdma.")
+    for module in pkgutil.walk_packages(wdfdma.__path__, "wdfdma.")
     if module.name not in {"wdfdma._ffi", "wdfdma.__main__"}
 )
 

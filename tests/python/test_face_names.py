@@ -123,7 +123,7 @@ def test_all_names_are_there() -> None:
 def test_only_one_module_imports_the_extension() -> None:
     folder = Path(wdfdma.__file__).parent
     importers = set()
-    for path in folder.glob("*.py"):
+    for path in folder.rglob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path.name
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").endswith("_ffi"):
@@ -135,12 +135,12 @@ def test_only_one_module_imports_the_extension() -> None:
 
 MODULES = [
     module.name
-    for module in pkgutil.iter_modules(wdfdma.__path__)
-    if module.name not in ("_ffi", "__main__")
+    for module in pkgutil.walk_packages(wdfdma.__path__, "wdfdma.")
+    if module.name not in ("wdfdma._ffi", "wdfdma.__main__")
 ]
 
 
-@pytest.mark.parametrize("name", ["wdfdma", *(f"wdfdma.{name}" for name in MODULES)])
+@pytest.mark.parametrize("name", ["wdfdma", *MODULES])
 def test_examples(name: str) -> None:
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     assert doctest.testmod(importlib.import_module(name), optionflags=flags).failed == 0
