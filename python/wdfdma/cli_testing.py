@@ -50,7 +50,7 @@ def export(file: str, form: str, output: str | None) -> int:
     FILE holds one scenario, or is FILE:NUMBER for one line of a .jsonl file; - is the standard input. The test passes,
     and the program ends with 0, where they do what the scenario does.
     """
-    from wdfdma.export_command import export_file
+    from wdfdma.export.command import export_file
 
     export_file(file, form, output)
     return MATCH
@@ -66,7 +66,7 @@ def shrink(file: str, output: str | None) -> int:
     That is the bug check or the first rule that it breaks, by rule, kind of object and call, or else how its log
     differs from the one that it carries. FILE holds one scenario, or is FILE:NUMBER for one line of a .jsonl file.
     """
-    from wdfdma.export_command import shrink_file
+    from wdfdma.export.command import shrink_file
 
     shrink_file(file, output)
     return MATCH

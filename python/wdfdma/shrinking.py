@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
-from wdfdma.export_json import normalize
+from wdfdma.export.scenario_json import normalize
 from wdfdma.log_cutting import cut_log
 from wdfdma.scenario import Scenario
 from wdfdma.shrink_numbers import list_simpler

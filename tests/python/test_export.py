@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from wdfdma import Scenario, ScenarioError, run_scenario
-from wdfdma.export_c import export_c
-from wdfdma.export_c_calls import CALLS
-from wdfdma.export_json import normalize
-from wdfdma.export_pytest import export_pytest
+from wdfdma.export.c_calls import CALLS
+from wdfdma.export.c_program import export_c
+from wdfdma.export.pytest_module import export_pytest
+from wdfdma.export.scenario_json import normalize
 from wdfdma.operations import OPERATIONS
 from wdfdma.run import execute_scenario
 

@@ -10,7 +10,7 @@ import pytest
 
 from scenario_support import make_initialize
 from wdfdma import Scenario, ScenarioError
-from wdfdma.export_json import normalize
+from wdfdma.export.scenario_json import normalize
 from wdfdma.run import execute_scenario, first_difference
 from wdfdma.shrink_numbers import simplify_number
 from wdfdma.shrinking import shrink

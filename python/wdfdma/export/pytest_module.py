@@ -4,7 +4,7 @@ from typing import Any
 
 from wdfdma.enums import Rule
 from wdfdma.errors import BugCheck
-from wdfdma.export_json import format_value, normalize
+from wdfdma.export.scenario_json import format_value, normalize
 from wdfdma.records import Record
 from wdfdma.rules import Violation, get_rule_info
 from wdfdma.run import Run

@@ -3,10 +3,10 @@
 from typing import Any
 
 from wdfdma.enums import Event, Op, RecordKind
-from wdfdma.export_c_check import CHECK, MAIN
-from wdfdma.export_c_frame import HEAD, find_parts
-from wdfdma.export_c_steps import StepWriter, number, wrap
-from wdfdma.export_c_world import declare_world, write_world
+from wdfdma.export.c_check import CHECK, MAIN
+from wdfdma.export.c_frame import HEAD, find_parts
+from wdfdma.export.c_steps import StepWriter, number, wrap
+from wdfdma.export.c_world import declare_world, write_world
 from wdfdma.fault_forms import Fault
 from wdfdma.problems import Problem, ScenarioError
 from wdfdma.record_json import copy_bugcheck, copy_violations

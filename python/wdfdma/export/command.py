@@ -15,17 +15,17 @@ FORMS = ("pytest", "c", "json")
 def export_scenario(scenario: Scenario, form: str) -> str:
     """[scenario] as a reproducer in one of FORMS. Errors: ScenarioError."""
     if form == "json":
-        from wdfdma.export_json import export_json
+        from wdfdma.export.scenario_json import export_json
 
         return export_json(scenario)
     from wdfdma.run import execute_scenario
 
     run = execute_scenario(scenario)
     if form == "c":
-        from wdfdma.export_c import export_c
+        from wdfdma.export.c_program import export_c
 
         return export_c(scenario, run)
-    from wdfdma.export_pytest import export_pytest
+    from wdfdma.export.pytest_module import export_pytest
 
     return export_pytest(scenario, run)
 
@@ -82,7 +82,7 @@ def write_text(text: str, output: str | None) -> None:
 
 def shrink_file(name: str, output: str | None) -> None:
     """Writes the smallest scenario that shows what the one that [name] names does. Errors: ScenarioError, OSError."""
-    from wdfdma.export_json import export_json
+    from wdfdma.export.scenario_json import export_json
     from wdfdma.shrinking import shrink
 
     write_text(export_json(shrink(load_scenario(name))), output)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from wdfdma.export_c_calls import ACTIONS, CALLBACKS, CALLS, ROUTINES
+from wdfdma.export.c_calls import ACTIONS, CALLBACKS, CALLS, ROUTINES
 from wdfdma.problems import Problem
 
 _WIDTH = 100

@@ -1,8 +1,8 @@
 """The world of a scenario in C: its machine, its faults, its enablers and buffers."""
 
 from wdfdma.enums import Rule
-from wdfdma.export_c_calls import PROFILES
-from wdfdma.export_c_steps import number, wrap
+from wdfdma.export.c_calls import PROFILES
+from wdfdma.export.c_steps import number, wrap
 from wdfdma.fault_forms import translate_fault
 from wdfdma.fault_records import FaultKind, PlannedFault
 from wdfdma.rules import find_rule

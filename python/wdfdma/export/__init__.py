@@ -1,0 +1,1 @@
+"""Scenarios as programs in C, as tests of pytest, and as short JSON."""
