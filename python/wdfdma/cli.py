@@ -114,7 +114,7 @@ def dump(scenario: str, at: int | None, html: bool, as_json: bool) -> int:
 
     SCENARIO is a file with one scenario, or FILE:NUMBER for one line of a .jsonl file; - is the standard input.
     """
-    from wdfdma.dump_command import dump_scenario, load_one
+    from wdfdma.dumping.command import dump_scenario, load_one
 
     if html and as_json:
         raise ScenarioError([Problem("--html", "not together with --json")])

@@ -6,7 +6,7 @@ from math import log10
 
 from wdfdma.coverage import Cell, CellUse, Coverage, get_use, list_cells
 from wdfdma.coverage_report import list_goal_rows, list_rows, make_summary
-from wdfdma.dump_html import render_page
+from wdfdma.dumping.html_page import render_page
 
 _SHADES = 8  # of a count, by its logarithm
 _DECADES = 7  # the highest shade is for ten million

@@ -288,7 +288,7 @@ class DmaEnabler(WdfObject):
 
         Of a halted machine too. Errors: StatusError for a deleted enabler. Models: !wdfkd.wdfdmaenabler.
         """
-        from wdfdma.dump import dump_enabler
+        from wdfdma.dumping.dump import dump_enabler
 
         self.get_info()
         return dump_enabler(self._core, self._handle, require_flag("html", html))

@@ -27,7 +27,7 @@ class MachineDump:
         ...     print(machine.dump().splitlines()[1].strip())
         Map registers:         0 held, 8 free, 8 in the pool
         """
-        from wdfdma.dump import dump_machine
+        from wdfdma.dumping.dump import dump_machine
 
         return dump_machine(self._core, require_flag("html", html))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from wdfdma._native import lib
-from wdfdma.dump import make_core
+from wdfdma.dumping.dump import make_core
 from wdfdma.enums import Severity
 from wdfdma.errors import BugCheck
 from wdfdma.files import dump_json, read_line, read_values, write_file
@@ -105,7 +105,7 @@ class ScenarioItem(pytest.Item):
         return f"{page}\n\nAgain\n  replay      {find_scenario_command(self.scenario.where)}"
 
     def _write(self, artifacts: Path, run: Run, pages: str) -> None:
-        from wdfdma.dump_command import dump_scenario
+        from wdfdma.dumping.command import dump_scenario
 
         folder = make_folder(artifacts, self.nodeid)
         log = "\n".join(format_record(record) for record in run.log)

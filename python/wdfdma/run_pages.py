@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from wdfdma.dump import make_core
+from wdfdma.dumping.dump import make_core
 from wdfdma.page import describe_moment
 from wdfdma.rules import Violation, read_violations
 from wdfdma.run import Run, check_scenario, run_program

@@ -256,7 +256,7 @@ class TransactionCalls(WdfObject):
 
         Of a halted machine too. Errors: StatusError for a deleted transaction. Models: !wdfkd.wdfdmatransaction.
         """
-        from wdfdma.dump import dump_transaction
+        from wdfdma.dumping.dump import dump_transaction
 
         self.get_info()
         return dump_transaction(self._core, self._handle, require_flag("html", html))

@@ -9,7 +9,7 @@ import pytest
 
 from dump_support import FIFO, load_canonical
 from wdfdma import BugCheck, ClosedError, DmaTransaction, Machine, Profile, Scenario, StatusError
-from wdfdma.dump_command import dump_scenario
+from wdfdma.dumping.command import dump_scenario
 
 Make = Callable[..., DmaTransaction]
 

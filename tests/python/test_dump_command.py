@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dump_support import CANONICAL
-from wdfdma.dump_command import dump_scenario, load_one
+from wdfdma.dumping.command import dump_scenario, load_one
 
 Call = Callable[..., tuple[int, str, str]]
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from wdfdma import Machine, Profile
-from wdfdma.dump import make_document
+from wdfdma.dumping.dump import make_document
 from wdfdma.waits import FEW, Verdict
 
 PAGE = 4096

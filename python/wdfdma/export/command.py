@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from wdfdma.dump_command import load_one
+from wdfdma.dumping.command import load_one
 from wdfdma.files import write_file
 from wdfdma.problems import Problem, ScenarioError
 from wdfdma.scenario import Scenario

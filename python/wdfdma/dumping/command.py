@@ -4,9 +4,9 @@ from typing import Any
 
 from wdfdma._core import Core
 from wdfdma._native import VERSION
-from wdfdma.dump import make_core, make_document, read_scene, render_text
-from wdfdma.dump_parts import show_all
-from wdfdma.dump_scene import Section
+from wdfdma.dumping.dump import make_core, make_document, read_scene, render_text
+from wdfdma.dumping.parts import show_all
+from wdfdma.dumping.scene import Section
 from wdfdma.files import STDIN, dump_json, read_line, read_values, split_number
 from wdfdma.problems import Problem, ScenarioError
 from wdfdma.run import check_scenario, run_program
@@ -54,7 +54,7 @@ def dump_scenario(
         sections = [Section("Dump of a scenario", fields), *show_all(read_scene(core))]
     if not html:
         return render_text(sections)
-    from wdfdma.dump_html import render_html
+    from wdfdma.dumping.html_page import render_html
 
     return render_html(sections, f"Dump: {scenario.name or scenario.where}")
 

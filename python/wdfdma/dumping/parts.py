@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from wdfdma._native import ffi
-from wdfdma.dump_scene import Scene, Section
+from wdfdma.dumping.scene import Scene, Section
 from wdfdma.enums import Irql
 from wdfdma.views import AdapterView, ChildView, EnablerView, RunView, World
 from wdfdma.waits import Verdict, Wait, judge_machine

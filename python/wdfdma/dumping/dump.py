@@ -13,8 +13,8 @@ from typing import Any
 
 from wdfdma._core import Core
 from wdfdma._native import lib
-from wdfdma.dump_parts import show_all, show_enabler, show_transaction
-from wdfdma.dump_scene import Scene, Section
+from wdfdma.dumping.parts import show_all, show_enabler, show_transaction
+from wdfdma.dumping.scene import Scene, Section
 from wdfdma.enums import Constant
 from wdfdma.views import read_world, to_number
 from wdfdma.waits import FEW, Wait, judge_machine, judge_waits
@@ -85,7 +85,7 @@ def render_text(sections: list[Section]) -> str:
 def _render(sections: list[Section], html: bool, title: str) -> str:
     if not html:
         return render_text(sections)
-    from wdfdma.dump_html import render_html
+    from wdfdma.dumping.html_page import render_html
 
     return render_html(sections, title)
 

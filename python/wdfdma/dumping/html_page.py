@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from html import escape
 
-from wdfdma.dump_scene import Section
+from wdfdma.dumping.scene import Section
 
 _STYLE = """\
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em;

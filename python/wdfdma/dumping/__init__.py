@@ -1,0 +1,1 @@
+"""Dumps of a machine and its objects, as text, HTML and JSON."""
