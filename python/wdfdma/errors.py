@@ -42,7 +42,7 @@ class BugCheck(Exception):
     line, and so is `repr` of it; `str` is the whole page, as `report` makes it.
     """
 
-    # A weak reference to what the machine's objects share, and what page_keeping.py keeps of it; not pickled.
+    # A weak reference to what the machine's objects share, and what paging/keeping.py keeps of it; not pickled.
     _core: Any = None
     _kept: Any = None
 
@@ -116,7 +116,7 @@ class BugCheck(Exception):
         >>> print(BugCheck(0x10D, (8, 7, 4, 0), rule=Rule.WDF_DMA_FATAL_ERROR).report().splitlines()[2])
         What happened
         """
-        from wdfdma.page import describe_bugcheck
+        from wdfdma.paging.page import describe_bugcheck
 
         return describe_bugcheck(self, scenario)
 

@@ -27,7 +27,7 @@ from wdfdma.machine_leaks import MachineLeaks, make_traces, take_leaks
 from wdfdma.machine_rules import MachineRules
 from wdfdma.mdl import Mdl
 from wdfdma.memory import get_bytes
-from wdfdma.page_keeping import keep_machine
+from wdfdma.paging.keeping import keep_machine
 from wdfdma.pool import Pool
 from wdfdma.snapshot import Snapshot
 from wdfdma.state import MachineState

@@ -55,7 +55,7 @@ class MachineRules:
         of `leaks`, whose machine is closed. [scenario] is the file that led there, or FILE:NUMBER, if there is one.
         Errors: ClosedError without [violation].
         """
-        from wdfdma.page import describe_machine, describe_violation
+        from wdfdma.paging.page import describe_machine, describe_violation
 
         core = self._core
         if scenario is not None:

@@ -13,7 +13,7 @@ from wdfdma.dumping.dump import make_core
 from wdfdma.enums import Severity
 from wdfdma.errors import BugCheck
 from wdfdma.files import dump_json, read_line, read_values, write_file
-from wdfdma.page import describe_machine
+from wdfdma.paging.page import describe_machine
 from wdfdma.problems import ScenarioError
 from wdfdma.pytest_artifacts import make_folder, write_capture
 from wdfdma.pytest_keys import OPTIONS

@@ -183,7 +183,7 @@ class Violation:
         ...     print(machine.check_leaks()[0].report().splitlines()[2])
         What happened
         """
-        from wdfdma.page import describe_violation
+        from wdfdma.paging.page import describe_violation
 
         return describe_violation(None if self._core is None else self._core(), self, scenario)
 

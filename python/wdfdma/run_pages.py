@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from wdfdma.dumping.dump import make_core
-from wdfdma.page import describe_moment
+from wdfdma.paging.page import describe_moment
 from wdfdma.rules import Violation, read_violations
 from wdfdma.run import Run, check_scenario, run_program
 from wdfdma.scenario import Scenario

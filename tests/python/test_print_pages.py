@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from wdfdma import BugCheck, DmaTransaction, Machine, Rule, page_keeping
-from wdfdma import page as pages
+from wdfdma import BugCheck, DmaTransaction, Machine, Rule
+from wdfdma.paging import keeping
+from wdfdma.paging import page as pages
 
 PAGE = 4096
 
@@ -163,11 +164,11 @@ def test_the_cause_of_another_exception_has_its_page() -> None:
 def test_of_many_exceptions_the_oldest_get_their_pages(
     monkeypatch: pytest.MonkeyPatch, made_pages: list[str], limit: str
 ) -> None:
-    monkeypatch.setattr(page_keeping, "_keepers", page_keeping.deque())
-    monkeypatch.setattr(page_keeping, "_kept_bytes", 0)
+    monkeypatch.setattr(keeping, "_keepers", keeping.deque())
+    monkeypatch.setattr(keeping, "_kept_bytes", 0)
     before = halt()
-    used = page_keeping._kept_bytes
-    monkeypatch.setattr(page_keeping, limit, {"_MOST": 2, "_MOST_BYTES": 2 * used}[limit])
+    used = keeping._kept_bytes
+    monkeypatch.setattr(keeping, limit, {"_MOST": 2, "_MOST_BYTES": 2 * used}[limit])
     errors = [halt() for _ in range(4)]
     assert len(made_pages) == 3
     kept = [isinstance(error._kept, str) for error in (before, *errors)]
@@ -179,7 +180,7 @@ def test_of_many_exceptions_the_oldest_get_their_pages(
     for text in named:
         assert text.splitlines()[-1] == "  replay      wdfdma run a.json"
     assert named[0].count("replay") == 1
-    assert page_keeping._kept_bytes == sum(size for _, size in page_keeping._keepers)
+    assert keeping._kept_bytes == sum(size for _, size in keeping._keepers)
 
 
 def test_leaks_print_as_lines_in_a_list() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wdfdma import BugCheck, ClosedError, Machine, Op, Rule, Scenario, StatusError
-from wdfdma.page import describe_bugcheck
+from wdfdma.paging.page import describe_bugcheck
 from wdfdma.record_json import make_record_entry
 from wdfdma.run import execute_scenario
 

@@ -2,7 +2,7 @@
 
 It is built when it is asked for: from the record, which says how things stood, and from the machine, if that still
 knows of it, as it is by then. A machine that went back to a snapshot does not, nor does one that is closed, but for
-the bug check that had halted it (page_keeping.py).
+the bug check that had halted it (paging/keeping.py).
 """
 
 import re
@@ -14,9 +14,9 @@ from wdfdma.circumstances import count
 from wdfdma.enums import ObjectType, RuleEnding, TransactionState
 from wdfdma.errors import BugCheck
 from wdfdma.explain import SEVERITIES, wrap
-from wdfdma.page_keeping import lock
-from wdfdma.page_log import describe_last, describe_log
-from wdfdma.page_pool import describe_pool
+from wdfdma.paging.keeping import lock
+from wdfdma.paging.log_lines import describe_last, describe_log
+from wdfdma.paging.pool_lines import describe_pool
 from wdfdma.replay import find_command, find_scenario_command
 from wdfdma.rules import RuleInfo, Violation, get_rule_info, read_violation, read_violations
 

@@ -1,0 +1,1 @@
+"""The pages that tell of a bug check or a broken rule."""
