@@ -24,13 +24,10 @@ def build_crashing(folder: Path) -> Path:
     if not include.is_dir():  # a build folder: the library's own is beside it
         include = ROOT / "libwdfdma" / "include"
         library = Path(PACKAGE_FOLDER).parents[1] / "libwdfdma" / "libwdfdma.so"
-    table = folder / "table.c"
-    text = (SOURCES / "table.c").read_text(encoding="utf-8")
-    table.write_text(text.replace("wdfdma_driver_get", "shipped_driver_get"), encoding="utf-8")
     out = folder / "crashing.so"
     flags = ["-shared", "-fPIC", f"-I{include}", f"-I{include / 'wdk'}", f"-I{SOURCES}"]
-    shipped = [SOURCES / f"{name}.c" for name in ("packet", "scatter_gather", "system")]
-    sources = [Path(__file__).with_name("crashing_driver.c"), table, *shipped]
+    shipped = [path for path in sorted(SOURCES.glob("*.c")) if path.name != "table.c"]
+    sources = [Path(__file__).with_name("crashing_driver.c"), *shipped]
     command = [compiler, *flags, "-o", str(out), *map(str, sources), str(library)]
     subprocess.run(command, check=True)
     return out

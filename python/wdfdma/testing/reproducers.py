@@ -16,6 +16,7 @@ from wdfdma.enums import ObjectType, Op, Rule
 from wdfdma.journal import read_journal
 from wdfdma.problems import ScenarioError
 from wdfdma.record_json import copy_bugcheck, copy_violations
+from wdfdma.rules import get_rule_info
 from wdfdma.run import Run, check_leaks, execute_scenario
 from wdfdma.signatures import find_signature
 from wdfdma.testing.cases import CRASH, EXCEPTION, FAILURES, CaseResult
@@ -120,10 +121,19 @@ def _show(source: Source, result: CaseResult, watched: _Watched) -> tuple[Source
     if watched.broken:
         if _list_broken(run.violations, run.bugcheck) != watched.broken:
             return None, "no scenario: what the driver did besides its calls has a part in it"
-        return source | {"log": run.log}, f"breaks {find_signature(run)}"
+        return source | {"log": run.log}, f"breaks {_name_broken(run)}"
     if watched.byte is not None:
         return _show_byte(source, *watched.byte)
     return None, "no scenario: no rule is broken, and no buffer has a wrong byte"
+
+
+def _name_broken(run: Run) -> str:
+    """The worst of what a run breaks: its rule and the call."""
+    signature = find_signature(run)
+    assert signature is not None
+    known = signature.rule != Rule.NONE
+    name = get_rule_info(signature.rule).name if known else f"0x{signature.code:X}"
+    return f"{name} in {signature.op.label}" if signature.op else name
 
 
 def _show_byte(
