@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wdfdma._native import VERSION
+from wdfdma.fuzz_workers import is_foreign
 from wdfdma.testing.cases import CRASH, describe_case
 from wdfdma.testing.drivers import find_origin
 from wdfdma.testing.fuzzing import Finding
@@ -56,7 +57,8 @@ def _write(run: "DriverRun", finding: Finding) -> Failure:
 
 def _reproduce(run: "DriverRun", finding: Finding) -> Reproducer:
     name = f"{run.driver.name}: {finding.result}"
-    if run.options.isolate is None and finding.signature.failure != CRASH:
+    is_here = run.options.isolate is None and not is_foreign(run.driver)
+    if is_here and finding.signature.failure != CRASH:
         return make_reproducer(run.driver, finding.case, name)
     with take_sandbox(find_origin(run.driver)) as sandbox:
         seconds = run.options.isolate or CASE_SECONDS
@@ -82,9 +84,11 @@ def print_failures(failures: list[Failure]) -> None:
             f"    scenario {failure.scenario}: {shown}" if failure.scenario else f"    {shown}"
         )
     count = len(failures)
+    if not failures:
+        click.echo("0 failures: no rule is broken, all bytes are right, nothing stays held")
+        return
     click.echo(f"{count} failure{'' if count == 1 else 's'}")
-    if failures:
-        click.echo(find_worst(failures).command)
+    click.echo(find_worst(failures).command)
 
 
 def find_worst(failures: list[Failure]) -> Failure:

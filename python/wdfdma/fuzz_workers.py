@@ -132,7 +132,7 @@ def make_workers(
         if parts.scheme != "dask" or not parts.netloc:
             raise ValueError(f"--executor: {executor!r} is not dask://host:port")
         workers = DaskWorkers(parts.netloc)
-    elif jobs > 1 or (not is_isolated and any(_is_foreign(driver) for driver in drivers)):
+    elif jobs > 1 or (not is_isolated and any(is_foreign(driver) for driver in drivers)):
         workers = PoolWorkers(jobs)
     else:
         workers = Workers()
@@ -144,5 +144,6 @@ def make_workers(
     workers.close(at_once=False)
 
 
-def _is_foreign(driver: Driver) -> bool:
+def is_foreign(driver: Driver) -> bool:
+    """Whether [driver] is a shared object of the user's, which may end the process that it runs in."""
     return driver.is_native and not str(driver.origin).startswith("wdfdma:")

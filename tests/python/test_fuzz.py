@@ -135,7 +135,7 @@ def test_the_command_runs_on_nothing_but_the_package() -> None:
     assert status == MATCH
     assert [line.split(":")[0] for line in lines[:-3]] == CORRECT
     assert lines[-3].startswith("900 cases and ")
-    assert lines[-2] == "0 failures"
+    assert lines[-2].startswith("0 failures: no rule is broken")
     assert lines[-1] == "next, a driver with a bug: wdfdma fuzz packet/completed-after-cancel"
 
 

@@ -123,6 +123,9 @@ def test_the_command_keeps_a_crash(
     [journal] = (out / "journals").iterdir()
     ops = [step.op for step in read_journal(journal).scenario.steps]
     assert ops[-2:] == ["on", "execute"]
+    [case] = (out / "failures").iterdir()
+    status, _, problem = call("export", case, "--to", "c")
+    assert (status, "the driver ends its process" in problem) == (BAD_INPUT, True)
     status, printed, _ = call(*arguments, "--runs", "50", "--json")
     document = json.loads(printed)
     assert document["drivers"][0]["runs"] == 150

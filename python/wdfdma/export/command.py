@@ -50,12 +50,15 @@ def _load_case(name: str) -> Scenario | None:
     path = Path(name)
     if path.suffix != ".json" or not path.is_file() or b'"bytes"' not in path.read_bytes():
         return None
-    from wdfdma.testing.corpus import CorpusError, read_case
+    from wdfdma.testing.cases import CRASH
+    from wdfdma.testing.corpus import CorpusError, read_case, read_failure
     from wdfdma.testing.drivers import DriverError, find_driver
     from wdfdma.testing.reproducers import make_reproducer
 
     try:
         case, origin = read_case(name)
+        if read_failure(name) == CRASH:
+            raise CorpusError("no scenario: the driver ends its process by itself")
         driver = find_driver(str(origin))
         made = make_reproducer(driver, case, f"{driver.name}: {driver.run(case)}")
     except (CorpusError, DriverError) as error:

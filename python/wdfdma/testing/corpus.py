@@ -60,6 +60,14 @@ def read_case(text: str) -> tuple[bytes, str | None]:
         raise CorpusError(f"{text}: no case: {error}") from error
 
 
+def read_failure(text: str) -> int | None:
+    """The number in FAILURES of what the case's JSON file in [text] failed with; None where it says nothing of it."""
+    try:
+        return int(json.loads(Path(text).read_bytes())["signature"][0])
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return None
+
+
 class Corpus:
     """The files of one driver in [folder], which is made if it is not there. Errors: OSError, CorpusError."""
 

@@ -25,7 +25,7 @@ from wdfdma.testing.drivers import Driver
 Broken = list[tuple[Rule, ObjectType, Op]]
 Source = dict[str, Any]
 
-_JOURNAL_BYTES = 1 << 26
+_JOURNAL_BYTES = 1 << 24
 _NEVER_COMPLETED = FAILURES.index("never completed")
 _WRONG_DATA = FAILURES.index("wrong data")
 _WRONG_INFORMATION = FAILURES.index("wrong information")
@@ -50,6 +50,7 @@ class _Watched:
 
     broken: Broken
     byte: tuple[int, int, int, int] | None  # its request and place, what it should be and is
+    is_cut: bool = False  # the journal did not hold all
 
 
 def make_reproducer(driver: Driver, case: bytes, name: str = "") -> Reproducer:
@@ -62,6 +63,8 @@ def make_reproducer(driver: Driver, case: bytes, name: str = "") -> Reproducer:
         result, watched = _watch(driver, case, path)
         if not result.has_failed:
             return Reproducer(None, "the case does not fail when it is run again", [])
+        if watched.is_cut:
+            return Reproducer(None, "no scenario: the driver makes too many calls", [])
         try:
             journal = read_journal(path)
         except ScenarioError as error:
@@ -86,6 +89,9 @@ def _watch(driver: Driver, case: bytes, path: Path) -> tuple[CaseResult, _Watche
 
     def look(machine: Any, result: CaseResult) -> None:
         watched.byte = _look_at_byte(machine, result)
+        is_full = ffi.new("bool *")
+        lib.wdfdma_journal_get_bytes(machine, is_full)
+        watched.is_cut = is_full[0]
         lib.wdfdma_journal_end(machine)
         if result.signature.failure == _NEVER_COMPLETED:
             check_leaks(machine)
