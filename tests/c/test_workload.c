@@ -413,16 +413,21 @@ TEST(the_next_case_is_told) {
     CHECK_EQUAL(other.runs, 500);
 }
 
-/* Its first read moves nothing, and says that it did. */
-TEST(a_byte_that_is_wrong_is_told) {
-    const uint8_t bytes[3 * WDFDMA_CASE_STRIDE] = {[2 * WDFDMA_CASE_STRIDE + 2] = 15};
+/* Runs one START, of the kind [shape] (case_read_request), that claims to have moved all. */
+static wdfdma_machine *machine_after(uint8_t shape, wdfdma_workload_result *result) {
+    const uint8_t bytes[2 * WDFDMA_CASE_STRIDE] = {[WDFDMA_CASE_STRIDE + 1] = shape};
     wdfdma_machine *machine = harness_machine(NULL);
+    toy = TOY_CLAIMS_ALL;
+    CHECK_STATUS(wdfdma_workload_run(machine, &toy_driver, bytes, sizeof bytes, result),
+                 STATUS_SUCCESS);
+    return machine;
+}
+
+TEST(a_byte_that_is_wrong_is_told) {
     wdfdma_workload_result result;
     wdfdma_workload_byte byte = {.label = 99};
-    CHECK(!wdfdma_workload_get_byte(machine, 0, 0, &byte));
-    toy = TOY_CLAIMS_ALL;
-    CHECK_STATUS(wdfdma_workload_run(machine, &toy_driver, bytes, sizeof bytes, &result),
-                 STATUS_SUCCESS);
+    CHECK(!wdfdma_workload_get_byte(harness_machine(NULL), 0, 0, &byte)); /* no workload */
+    wdfdma_machine *machine = machine_after(0, &result);
     CHECK_EQUAL(result.failure, WDFDMA_FAILURE_WRONG_DATA);
     REQUIRE(wdfdma_workload_get_byte(machine, result.request, result.actual, &byte));
     CHECK_EQUAL(byte.label, 0);
@@ -432,6 +437,12 @@ TEST(a_byte_that_is_wrong_is_told) {
     CHECK(!wdfdma_workload_get_byte(machine, 1, 0, &byte));
     CHECK(!wdfdma_workload_get_byte(NULL, 0, 0, &byte));
     CHECK(!wdfdma_workload_get_byte(machine, 0, 0, NULL));
+    machine = machine_after(1, &result); /* a write */
+    CHECK_EQUAL(result.failure, WDFDMA_FAILURE_WRONG_DATA);
+    CHECK(!wdfdma_workload_get_byte(machine, result.request, result.actual, &byte));
+    machine = machine_after(32, &result); /* no bytes */
+    CHECK_EQUAL(result.requests, 1);
+    CHECK(!wdfdma_workload_get_byte(machine, 0, 0, &byte));
 }
 
 HARNESS_MAIN(ENTRY(each_failure_is_told_from_the_others), ENTRY(a_request_is_cancelled_once),

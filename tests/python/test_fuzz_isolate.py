@@ -24,6 +24,7 @@ from wdfdma.testing.isolation import IsolationError, Sandbox, make_crash, take_s
 
 SECONDS = 0.5  # of a case
 SEED = 5
+LONG_AND_CANCELLED = bytes([0] * 6 + [0, 0, 255, 255, 0, 0] + [2, 0, 0, 0, 0, 0])
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +78,7 @@ def test_a_driver_in_python_is_isolated_too() -> None:
 
 def test_what_is_read_back_is_what_was_found(crashing: Path) -> None:
     with take_sandbox(f"{crashing}:null") as sandbox:
-        case = bytes([0] * 6 + [0, 0, 255, 255, 0, 0] + [2, 0, 0, 0, 0, 0])
+        case = LONG_AND_CANCELLED
         assert sandbox.run(case, SECONDS).signature.failure == CRASH
         assert sandbox.read_journal()[:3] == b"WDJ"
         assert not sandbox.run(bytes(12), SECONDS).has_failed
@@ -86,6 +87,23 @@ def test_what_is_read_back_is_what_was_found(crashing: Path) -> None:
     with take_sandbox("wdfdma:packet/completed-after-cancel") as sandbox:
         case = bytes.fromhex("010000000000041f00000000000000000000020000000000")
         assert sandbox.reproduce(case, "it").source is not None
+
+
+def test_without_forks_the_process_is_begun_again(
+    crashing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows: the process that serves is the one that runs the case."""
+    (tmp_path / "sitecustomize.py").write_text("import os\ndel os.fork\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, failure in (("null", "crash SIGSEGV"), ("for-ever", "hang")):
+        sandbox = Sandbox(f"{crashing}:{name}")
+        for _ in range(2):
+            result = sandbox.run(LONG_AND_CANCELLED, SECONDS)
+            assert str(result) == f"{failure} in cancel_request"
+            assert not sandbox.run(bytes(12), SECONDS).has_failed
+        sandbox.close()
+    report = run_chunk(f"{crashing}:exit", SEED + 1, 40, isolate=SECONDS)
+    assert (report.runs, len(report.findings)) == (40, 1)
 
 
 def test_a_driver_that_is_not_there() -> None:

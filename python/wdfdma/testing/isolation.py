@@ -245,14 +245,14 @@ class SharedFuzz:
         self._memory.close()
 
 
-# Sandboxes that nobody uses now, by their origins: to begin one takes long.
-_idle: dict[str, list[Sandbox]] = {}
+# Sandboxes that nobody uses now, by their origins: to begin one takes long. A fork of this process has its own.
+_idle: dict[tuple[int, str], list[Sandbox]] = {}
 
 
 @contextmanager
 def take_sandbox(origin: str) -> Iterator[Sandbox]:
     """A sandbox for the caller alone."""
-    idle = _idle.setdefault(origin, [])
+    idle = _idle.setdefault((os.getpid(), origin), [])
     try:
         sandbox = idle.pop()
     except IndexError:
@@ -265,8 +265,8 @@ def take_sandbox(origin: str) -> Iterator[Sandbox]:
 
 @atexit.register
 def _close_all() -> None:
-    for idle in _idle.values():
-        while idle:
+    for (process, _), idle in _idle.items():
+        while idle and process == os.getpid():
             idle.pop().close()
 
 
