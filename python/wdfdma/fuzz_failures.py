@@ -103,7 +103,7 @@ def print_case(case: bytes) -> None:
 
 
 def make_document(runs: "list[DriverRun]", failures: list[Failure], ended: str) -> dict[str, Any]:
-    """What came of all, for JSON: docs/json.md."""
+    """What came of all, for JSON: docs/json_tools.md."""
     return {
         "version": VERSION,
         "ended": ended,
@@ -123,7 +123,8 @@ def _make_run(run: "DriverRun") -> dict[str, Any]:
         "requests": report.requests,
         "moves": report.moves,
         "steps": report.steps,
-        "situations": run.coverage,
+        "situations": run.situations,
+        "coverage": run.coverage or None,
         "failed": report.failures,
     }
 

@@ -24,8 +24,10 @@ def list_all(report: FuzzReport) -> dict[str, Any]:
     counts = {
         name: getattr(report, name)
         for name in FuzzReport.__slots__
-        if name not in ("findings", "seconds")
+        if name not in ("findings", "seconds", "coverage")
     }
+    if report.coverage is not None:
+        counts["cells"] = [[*cell, count] for cell, count in report.coverage.cells.items()]
     return counts | {"found": [json.dumps(asdict(item), default=repr) for item in findings]}
 
 

@@ -147,6 +147,7 @@ def test_the_command_keeps_a_crash(
     status, printed, _ = call(*arguments, "--runs", "50", "--json")
     document = json.loads(printed)
     assert document["drivers"][0]["runs"] == 150
+    assert document["drivers"][0]["situations"] > 10
     [failure] = document["failures"]
     assert FAILURES[failure["signature"][0]] == "crash"
 
