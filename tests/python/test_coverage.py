@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wdfdma import (
+    BugCheck,
     Coverage,
     CoverageError,
     CoverageMap,
@@ -23,6 +24,7 @@ from wdfdma import (
     list_cells,
     list_goals,
 )
+from wdfdma._native import lib
 from wdfdma.cli import cli
 from wdfdma.cli_ends import BAD_INPUT, MATCH
 from wdfdma.coverage import CellUse, get_use
@@ -396,3 +398,82 @@ def test_forms_exclude_each_other(folder: Path) -> None:
         cli, ["coverage", str(folder), "--csv", "--json"], standalone_mode=False
     )
     assert result.return_value == BAD_INPUT
+
+
+# Goals that no recording reaches
+
+
+def make_reserver(machine: Machine, **callbacks: Any) -> Any:
+    """A transaction on an enabler of its own that asks for all of a pool of two."""
+    transaction = machine.device().enabler(maximum_length=8192, dma_version=3).transaction()
+    settings = {"reserve_dma": lambda _transaction: None, **callbacks}
+    transaction.allocate_resources(map_registers=2, **settings).check()
+    return transaction
+
+
+def test_who_waits_behind_three_is_granted_in_turn() -> None:
+    with Machine(map_registers=2, coverage=True) as machine:
+        reservers = [make_reserver(machine) for _ in range(6)]
+        for reserver in reservers[:3]:
+            reserver.free_resources()
+            assert machine.coverage().goals["reservation_behind_three"] == 0
+        reservers[3].free_resources()
+    goals = machine.coverage().goals
+    assert (goals["reservation_behind_three"], goals["five_wait"]) == (1, 1)
+
+
+def test_who_is_deleted_in_its_callback_is_told_from_who_is_deleted_by_another() -> None:
+    with Machine(map_registers=2, coverage=True) as machine:
+        idle = machine.device().enabler(maximum_length=8192).transaction()
+        make_reserver(machine, reserve_dma=lambda _transaction: idle.delete())
+        assert machine.coverage().goals["deleted_in_own_callback"] == 0
+    with Machine(map_registers=2, coverage=True) as machine:
+        make_reserver(machine, reserve_dma=lambda transaction: transaction.delete())
+        assert machine.coverage().goals["deleted_in_own_callback"] == 1
+
+
+def test_a_call_inside_a_callback_serves_the_last_waiter() -> None:
+    def program_dma(*_transfer: Any) -> None:
+        first.free_resources()
+
+    with Machine(map_registers=2, coverage=True) as machine:
+        free = machine.device().enabler("scatter_gather64", maximum_length=8192).transaction()
+        first = make_reserver(machine)
+        make_reserver(machine)
+        free.initialize(machine.mdl(4096), program_dma=program_dma).check()
+        assert machine.coverage().goals["last_waiter_in_callback"] == 0
+        free.execute().check()
+        assert machine.coverage().goals["last_waiter_in_callback"] == 1
+        cells = machine.coverage().cells
+        assert cells["free_resources", "reserved", "returned, others were let through"] == 1
+
+
+def test_a_restore_forgets_who_waited() -> None:
+    with Machine(map_registers=2, coverage=True) as machine:
+        first = make_reserver(machine)
+        waiters = [make_reserver(machine) for _ in range(2)]
+        snapshot = machine.snapshot()
+        others = [make_reserver(machine) for _ in range(2)]
+        machine.restore(snapshot)
+        assert len(others) == len(waiters) == 2
+        first.free_resources()
+        assert machine.coverage().goals["reservation_behind_three"] == 0
+        assert (
+            machine.coverage().cells["reserve_dma", "reserved", "called in a call on another"] == 1
+        )
+
+
+def test_deleted_and_wrong_handles_have_rows_of_their_own() -> None:
+    with Machine(coverage=True) as machine:
+        transaction = machine.device().enabler(maximum_length=8192).transaction()
+        handle = transaction._handle
+        transaction.delete()
+        with pytest.raises(BugCheck):
+            lib_release(machine, handle)
+    assert machine.coverage().cells["release", "no transaction", "a bug check"] == 1
+
+
+def lib_release(machine: Machine, handle: Any) -> None:
+    lib.WdfDmaTransactionRelease(handle)
+    assert machine.bugcheck is not None
+    raise machine.bugcheck

@@ -91,7 +91,20 @@ static bool frames_grow(struct coverage_watch *watch) {
     return grown != NULL;
 }
 
-static void frame_fill_transaction(coverage_frame *frame, const transaction *item) {
+/* The callback of the transaction's own that is the innermost one; at the call's end both may be gone. */
+static uint8_t own_event_find(const wdfdma_machine *machine, uint64_t handle) {
+    if (machine->state.depth == 0) {
+        return WDFDMA_EVENT_COUNT;
+    }
+    uint32_t at = (machine->state.depth - 1) % (2 * WDFDMA_VIOLATION_FRAMES);
+    callback_entry entry = machine->callbacks[at];
+    bool own = (uint32_t)entry == (uint32_t)handle && entry >> 32 < WDFDMA_EVENT_COUNT;
+    return own ? (uint8_t)(entry >> 32) : WDFDMA_EVENT_COUNT;
+}
+
+static void frame_fill_transaction(const wdfdma_machine *machine, coverage_frame *frame,
+                                   const transaction *item) {
+    frame->event = own_event_find(machine, frame->handle);
     frame->transferred = item->transferred;
     frame->fragment = item->fragment;
     frame->asked = (uint8_t)transaction_get_waiting(item);
@@ -117,7 +130,7 @@ void coverage_begin_slow(const ddi_call *call, const object *of) {
                          .waiting = machine->state.waiting_pool + machine->state.waiting_channel,
                          .standing = (uint8_t)object_get_standing(of)};
     if (frame->type == WDFDMA_OBJECT_TRANSACTION) {
-        frame_fill_transaction(frame, (const transaction *)of);
+        frame_fill_transaction(machine, frame, (const transaction *)of);
     }
 }
 
@@ -252,8 +265,9 @@ static void frame_count(wdfdma_machine *machine, const coverage_frame *frame) {
     }
     coverage_outcome outcome =
         call_get_outcome(machine, frame, item, coverage_get_operation(operation)->kind);
-    coverage_count(machine->arena.coverage->map, operation, (coverage_standing)frame->standing,
-                   outcome);
+    bool concerns_enabler = operation == COVERED_CREATE || operation == COVERED_COMPLETE_TRANSFER;
+    coverage_count(machine->arena.coverage->map, operation,
+                   concerns_enabler ? STANDING_NONE : (coverage_standing)frame->standing, outcome);
     goals_of_call(machine, frame, item, operation, outcome);
     if (item != NULL) {
         wait_note(machine, frame, item);

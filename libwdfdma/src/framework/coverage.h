@@ -20,7 +20,8 @@ typedef struct coverage_frame {
     uint32_t type;       /* wdfdma_object_type */
     uint8_t standing;    /* coverage_standing */
     uint8_t asked;       /* wdfdma_waiting: its own request, before it */
-    bool called_back;    /* the transaction itself */
+    uint8_t event;    /* wdfdma_event: of its own callback that the call is made in, or the count */
+    bool called_back; /* the transaction itself */
     bool holds_request;
 } coverage_frame;
 

@@ -15,18 +15,6 @@ static void goal_if(const wdfdma_machine *machine, coverage_goal_id goal, bool r
     }
 }
 
-/* True in a callback of the transaction's own that is the innermost one, and is [event] or any. */
-static bool is_in_own_callback(const wdfdma_machine *machine, const coverage_frame *frame,
-                               uint32_t event) {
-    if (frame->depth == 0) {
-        return false;
-    }
-    callback_entry entry = machine->callbacks[(frame->depth - 1) % (2 * WDFDMA_VIOLATION_FRAMES)];
-    uint32_t made = (uint32_t)(entry >> 32);
-    return (uint32_t)entry == (uint32_t)frame->handle && made < WDFDMA_EVENT_COUNT &&
-           (event == WDFDMA_EVENT_COUNT || event == made);
-}
-
 /* What a machine is like after a call. */
 static void goals_of_machine(const wdfdma_machine *machine, const coverage_frame *frame) {
     const wdfdma_machine_state *state = &machine->state;
@@ -76,7 +64,7 @@ static void goals_of_completion(const wdfdma_machine *machine, const coverage_fr
     bool failed = outcome == OUTCOME_INSUFFICIENT_RESOURCES || outcome == OUTCOME_TOO_FRAGMENTED;
     bool ended = outcome == OUTCOME_SUCCESS || outcome == OUTCOME_SUCCESS_OTHERS;
     goal_if(machine, GOAL_COMPLETED_IN_PROGRAM_DMA,
-            is_in_own_callback(machine, frame, WDFDMA_EVENT_PROGRAM_DMA) && (more || ended));
+            frame->event == WDFDMA_EVENT_PROGRAM_DMA && (more || ended));
     goal_if(machine, GOAL_NEXT_TRANSFER_FAILED, failed);
     goal_if(machine, GOAL_STOPPED_BEFORE_NEXT, outcome == OUTCOME_CANCELLED);
     if (item != NULL) {
@@ -100,8 +88,7 @@ static void goals_of_delete(const wdfdma_machine *machine, const coverage_frame 
                             coverage_outcome outcome) {
     bool done = outcome == OUTCOME_RETURNED || outcome == OUTCOME_RETURNED_OTHERS;
     goal_if(machine, GOAL_DELETED_WHILE_WAITING, done && frame->asked != WDFDMA_WAITING_NOT);
-    goal_if(machine, GOAL_DELETED_IN_OWN_CALLBACK,
-            done && is_in_own_callback(machine, frame, WDFDMA_EVENT_COUNT));
+    goal_if(machine, GOAL_DELETED_IN_OWN_CALLBACK, done && frame->event != WDFDMA_EVENT_COUNT);
 }
 
 void goals_of_call(wdfdma_machine *machine, const coverage_frame *frame, const transaction *item,

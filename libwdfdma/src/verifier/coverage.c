@@ -62,6 +62,8 @@ typedef struct reach {
 #define UNRESERVED \
     (S(CREATED) | S(INITIALIZED) | S(TRANSFER) | TRANSFER_WAITS | S(COMPLETED) | S(FAILED) | \
      S(RELEASED))
+/* Of a call with a handle that names no transaction, or one that is deleted. */
+#define BAD (S(NONE) | S(DELETED))
 #define MISTAKE (O(BREAK) | O(RULE) | O(BUGCHECK))
 #define COVERAGE_RIGHT(operation, standings, outcomes) \
     {COVERED_##operation, WDFDMA_CELL_RIGHT, standings, outcomes},
