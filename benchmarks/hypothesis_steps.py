@@ -49,21 +49,23 @@ def make_idle(machine: type[RuleBasedStateMachine]) -> type[RuleBasedStateMachin
             targets = [Bundle(name) for name in item.targets]
             function = decorator(targets=targets, **arguments)(make_body(item))
             for _ in item.preconditions:
-                function = precondition(lambda self: True)(function)
+                function = precondition(always)(function)
             members[item.function.__name__] = function
     members["check"] = invariant()(lambda self: None)
+    members["list_fitting"] = lambda self, bundle, fits: (0,)
     return type("Idle", (RuleBasedStateMachine,), members)
 
 
+def always(_machine: Any) -> bool:
+    return True
+
+
 def make_idle_argument(strategy: Any) -> Any:
-    filtered = getattr(strategy, "filtered_strategy", None)
-    if isinstance(filtered, Bundle):
-        return make_idle_argument(filtered).filter(lambda value: True)
+    """A bundle of the twin's own; what else is drawn is the same."""
     if not isinstance(strategy, Bundle):
         return strategy
     bundle: Any = Bundle(strategy.name)
-    same = consumes(bundle) if "consume=True" in repr(strategy) else bundle
-    return same.filter(lambda value: True) if getattr(strategy, "_transformations", ()) else same
+    return consumes(bundle) if "consume=True" in repr(strategy) else bundle
 
 
 def make_body(item: Any) -> Callable[..., Any]:

@@ -19,13 +19,20 @@ TRANSFER = int(TransactionState.TRANSFER)
 RELEASED = int(TransactionState.RELEASED)
 OVER = (int(TransactionState.TRANSFER_COMPLETED), int(TransactionState.TRANSFER_FAILED))
 _NOT_WAITING = int(Waiting.NOT)
+_IDLE = (CREATED, RELEASED)
+_BEFORE_INITIALIZE = (*_IDLE, RESERVED)
+_BEFORE_RELEASE = (INITIALIZED, RESERVED, *OVER)
+_BEFORE_CANCEL = (INITIALIZED, RESERVED, TRANSFER)
 
 
 class Actor:
     """A transaction as the driver of a scenario has it: what the bundles of `DmaStateMachine` hold.
 
     `number` is its number in the scenario, `transaction` the object of the machine, which a step may have deleted
-    since, or never made (`is_live`). `elements` are what EvtProgramDma was called with last, `request` what it was
+    since, or never made (`is_live`). How it stands after the last step: its `state`, a TransactionState; whether its
+    request for map registers, or for its channel, waits (`is_waiting`); whether it has what AllocateResources asked for
+    (`holds_reservation`), or its waiting reservation was cancelled, after which it can only be deleted (`is_spoiled`);
+    `info`, all that a debugger would show. `elements` are what EvtProgramDma was called with last, `request` what it was
     initialized with.
     """
 
@@ -34,15 +41,19 @@ class Actor:
         "elements",
         "enabler",
         "has_completion_callback",
+        "holds_reservation",
         "info",
         "is_list",
         "is_live",
+        "is_spoiled",
         "is_system",
+        "is_waiting",
         "most_registers",
         "number",
         "programmed",
         "references",
         "request",
+        "state",
         "transaction",
         "version3",
     )
@@ -61,6 +72,8 @@ class Actor:
         self.references = 0
         self.request: Request | None = None
         self.info: Any = ffi.new("wdfdma_transaction_info *")
+        self.state = 0
+        self.is_waiting = self.holds_reservation = self.is_spoiled = False
 
     def begin(self, transaction: "DmaTransaction") -> None:
         """Takes the transaction that the step `create` made."""
@@ -76,29 +89,17 @@ class Actor:
 
     def refresh(self) -> None:
         """Asks the machine how the transaction stands now."""
-        if self.is_live and _get_info(self.transaction._handle, self.info):
-            self.is_live = False
-
-    @property
-    def state(self) -> int:
-        """The state, a TransactionState, after the last step."""
-        return int(self.info.state)
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether its request for map registers, or for its channel, waits."""
-        return bool(self.info.waiting != _NOT_WAITING)
-
-    @property
-    def holds_reservation(self) -> bool:
-        """Whether AllocateResources has given it map registers that it still has."""
-        return bool(self.info.reserved and self.info.holds_base)
-
-    @property
-    def is_spoiled(self) -> bool:
-        """Whether its waiting reservation was cancelled, after which it can only be deleted."""
         info = self.info
-        return bool(info.reserved and not info.holds_base and info.waiting == _NOT_WAITING)
+        if not self.is_live:
+            return
+        if _get_info(self.transaction._handle, info):
+            self.is_live = False
+            return
+        self.state = info.state
+        self.is_waiting = info.waiting != _NOT_WAITING
+        reserved, holds = info.reserved, info.holds_base
+        self.holds_reservation = bool(reserved and holds)
+        self.is_spoiled = bool(reserved and not holds and not self.is_waiting)
 
     @property
     def direction(self) -> str:
@@ -115,10 +116,9 @@ class Actor:
 
 def may_initialize(actor: Actor) -> bool:
     """Initialize: it is idle, or its reservation is there."""
-    info = actor.info
     return (
         actor.is_live
-        and info.state in (CREATED, RESERVED, RELEASED)
+        and actor.state in _BEFORE_INITIALIZE
         and not actor.is_waiting
         and not actor.is_spoiled
     )
@@ -126,18 +126,17 @@ def may_initialize(actor: Actor) -> bool:
 
 def may_execute(actor: Actor) -> bool:
     """Execute: it is initialized."""
-    return actor.is_live and actor.info.state == INITIALIZED
+    return actor.is_live and actor.state == INITIALIZED
 
 
 def may_complete(actor: Actor) -> bool:
     """DmaCompleted: its device was programmed, the controller has finished, nothing is waited for."""
-    info = actor.info
     return (
         actor.programmed
         and not actor.controller_runs
         and actor.is_live
-        and info.state == TRANSFER
-        and info.waiting == 0
+        and actor.state == TRANSFER
+        and not actor.is_waiting
     )
 
 
@@ -148,18 +147,17 @@ def may_access(actor: Actor) -> bool:
 
 def may_stop(actor: Actor) -> bool:
     """StopSystemTransfer: the controller runs."""
-    return actor.controller_runs and actor.is_live and actor.info.state == TRANSFER
+    return actor.controller_runs and actor.is_live and actor.state == TRANSFER
 
 
 def may_reserve(actor: Actor) -> bool:
     """AllocateResources: version 3, no list, idle, and nothing is reserved."""
-    info = actor.info
     return (
         actor.is_live
-        and info.state in (CREATED, RELEASED)
+        and actor.state in _IDLE
         and actor.version3
         and not actor.is_list
-        and not info.reserved
+        and not actor.info.reserved
     )
 
 
@@ -169,37 +167,38 @@ def may_free(actor: Actor) -> bool:
         actor.is_live
         and actor.holds_reservation
         and not actor.is_waiting
-        and actor.info.state not in (CREATED, TRANSFER)
+        and actor.state not in (CREATED, TRANSFER)
     )
 
 
 def may_release(actor: Actor) -> bool:
     """Release: initialized, reserved and granted, or over."""
-    info = actor.info
     return (
         actor.is_live
-        and info.state in (INITIALIZED, RESERVED, *OVER)
-        and info.waiting == 0
+        and actor.state in _BEFORE_RELEASE
+        and not actor.is_waiting
         and not actor.is_spoiled
     )
 
 
 def may_cancel(actor: Actor) -> bool:
     """Cancel: version 3, initialized, reserved or in transfer."""
-    return (
-        actor.is_live and actor.version3 and actor.info.state in (INITIALIZED, RESERVED, TRANSFER)
-    )
+    return actor.is_live and actor.version3 and actor.state in _BEFORE_CANCEL
 
 
 def may_delete(actor: Actor) -> bool:
     """Delete: no transfer runs, nothing is waited for, and nobody has a reference."""
-    info = actor.info
-    return actor.is_live and info.state != TRANSFER and info.waiting == 0 and not actor.references
+    return (
+        actor.is_live
+        and actor.state != TRANSFER
+        and not actor.is_waiting
+        and not actor.references
+    )
 
 
 def is_idle(actor: Actor) -> bool:
     """Created or released, with nothing asked for."""
-    return actor.is_live and actor.info.state in (CREATED, RELEASED) and not actor.is_spoiled
+    return actor.is_live and actor.state in _IDLE and not actor.is_spoiled
 
 
 def is_live(actor: Actor) -> bool:

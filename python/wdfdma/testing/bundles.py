@@ -26,6 +26,29 @@ offset = st.sampled_from(OFFSETS)
 length = st.sampled_from((0, *LENGTHS))
 number = st.integers(0, 3)
 
+_RUNNER = st.runner()
+_PLACE = st.integers(0, 59)  # divided by any small number of them, each is as likely
+
+
+@st.composite
+def fitting(draw: st.DrawFn, bundle: str, fits: Callable[[Any], bool]) -> Any:
+    """A value of the [bundle] that [fits], of which there is one; the oldest is the simplest.
+
+    A filter of the bundle draws until one fits, and gives up the whole case where none of a few tries does.
+    """
+    found = draw(_RUNNER).list_fitting(bundle, fits)
+    return found[draw(_PLACE) % len(found)]
+
+
+def _make_need(bundle: str, fits: Test) -> Callable[[Any], bool]:
+    """What a rule waits for; to name a function is cheaper for Hypothesis than to quote a lambda."""
+
+    def has_fitting(machine: Any) -> bool:
+        found: bool = machine.has_fitting(bundle, fits)
+        return found
+
+    return has_fitting
+
 
 def transaction_rule(
     fits: Test,
@@ -37,10 +60,10 @@ def transaction_rule(
     """A rule whose argument [name] is a transaction of [bundle] that [fits], and which waits until there is one."""
 
     def decorate(function: F) -> F:
-        settings[name] = bundle.filter(fits)
+        settings[name] = fitting(bundle.name, fits)
         make: Any = rule
         made: F = make(**settings)(function)
-        needs: Callable[[F], F] = precondition(lambda self: self.find(fits))
+        needs: Callable[[F], F] = precondition(_make_need(bundle.name, fits))
         return needs(made)
 
     return decorate

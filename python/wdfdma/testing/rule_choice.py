@@ -6,7 +6,7 @@ from typing import Any
 
 # Rules by what they are about.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "transfer": ("initialize", "execute", "start", "complete", "release"),
+    "transfer": ("initialize", "execute", "start", "start_all", "complete", "release"),
     "reserve": ("allocate_resources", "free_resources"),
     "cancel": ("cancel",),
     "delete": ("delete",),

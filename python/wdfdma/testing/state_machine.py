@@ -36,8 +36,16 @@ from wdfdma.testing.world_rules import WorldRules
 
 _get_state = lib.wdfdma_machine_get_state
 _get_bitmap = lib.wdfdma_pool_get_bitmap
+_check = lib.wdfdma_machine_check
 _get_violations = lib.wdfdma_machine_get_violations
 _DEFAULT_ADDRESS_BITS = 36
+# Made once, as what the rules draw from is.
+_MACHINES = strategies.machines()
+_FAULTS = strategies.fault_plans()
+_ENABLERS = st.lists(strategies.enablers(), min_size=1, max_size=3)
+_FIRST_BUFFER = strategies.buffers()
+_OTHER_BUFFERS = st.lists(strategies.buffers(first_page=48), max_size=1)
+_CHOSEN = st.lists(st.integers(0, 2), min_size=1, max_size=3)
 _PARTS = 4  # of a world: machine, enablers, buffers, faults
 
 
@@ -99,15 +107,18 @@ class DmaStateMachine(TransactionRules, WorldRules, RuleBasedStateMachine):
         self._states = 0
         self._most_waiters = 0
         self._count = ffi.new("size_t *")
+        self._failure = ffi.new("wdfdma_check_failure *")
+        self._machine_state: Any = None
 
     # The world: these run first, in any order; the last one makes it.
 
-    @initialize(machine=strategies.machines())
-    def make_machine(self, machine: Settings) -> None:
-        """Chooses the machine."""
+    @initialize(machine=_MACHINES, faults=_FAULTS)
+    def make_machine(self, machine: Settings, faults: list[Settings]) -> None:
+        """Chooses the machine, and what goes wrong though the driver does nothing wrong."""
+        self.world["faults"] = faults
         self.set_up("machine", machine)
 
-    @initialize(target=ENABLERS, enablers=st.lists(strategies.enablers(), min_size=1, max_size=3))
+    @initialize(target=ENABLERS, enablers=_ENABLERS)
     def make_enablers(self, enablers: list[Settings]) -> Any:
         """Chooses the enablers."""
         self.set_up("enablers", enablers)
@@ -115,20 +126,15 @@ class DmaStateMachine(TransactionRules, WorldRules, RuleBasedStateMachine):
 
     @initialize(
         target=BUFFERS,
-        first=strategies.buffers(),
-        others=st.lists(strategies.buffers(first_page=48), max_size=1),
+        first=_FIRST_BUFFER,
+        others=_OTHER_BUFFERS,
     )
     def make_buffers(self, first: list[Settings], others: list[list[Settings]]) -> Any:
         """Chooses the buffers."""
         self.set_up("buffers", [first, *others])
         return multiple(*range(1 + len(others)))
 
-    @initialize(faults=strategies.fault_plans())
-    def plan_faults(self, faults: list[Settings]) -> None:
-        """Chooses what goes wrong though the driver does nothing wrong."""
-        self.set_up("faults", faults)
-
-    @initialize(target=TRANSACTIONS, enablers=st.lists(st.integers(0, 2), min_size=1, max_size=3))
+    @initialize(target=TRANSACTIONS, enablers=_CHOSEN)
     def make_transactions(self, enablers: list[int]) -> Any:
         """Chooses the first transactions, by their enablers."""
         self.expected = [Actor(number, enabler) for number, enabler in enumerate(enablers)]
@@ -148,6 +154,7 @@ class DmaStateMachine(TransactionRules, WorldRules, RuleBasedStateMachine):
             for chain in self.world["buffers"]
         ]
         self.player = _Player(self.world, **self.machine_settings)
+        self._machine_state = _get_state(self.player.machine._core.machine)
         for actor in self.expected:
             actor.number = self.created
             actor.enabler %= len(self.world["enablers"])
@@ -173,15 +180,25 @@ class DmaStateMachine(TransactionRules, WorldRules, RuleBasedStateMachine):
         states = 0
         for actor in self.actors:
             actor.refresh()
-            states |= 1 << actor.info.state
+            states |= 1 << actor.state
         self._states |= states
         if op == "delete":
             self.actors = [actor for actor in self.actors if actor.is_live]
         return answer
 
-    def find(self, fits: Test) -> bool:
-        """Whether there is a transaction that [fits]."""
-        return any(map(fits, self.actors))
+    def list_fitting(self, bundle: str, fits: Test) -> list[Any]:
+        """What is in the [bundle] and [fits], the oldest first; of transactions, those that are not deleted."""
+        if bundle == TRANSACTIONS.name:
+            return [actor for actor in self.actors if fits(actor)]
+        values = self.names_to_values
+        found = [values[reference.name] for reference in self.bundle(bundle)]
+        return [value for value in found if fits(value)]
+
+    def has_fitting(self, bundle: str, fits: Test) -> bool:
+        """Whether there is anything in the [bundle] that [fits]."""
+        if bundle == TRANSACTIONS.name:
+            return any(map(fits, self.actors))
+        return bool(self.list_fitting(bundle, fits))
 
     def get_reactions(self, actor: Actor, event: str) -> int:
         """How many reactions of [actor] to [event] are still to come."""
@@ -202,14 +219,15 @@ class DmaStateMachine(TransactionRules, WorldRules, RuleBasedStateMachine):
         player = self.player
         if player is None:
             return
-        machine = player.machine
-        machine.check()
-        core = machine._core.machine
-        state = _get_state(core)
+        core = player.machine._core.machine
+        if not _check(core, self._failure):
+            player.machine.check()  # says what is broken
+        state = self._machine_state
         self.check_pool(core, state)
         if state.waiting_pool or self._waiters:
             self.check_queue()
-        player.let_through.clear()
+        if player.let_through:
+            player.let_through.clear()
         _get_violations(core, self._count)
         if self._count[0] != self._violations:
             self.check_violations()

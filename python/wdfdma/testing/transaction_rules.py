@@ -44,12 +44,12 @@ _COMPLETIONS = ("dma_completed", "dma_completed_with_length", "dma_completed_fin
 
 
 def _may_initialize_at_grant(actor: Actor) -> bool:
-    return is_live(actor) and actor.info.state == RESERVED and actor.is_waiting
+    return is_live(actor) and actor.state == RESERVED and actor.is_waiting
 
 
 def _takes_flags(actor: Actor) -> bool:
     states = (CREATED, INITIALIZED, RELEASED)
-    return is_live(actor) and actor.version3 and actor.info.state in states
+    return is_live(actor) and actor.version3 and actor.state in states
 
 
 def _takes_requirement(actor: Actor) -> bool:
@@ -114,6 +114,15 @@ class TransactionRules:
         self.initialize(transaction, buffer, 0, 0, direction)
         if may_execute(transaction):
             self.take("execute", transaction=transaction)
+
+    @transaction_rule(may_initialize, buffer=BUFFERS, direction=direction)
+    def start_all(self, transaction: Actor, buffer: int, direction: str) -> None:
+        """The same for this transaction and all younger ones that are idle, so that several wait for registers."""
+        for actor in self.actors[self.actors.index(transaction) :]:
+            if may_initialize(actor):
+                self.initialize(actor, buffer, 0, 0, direction)
+                if may_execute(actor):
+                    self.take("execute", transaction=actor)
 
     @transaction_rule(may_complete, how=st.sampled_from(_COMPLETIONS), length=length)
     def complete(self, transaction: Actor, how: str, length: int) -> None:
@@ -231,7 +240,7 @@ class TransactionRules:
         if may_execute(transaction):
             self.take("get_transfer_info", transaction=transaction)
         assert face.get_device() is face.enabler.device
-        if transaction.info.state == INITIALIZED:
+        if transaction.state == INITIALIZED:
             assert face.get_request() is transaction.request
 
     @rule(enabler=ENABLERS, direction=direction)

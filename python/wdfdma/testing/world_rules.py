@@ -107,9 +107,9 @@ class WorldRules:
         """WdfRequestComplete, or with information, after what has the request was given up."""
         item = self.player.requests[request]
         for actor in self.actors:
-            if actor.request is item and actor.info.state == INITIALIZED:
+            if actor.request is item and actor.state == INITIALIZED:
                 self.take("release", transaction=actor)
-        if any(actor.request is item and actor.info.state == TRANSFER for actor in self.actors):
+        if any(actor.request is item and actor.state == TRANSFER for actor in self.actors):
             return  # and the driver never completes it
         if information:
             keys = {"request": request, "information": information}
@@ -146,7 +146,7 @@ class WorldRules:
 
     def find_busy(self) -> bool:
         """Whether any transaction is in transfer."""
-        return any(actor.info.state == TRANSFER for actor in self.actors)
+        return any(actor.state == TRANSFER for actor in self.actors)
 
     @transaction_rule(is_live)
     def object_reference(self, transaction: Actor) -> None:
