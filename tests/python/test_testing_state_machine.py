@@ -31,6 +31,7 @@ UNRECORDED = (
     *("device_read", "device_write", "mdl_read", "mdl_write", "enter_d0", "leave_d0"),
     *("request_create", "request_complete", "request_complete_with_information"),
     *("common_buffer_create", "common_buffer_delete", "object_reference", "object_dereference"),
+    *("delete_enabler", "remove_device", "set_irql"),
 )
 
 TestDma = DmaStateMachine.TestCase

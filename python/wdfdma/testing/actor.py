@@ -102,6 +102,11 @@ class Actor:
         self.is_spoiled = bool(reserved and not holds and not self.is_waiting)
 
     @property
+    def has_context(self) -> bool:
+        """Whether the framework tells its transfer context: version 3, initialized or reserved, or further."""
+        return self.version3 and self.state not in _IDLE
+
+    @property
     def direction(self) -> str:
         """Where its bytes go, as a scenario says it."""
         return Direction(self.info.direction).label
@@ -194,6 +199,11 @@ def may_delete(actor: Actor) -> bool:
         and not actor.is_waiting
         and not actor.references
     )
+
+
+def may_go(actor: Actor) -> bool:
+    """Its enabler, or its device, may end: it is released, or was never used, and nobody has a reference."""
+    return may_delete(actor) and actor.state in _IDLE and not actor.info.reserved
 
 
 def is_idle(actor: Actor) -> bool:

@@ -43,9 +43,12 @@ def _initialize(player: "Player", step: Step) -> Status:
     actor = player.actors[step["transaction"]]
     actor.programmed = False
     actor.request = None
-    status: Status = actor.transaction.initialize_using_offset(
+    transaction, offset = actor.transaction, step["offset"]
+    # The two calls do the same; the second is the one for a buffer's later bytes.
+    initialize = transaction.initialize_using_offset if offset else transaction.initialize
+    status: Status = initialize(
         player.buffers[step["buffer"]],
-        offset=step["offset"],
+        offset=offset,
         length=step["length"],
         direction=_DIRECTIONS[step["direction"]],
         program_dma=player.program_dma,
@@ -207,6 +210,16 @@ def _object_dereference(player: "Player", step: Step) -> None:
     actor.transaction.dereference()
 
 
+def _delete_enabler(player: "Player", step: Step) -> None:
+    player.enablers[step["enabler"]].delete()
+    for actor in player.actors.values():
+        actor.refresh()
+
+
+def _remove_device(player: "Player", _step: Step) -> None:
+    player.device.delete()
+
+
 def _enter_d0(player: "Player", _step: Step) -> Status:
     return player.device.enter_d0()
 
@@ -250,6 +263,8 @@ PLAYS: dict[str, Play] = {
     "common_buffer_delete": _common_buffer_delete,
     "object_reference": _object_reference,
     "object_dereference": _object_dereference,
+    "delete_enabler": _delete_enabler,
+    "remove_device": _remove_device,
     "enter_d0": _enter_d0,
     "leave_d0": _leave_d0,
     "set_irql": _set_irql,

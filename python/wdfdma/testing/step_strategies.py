@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from wdfdma.enums import AllocationAction, Argument, Event
 from wdfdma.operations import OPERATIONS, Operand, OperandKind
-from wdfdma.testing.strategies import DIRECTIONS, LENGTHS, OFFSETS, Settings, faults, rarely, worlds
+from wdfdma.testing.strategies import DIRECTIONS, LENGTHS, OFFSETS, Settings, fault_plans, rarely, worlds
 
 Step = dict[str, Any]
 
@@ -30,6 +30,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         *("request_create", "initialize_using_request", "request_complete"),
         *("request_complete_with_information", "object_reference", "object_dereference"),
         *("object_delete", "delete_enabler", "pass_wrong", "common_buffer_create"),
+        "common_buffer_delete",
     ),
     "world": (
         *("enter_d0", "leave_d0", "raise_irql", "lower_irql", "set_irql", "check_leaks"),
@@ -39,6 +40,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         *("io_get_dma_adapter", "wdm_get_dma_adapter", "put_dma_adapter", "get_dma_alignment"),
         *("read_dma_counter", "get_dma_adapter_info", "get_dma_transfer_info"),
         *("allocate_common_buffer", "free_common_buffer", "initialize_dma_transfer_context"),
+        *("allocate_common_buffer_ex", "write_common_buffer", "configure_adapter_channel"),
+        *("cancel_mapped_transfer", "get_scatter_gather_list_ex", "build_scatter_gather_list_ex"),
         *("allocate_adapter_channel", "allocate_adapter_channel_ex", "cancel_adapter_channel"),
         *("free_adapter_channel", "free_adapter_object", "free_map_registers"),
         *("map_transfer", "map_transfer_ex", "flush_adapter_buffers", "flush_adapter_buffers_ex"),
@@ -52,6 +55,8 @@ _IN_CALLBACKS = (
     *("dma_completed", "dma_completed_with_length", "dma_completed_final", "release", "cancel"),
     *("initialize", "execute", "get_bytes_transferred", "free_resources"),
 )
+# What the device does in EvtProgramDma, where the first element is there to be read or written.
+IN_PROGRAM_DMA = ("device_read", "device_write")
 # The steps that make what a name of the scenario's stands for; a context is made where it first stands.
 _MAKERS = {
     "request": ("request_create",),
@@ -63,7 +68,11 @@ _MAKERS = {
         "build_scatter_gather_list",
         "build_scatter_gather_list_ex",
     ),
-    "common_buffer": ("allocate_common_buffer", "common_buffer_create"),
+    "common_buffer": (
+        "allocate_common_buffer",
+        "allocate_common_buffer_ex",
+        "common_buffer_create",
+    ),
 }
 # One of these is made once, the others may be made again.
 _MADE_ONCE = ("request", "adapter")
@@ -78,8 +87,9 @@ def _choose(values: Sequence[Any]) -> st.SearchStrategy[Any]:
 class _Writer:
     """What the steps so far have made: [live] transactions, and the other names by their keys."""
 
-    def __init__(self, world: Settings) -> None:
+    def __init__(self, world: Settings, event: str | None = None) -> None:
         self.world = world
+        self.event = event  # the only one, or None for any
         self.live: list[int] = []
         self.created = 0
         self.names: dict[str, list[int]] = {key: [] for key in _MAKERS}
@@ -137,6 +147,8 @@ class _Writer:
 
     def list_events(self, op: str) -> list[str]:
         """The events that scripts react to, or those whose callbacks a driver sets."""
+        if self.event is not None:
+            return [self.event]
         events = [event.label for event in Event]
         return [event for event in events if op == "on" or event.endswith(("channel", "complete"))]
 
@@ -156,12 +168,16 @@ class _Writer:
         number = step.get("transaction")
         if number is None:
             return []
-        ops = draw(st.lists(_choose(_IN_CALLBACKS), max_size=3))
+        known = (*_IN_CALLBACKS, *IN_PROGRAM_DMA)
+        is_programmed = step["event"] == "program_dma"
+        ops = draw(st.lists(_choose(known if is_programmed else _IN_CALLBACKS), max_size=3))
         return [self.draw_step(draw, op, number) for op in ops]
 
     def draw_number(self, draw: st.DrawFn, operand: Operand, step: Step) -> int:
         """Lengths and offsets mostly within the buffer that the step names, if it does."""
         name = operand.name
+        if step["op"] in IN_PROGRAM_DMA:
+            return 1 if name in ("length", "value") else 0
         if name == "map_registers":
             return draw(st.integers(1, 4) | st.just(0))
         if name in ("length", "maximum_length"):
@@ -191,9 +207,8 @@ def reactions(draw: st.DrawFn, *, transaction: int = 0, event: str | None = None
     >>> find(reactions(event="program_dma"), lambda step: step["do"])
     {'op': 'on', 'transaction': 0, 'event': 'program_dma', 'do': [{'op': 'dma_completed', 'transaction': 0}]}
     """
-    writer = _Writer({"enablers": [{}], "buffers": [[{"length": 4096, "pfns": [16]}]]})
-    step = writer.draw_step(draw, "on", transaction)
-    return {**step, "event": event or step["event"]}
+    writer = _Writer({"enablers": [{}], "buffers": [[{"length": 4096, "pfns": [16]}]]}, event)
+    return writer.draw_step(draw, "on", transaction)
 
 
 @st.composite
@@ -237,9 +252,13 @@ def scenarios(
         steps += more
     scenario = {"format": "wdfdma-scenario/1", "name": "", **found, "steps": steps}
     # A fault of what makes a name would leave the steps that name it without it.
-    plan = st.lists(faults().filter(lambda fault: fault.get("op") not in _NAMING), max_size=2)
-    planned = draw(plan)
+    planned = draw(_PLANS)
     return {**scenario, "faults": planned} if planned else scenario
 
 
 _NAMING = ("create", "common_buffer_create")
+_PLANS = fault_plans(harmless=False).filter(
+    lambda plan: not any(
+        fault.get("op") in _NAMING or "adapter" in fault or "allocation" in fault for fault in plan
+    )
+)

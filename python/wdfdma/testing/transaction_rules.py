@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from wdfdma.testing.player import Step
 
 _MOST_TRANSACTIONS = 5
+_CONTROLLER_EVENTS = st.sampled_from(("dma_transfer_complete", "configure_dma_channel"))
 _COMPLETIONS = ("dma_completed", "dma_completed_with_length", "dma_completed_final")
 
 
@@ -193,12 +194,12 @@ class TransactionRules:
         """WdfDmaTransactionSetDeviceAddressOffset."""
         self.take("set_device_address_offset", transaction=transaction, offset=offset)
 
-    @transaction_rule(_has_controller, value=st.booleans())
-    def set_callback(self, transaction: Actor, value: bool) -> None:
-        """WdfDmaTransactionSetTransferCompleteCallback; the callback completes one transfer."""
-        event = "dma_transfer_complete"
+    @transaction_rule(_has_controller, event=_CONTROLLER_EVENTS, value=st.booleans())
+    def set_callback(self, transaction: Actor, event: str, value: bool) -> None:
+        """One of the two WdfDmaTransactionSet...Callback; that of a completion completes one transfer."""
         self.take("set_callback", transaction=transaction, event=event, value=value)
-        if value and not self.get_reactions(transaction, event):
+        is_completion = event == "dma_transfer_complete"
+        if value and is_completion and not self.get_reactions(transaction, event):
             do = [{"op": "dma_completed", "transaction": transaction.number}]
             self.take("on", transaction=transaction, event=event, do=do)
 
@@ -240,11 +241,7 @@ class TransactionRules:
         if may_execute(transaction):
             self.take("get_transfer_info", transaction=transaction)
         assert face.get_device() is face.enabler.device
+        if transaction.has_context:
+            assert face.wdm_get_transfer_context()
         if transaction.state == INITIALIZED:
             assert face.get_request() is transaction.request
-
-    @rule(enabler=ENABLERS, direction=direction)
-    def ask_enabler(self, enabler: int, direction: str) -> None:
-        """The enabler's getters."""
-        fragment = self.take("get_fragment_length", enabler=enabler, direction=direction)
-        assert fragment > 0
