@@ -15,7 +15,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from wdfdma import BugCheck, Rule, Scenario, TransactionState
 from wdfdma.run import execute_scenario
 from wdfdma.testing import Actor, DmaStateMachine, Player, transaction_rule
-from wdfdma.testing.actor import may_cancel, may_complete
+from wdfdma.testing.actor import OVER, may_cancel, may_complete
 from wdfdma.testing.rule_choice import GROUPS
 
 FEW = settings(
@@ -57,6 +57,10 @@ TestReplayed = Replayed.TestCase
 TestDma.settings = TestReplayed.settings = settings(FEW, stateful_step_count=30)
 
 
+def is_over(actor: Actor) -> bool:
+    return actor.is_live and actor.state in OVER
+
+
 class ReleasesAfterCancel(DmaStateMachine, rules=("transfer", "cancel")):
     """Takes it that Cancel always finds the transaction waiting."""
 
@@ -73,6 +77,14 @@ class CompletesTwice(DmaStateMachine, rules=("transfer",)):
     def interrupt(self, transaction: Actor) -> None:
         self.take("dma_completed_final", transaction=transaction, length=1)
         self.take("dma_completed_final", transaction=transaction, length=1)
+
+
+class ForgetsRelease(DmaStateMachine, rules=("transfer", "reserve")):
+    """Deletes its enabler, at the end of its work, without the release of what is over."""
+
+    @transaction_rule(is_over)
+    def end(self, transaction: Actor) -> None:
+        self.take("delete_enabler", enabler=transaction.enabler)
 
 
 def find_failure(
@@ -105,6 +117,36 @@ def test_failure_shrinks_to_what_a_person_would_write(tmp_path: Path) -> None:
         *("create", "initialize", "execute", "cancel", "release"),
     ]
     assert "faults" not in scenario
+
+
+def test_forgotten_release_is_found_in_the_few_steps_to_it(tmp_path: Path) -> None:
+    """A leak is no bug check: what the verifier says fails the run."""
+    error, scenario = find_failure(ForgetsRelease, tmp_path)
+    assert isinstance(error, AssertionError)
+    assert "LeakTransaction" in str(error)
+    ops = [step["op"] for step in scenario["steps"] if step["op"] != "on"]
+    assert ops[:3] == ["create", "initialize", "execute"]
+    assert ops[-1] == "delete_enabler"
+    assert len(scenario["steps"]) <= 5
+    assert "LeakTransaction" in run_command("run", str(tmp_path / "failure.json"))
+
+
+def test_printed_lines_run() -> None:
+    """What Hypothesis prints of a failure is Python that ends in the same bug check."""
+    lines = run_and_print(CompletesTwice)
+    assert lines[0].startswith("state = ")
+    assert len(lines) <= 12
+    with pytest.raises(BugCheck):
+        exec("\n".join(lines), {"CompletesTwice": CompletesTwice})
+
+
+def run_and_print(machine: type[DmaStateMachine]) -> list[str]:
+    """The lines that stand for the run, without the check after each."""
+    with pytest.raises(BugCheck) as caught:
+        run_state_machine_as_test(machine, settings=SHRINK)
+    text = "\n".join(getattr(caught.value, "__notes__", []))
+    text = text[text.index("state = ") : text.index("state.teardown()")]
+    return [line for line in text.splitlines() if line != "state.check()"]
 
 
 def test_failure_is_told(tmp_path: Path) -> None:

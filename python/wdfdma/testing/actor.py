@@ -7,6 +7,7 @@ from wdfdma._native import ffi, lib
 from wdfdma.enums import Direction, TransactionState, Waiting
 
 if TYPE_CHECKING:
+    from wdfdma.enabler import EnablerInfo
     from wdfdma.request import Request
     from wdfdma.transaction import DmaTransaction
 
@@ -75,9 +76,8 @@ class Actor:
         self.state = 0
         self.is_waiting = self.holds_reservation = self.is_spoiled = False
 
-    def begin(self, transaction: "DmaTransaction") -> None:
-        """Takes the transaction that the step `create` made."""
-        settings = transaction.enabler.get_info()
+    def begin(self, transaction: "DmaTransaction", settings: "EnablerInfo") -> None:
+        """Takes the transaction that the step `create` made, of an enabler with these [settings]."""
         profile = settings.profile.label
         self.transaction = transaction
         self.is_live = True

@@ -5,7 +5,7 @@ from typing import Any
 
 from wdfdma._callbacks import Element
 from wdfdma.common_buffer import CommonBuffer
-from wdfdma.enabler import DmaEnabler
+from wdfdma.enabler import DmaEnabler, EnablerInfo
 from wdfdma.enums import CompletionStatus, Direction, Profile
 from wdfdma.machine import Machine
 from wdfdma.mdl import Mdl
@@ -41,6 +41,7 @@ class Player:
         self.device = self.machine.device()
         self.enablers = [self._make_enabler(**enabler) for enabler in world["enablers"]]
         self.buffers = [self._make_chain(chain) for chain in world["buffers"]]
+        self._infos: dict[int, EnablerInfo] = {}
         self.actors: dict[int, Actor] = {}
         self.expected: dict[int, Actor] = {}  # that are still to be created
         self.reactions: Reactions = defaultdict(deque)
@@ -71,6 +72,13 @@ class Player:
         if play is None:
             raise ValueError(f"op: the step {step['op']!r} cannot be played")
         return play(self, step)
+
+    def get_enabler_info(self, number: int) -> EnablerInfo:
+        """How an enabler was made, which does not change."""
+        info = self._infos.get(number)
+        if info is None:
+            info = self._infos[number] = self.enablers[number].get_info()
+        return info
 
     def get_transaction(self, step: Step) -> DmaTransaction:
         """The transaction of a step. Errors: KeyError."""

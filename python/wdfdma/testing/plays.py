@@ -25,7 +25,7 @@ def _create(player: "Player", step: Step) -> Status:
         return error.status
     number = step["transaction"]
     actor = player.expected.pop(number, None) or Actor(number, enabler)
-    actor.begin(transaction)
+    actor.begin(transaction, player.get_enabler_info(enabler))
     player.actors[number] = actor
     return SUCCESS
 

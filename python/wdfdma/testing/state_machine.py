@@ -104,6 +104,7 @@ class DmaStateMachine(TransactionRules, WorldRules, ObjectRules, RuleBasedStateM
         self.named = 0
         self.in_d0 = False
         self.is_removed = False
+        self._free = -1  # registers, when they were counted last
         self._waiters: list[int] = []
         self._violations = 0
         self._seen: set[str] = set()
@@ -118,8 +119,8 @@ class DmaStateMachine(TransactionRules, WorldRules, ObjectRules, RuleBasedStateM
     @initialize(machine=_MACHINES, faults=_FAULTS)
     def make_machine(self, machine: Settings, faults: list[Settings]) -> None:
         """Chooses the machine, and what goes wrong though the driver does nothing wrong."""
-        self.world["faults"] = faults
-        self.set_up("machine", machine)
+        self.world["machine"] = machine
+        self.set_up("faults", faults)
 
     @initialize(target=ENABLERS, enablers=_ENABLERS)
     def make_enablers(self, enablers: list[Settings]) -> Any:
@@ -235,7 +236,8 @@ class DmaStateMachine(TransactionRules, WorldRules, ObjectRules, RuleBasedStateM
         if not _check(core, self._failure):
             player.machine.check()  # says what is broken
         state = self._machine_state
-        self.check_pool(core, state)
+        if state.free_registers != self._free:
+            self.check_pool(core, state)
         if state.waiting_pool or self._waiters:
             self.check_queue()
         if player.let_through:
@@ -250,6 +252,7 @@ class DmaStateMachine(TransactionRules, WorldRules, ObjectRules, RuleBasedStateM
         bits = int.from_bytes(ffi.buffer(bitmap, self._count[0] * 8), "little")
         held = (bits & (1 << state.map_registers) - 1).bit_count()
         assert state.free_registers + held == state.map_registers, "free + held = N"
+        self._free = state.free_registers
 
     def check_queue(self) -> None:
         """Who came first is served first: nobody was let through past one who still waits."""
