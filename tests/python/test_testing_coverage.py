@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -73,19 +73,21 @@ def wrap(name: str, function: Any, called: set[str]) -> Any:
 
 
 @pytest.fixture
-def called(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
+def called(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The DDIs that are called in a test."""
     found: set[str] = set()
     names = {id(getattr(lib, name)): name for name in list_declared()}
     told = Told(found)
     faces = [item for name, item in sys.modules.items() if name.startswith("wdfdma.")]
-    for module in [item for item in faces if isinstance(item, ModuleType) and "_ffi" not in item.__name__]:
+    for module in [
+        item for item in faces if isinstance(item, ModuleType) and "_ffi" not in item.__name__
+    ]:
         for key, value in list(vars(module).items()):
             if value is lib:
                 monkeypatch.setattr(module, key, told)
             elif id(value) in names:
                 monkeypatch.setattr(module, key, wrap(names[id(value)], value, found))
-    yield found
+    return found
 
 
 def test_every_ddi_has_a_rule(called: set[str]) -> None:

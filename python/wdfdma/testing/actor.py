@@ -33,8 +33,8 @@ class Actor:
     since, or never made (`is_live`). How it stands after the last step: its `state`, a TransactionState; whether its
     request for map registers, or for its channel, waits (`is_waiting`); whether it has what AllocateResources asked for
     (`holds_reservation`), or its waiting reservation was cancelled, after which it can only be deleted (`is_spoiled`);
-    `info`, all that a debugger would show. `elements` are what EvtProgramDma was called with last, `request` what it was
-    initialized with.
+    `info`, all that a debugger would show. `elements` are what EvtProgramDma was called with last, `request` what it
+    was initialized with.
     """
 
     __slots__ = (
@@ -194,10 +194,7 @@ def may_cancel(actor: Actor) -> bool:
 def may_delete(actor: Actor) -> bool:
     """Delete: no transfer runs, nothing is waited for, and nobody has a reference."""
     return (
-        actor.is_live
-        and actor.state != TRANSFER
-        and not actor.is_waiting
-        and not actor.references
+        actor.is_live and actor.state != TRANSFER and not actor.is_waiting and not actor.references
     )
 
 

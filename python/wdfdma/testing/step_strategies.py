@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from wdfdma.enums import AllocationAction, Argument, Event
 from wdfdma.operations import OPERATIONS, Operand, OperandKind
-from wdfdma.testing.strategies import DIRECTIONS, LENGTHS, OFFSETS, Settings, fault_plans, rarely, worlds
+from wdfdma.testing.strategies import (
+    DIRECTIONS,
+    LENGTHS,
+    OFFSETS,
+    Settings,
+    fault_plans,
+    rarely,
+    worlds,
+)
 
 Step = dict[str, Any]
 
@@ -258,7 +266,10 @@ def scenarios(
 
 _NAMING = ("create", "common_buffer_create")
 _PLANS = fault_plans(harmless=False).filter(
-    lambda plan: not any(
-        fault.get("op") in _NAMING or "adapter" in fault or "allocation" in fault for fault in plan
+    lambda plan: (
+        not any(
+            fault.get("op") in _NAMING or "adapter" in fault or "allocation" in fault
+            for fault in plan
+        )
     )
 )
