@@ -49,15 +49,11 @@ def make_idle(machine: type[RuleBasedStateMachine]) -> type[RuleBasedStateMachin
             targets = [Bundle(name) for name in item.targets]
             function = decorator(targets=targets, **arguments)(make_body(item))
             for _ in item.preconditions:
-                function = precondition(always)(function)
+                function = precondition(lambda self: True)(function)
             members[item.function.__name__] = function
     members["check"] = invariant()(lambda self: None)
     members["list_fitting"] = lambda self, bundle, fits: (0,)
     return type("Idle", (RuleBasedStateMachine,), members)
-
-
-def always(_machine: Any) -> bool:
-    return True
 
 
 def make_idle_argument(strategy: Any) -> Any:

@@ -40,16 +40,6 @@ def fitting(draw: st.DrawFn, bundle: str, fits: Callable[[Any], bool]) -> Any:
     return found[draw(_PLACE) % len(found)]
 
 
-def _make_need(bundle: str, fits: Test) -> Callable[[Any], bool]:
-    """What a rule waits for; to name a function is cheaper for Hypothesis than to quote a lambda."""
-
-    def has_fitting(machine: Any) -> bool:
-        found: bool = machine.has_fitting(bundle, fits)
-        return found
-
-    return has_fitting
-
-
 def transaction_rule(
     fits: Test,
     *,
@@ -63,7 +53,7 @@ def transaction_rule(
         settings[name] = fitting(bundle.name, fits)
         make: Any = rule
         made: F = make(**settings)(function)
-        needs: Callable[[F], F] = precondition(_make_need(bundle.name, fits))
+        needs: Callable[[F], F] = precondition(lambda self: self.has_fitting(bundle.name, fits))
         return needs(made)
 
     return decorate

@@ -46,6 +46,7 @@ class WorldRules:
         world: dict[str, Any]
         player: Player
         named: int
+        bundle: Callable[[str], list[Any]]
         in_d0: bool
         take: Callable[..., Any]
 
@@ -78,7 +79,7 @@ class WorldRules:
 
     # Requests.
 
-    @precondition(lambda self: len(self.player.requests) < _MOST_REQUESTS)
+    @precondition(lambda self: len(self.bundle("requests")) < _MOST_REQUESTS)
     @rule(target=REQUESTS, buffer=BUFFERS, length=length, direction=direction)
     def request_create(self, buffer: int, length: int, direction: str) -> Any:
         """A read or a write request comes."""
