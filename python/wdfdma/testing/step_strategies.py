@@ -92,6 +92,15 @@ def _choose(values: Sequence[Any]) -> st.SearchStrategy[Any]:
     return st.sampled_from(list(values))
 
 
+_PLACE = st.integers(0, 59)  # divided by any small number, each rest is as likely
+
+
+def _pick(values: Sequence[Any]) -> st.SearchStrategy[Any]:
+    """One of a few objects; the choice stays what it is where the shrinker leaves some of them away."""
+    found = list(values)
+    return _PLACE.map(lambda place: found[place % len(found)])
+
+
 class _Writer:
     """What the steps so far have made: [live] transactions, and the other names by their keys."""
 
@@ -133,7 +142,7 @@ class _Writer:
     ) -> Any:
         kind = operand.kind
         if kind == OperandKind.TRANSACTION:
-            return draw(_choose(self.live)) if number is None else number
+            return draw(_pick(self.live)) if number is None else number
         if kind == OperandKind.NAMED:
             return self.draw_name(draw, op, operand.name)
         if kind == OperandKind.STEPS:
@@ -149,6 +158,8 @@ class _Writer:
             OperandKind.ARGUMENT: [argument.label for argument in Argument],
             OperandKind.ACTION: [action.label for action in AllocationAction if action],
         }
+        if kind in (OperandKind.ENABLER, OperandKind.BUFFER):
+            return draw(_pick(named[kind]))
         if kind in named:
             return draw(_choose(named[kind]))
         return self.draw_number(draw, operand, step)
@@ -227,7 +238,7 @@ def _moves(draw: st.DrawFn, writer: _Writer, families: Sequence[str]) -> list[St
     if writer.world["enablers"] and (not writer.live or draw(rarely(8))):
         writer.live.append(writer.created)
         writer.created += 1
-        enabler = draw(_choose(range(len(writer.world["enablers"]))))
+        enabler = draw(_pick(range(len(writer.world["enablers"]))))
         return [{"op": "create", "transaction": writer.live[-1], "enabler": enabler}]
     ops = [op for family in families for op in FAMILIES[family] if writer.can(op)]
     return [writer.draw_step(draw, draw(_choose(ops)))]
