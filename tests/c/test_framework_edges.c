@@ -1,0 +1,122 @@
+/* The framework at its edges: a log of one record, contexts of any size, what the debugger is told of a
+ * refused request. */
+#include "world.h"
+
+typedef struct EDGE_CONTEXT {
+    uint64_t Value;
+} EDGE_CONTEXT;
+WDF_DECLARE_CONTEXT_TYPE_WITH_NAME(EDGE_CONTEXT, GetEdge)
+
+/* A ring of one record has the last call's. */
+TEST(a_log_of_one_record_has_a_completion) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    NTSTATUS status = STATUS_UNSUCCESSFUL;
+    wdfdma_log_view view;
+    CHECK_STATUS(world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, WORLD_PAGE),
+                 STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_log_configure(made.machine, 1), STATUS_SUCCESS);
+    CHECK(WdfDmaTransactionDmaCompleted(transaction, &status));
+    CHECK_STATUS(wdfdma_log_get_view(made.machine, &view), STATUS_SUCCESS);
+    CHECK_EQUAL(view.first_count + view.second_count, 1);
+    REQUIRE(view.first_count == 1);
+    CHECK_EQUAL(view.first[0].kind, WDFDMA_RECORD_OP);
+    CHECK_EQUAL(view.first[0].code, WDFDMA_OP_DMA_COMPLETED);
+    CHECK_EQUAL(view.first[0].values[0], TRUE);
+}
+
+/* What is added to the size of a context may not run over. */
+TEST(no_context_is_nearly_all_of_memory) {
+    wdfdma_machine *machine = harness_machine(NULL);
+    WDFDEVICE device = world_device(machine);
+    for (size_t less = 0; less < 256; less++) {
+        WDF_OBJECT_ATTRIBUTES attributes;
+        WDFDMAENABLER enabler = NULL;
+        WDF_DMA_ENABLER_CONFIG config;
+        WDF_DMA_ENABLER_CONFIG_INIT(&config, WdfDmaProfilePacket, WORLD_PAGE);
+        WDF_OBJECT_ATTRIBUTES_INIT_CONTEXT_TYPE(&attributes, EDGE_CONTEXT);
+        attributes.ContextSizeOverride = SIZE_MAX - less;
+        CHECK_STATUS(WdfDmaEnablerCreate(device, &config, &attributes, &enabler),
+                     STATUS_INSUFFICIENT_RESOURCES);
+        CHECK(enabler == NULL);
+    }
+}
+
+TEST(a_buffer_of_the_wrong_kind_is_a_break) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    for (int way = 0; way < 2; way++) {
+        const wdfdma_request_config config = {.type = way == 0 ? WdfRequestTypeRead
+                                                               : WdfRequestTypeWrite,
+                                              .input = mdl,
+                                              .output = mdl,
+                                              .input_length = WORLD_PAGE,
+                                              .output_length = WORLD_PAGE};
+        WDFREQUEST request = NULL;
+        PMDL found = NULL;
+        CHECK_STATUS(wdfdma_request_create(made.device, &config, &request), STATUS_SUCCESS);
+        uint64_t breaks = wdfdma_machine_get_state(made.machine)->breaks;
+        CHECK_STATUS(way == 0 ? WdfRequestRetrieveInputWdmMdl(request, &found)
+                              : WdfRequestRetrieveOutputWdmMdl(request, &found),
+                     STATUS_INVALID_DEVICE_REQUEST);
+        CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->breaks - breaks, 1);
+        CHECK_STATUS(way == 0 ? WdfRequestRetrieveOutputWdmMdl(request, &found)
+                              : WdfRequestRetrieveInputWdmMdl(request, &found),
+                     STATUS_SUCCESS);
+        CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->breaks - breaks, 1);
+    }
+}
+
+static NTSTATUS create_below(WDFDMAENABLER enabler, WDFOBJECT parent) {
+    WDF_OBJECT_ATTRIBUTES attributes;
+    WDFDMATRANSACTION transaction = NULL;
+    WDF_OBJECT_ATTRIBUTES_INIT(&attributes);
+    attributes.ParentObject = parent;
+    return WdfDmaTransactionCreate(enabler, &attributes, &transaction);
+}
+
+TEST(a_transaction_lies_below_its_enabler) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket});
+    CHECK_STATUS(create_below(made.enabler, NULL), STATUS_SUCCESS);
+    CHECK_STATUS(create_below(made.enabler, made.enabler), STATUS_SUCCESS);
+    CHECK_STATUS(create_below(made.enabler, made.device), STATUS_INVALID_DEVICE_REQUEST);
+    CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
+}
+
+/* What IoGetDmaAdapter and the inspection say of an adapter of either version. */
+TEST(an_adapter_has_its_enablers_version) {
+    for (uint32_t version = 2; version <= 3; version++) {
+        world made =
+            world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = version});
+        wdfdma_adapter_info info;
+        WDFOBJECT adapter = wdfdma_enabler_get_adapter(made.enabler, WdfDmaDirectionReadFromDevice);
+        PDMA_ADAPTER shown =
+            WdfDmaEnablerWdmGetDmaAdapter(made.enabler, WdfDmaDirectionReadFromDevice);
+        CHECK_STATUS(wdfdma_adapter_get_info(adapter, &info), STATUS_SUCCESS);
+        CHECK_EQUAL(info.version, version);
+        REQUIRE(shown != NULL);
+        CHECK_EQUAL(shown->Version, version);
+    }
+}
+
+/* An adapter has two registers at least: any buffer of a page may need them. */
+TEST(one_register_makes_no_adapter) {
+    for (uint32_t registers = 1; registers <= 2; registers++) {
+        for (int way = 0; way < 2; way++) {
+            wdfdma_machine_config config = world_config(way == 0 ? registers : 8);
+            config.registers_per_adapter = registers;
+            WDFDEVICE device = world_device(harness_machine(&config));
+            WDFDMAENABLER enabler = NULL;
+            CHECK_STATUS(world_enabler_try(device, &(world_profile){.profile = WdfDmaProfilePacket},
+                                           &enabler),
+                         registers < 2 ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS);
+        }
+    }
+}
+
+HARNESS_MAIN(ENTRY(a_log_of_one_record_has_a_completion), ENTRY(no_context_is_nearly_all_of_memory),
+             ENTRY(a_buffer_of_the_wrong_kind_is_a_break),
+             ENTRY(a_transaction_lies_below_its_enabler),
+             ENTRY(an_adapter_has_its_enablers_version), ENTRY(one_register_makes_no_adapter))

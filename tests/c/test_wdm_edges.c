@@ -1,0 +1,84 @@
+/* A WDM driver at the edges: contexts that are not known yet, memory that runs out in the middle of a
+ * call, and what a violation says of an adapter that is gone. */
+#include "wdm_world.h"
+
+TEST(a_context_is_cancelled_before_it_is_mapped) {
+    wdm made = wdm_open(false, false);
+    uint8_t context[DMA_TRANSFER_CONTEXT_SIZE_V1] = {0};
+    CHECK_STATUS(made.ops->InitializeDmaTransferContext(made.adapter, context), STATUS_SUCCESS);
+    CHECK_STATUS(made.ops->CancelMappedTransfer(made.adapter, context), STATUS_SUCCESS);
+    CHECK_STATUS(made.ops->CancelMappedTransfer(made.adapter, context), STATUS_UNSUCCESSFUL);
+    CHECK_STATUS(made.ops->CancelMappedTransfer(made.adapter, NULL), STATUS_INVALID_PARAMETER);
+    CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
+}
+
+/* Whatever allocation of it fails: the same buffer and context serve the next attempt. */
+TEST(a_list_is_built_after_memory_ran_out) {
+    uint32_t refused = 0;
+    for (uint64_t n = 1; n < 20; n++) {
+        wdm made = wdm_open(true, false);
+        uint8_t context[DMA_TRANSFER_CONTEXT_SIZE_V1] = {0};
+        uint64_t room[64];
+        seen list = {0};
+        CHECK_STATUS(made.ops->InitializeDmaTransferContext(made.adapter, context), STATUS_SUCCESS);
+        CHECK_STATUS(wdfdma_machine_fail_allocation(made.machine, n), STATUS_SUCCESS);
+        for (bool again = true; again;) {
+            NTSTATUS status = made.ops->BuildScatterGatherListEx(
+                made.adapter, made.object, context, made.mdl, 0, 100, 0, on_list, &list, TRUE, room,
+                sizeof room, NULL, NULL, NULL);
+            again = status == STATUS_INSUFFICIENT_RESOURCES && refused < 100;
+            CHECK_STATUS(status, again ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS);
+            CHECK_MACHINE(made.machine);
+            refused += again;
+        }
+        CHECK_STATUS(wdfdma_machine_fail_allocation(made.machine, 0), STATUS_SUCCESS);
+        CHECK_EQUAL(list.calls, 1);
+        CHECK((void *)list.list == (void *)room);
+        made.ops->PutScatterGatherList(made.adapter, list.list, TRUE);
+        CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
+        harness_machine_end(made.machine);
+    }
+    CHECK(refused >= 3);
+}
+
+/* Each life in a slot has its own handle: the violation has that of the one that was put last. */
+TEST(an_adapter_that_is_gone_is_named_by_its_handle) {
+    for (int lives = 1; lives <= 3; lives++) {
+        wdm made = wdm_open(false, false);
+        PDMA_ADAPTER adapter = made.adapter;
+        WDFOBJECT handle = NULL;
+        for (int life = 0; life < lives; life++) {
+            adapter = life == 0 ? adapter : adapter_get(&made, describe(false));
+            CHECK(adapter == made.adapter); /* the same slot */
+            CHECK_EQUAL(
+                wdfdma_machine_copy_objects(made.machine, WDFDMA_OBJECT_ADAPTER, &handle, 1), 1);
+            made.ops->PutDmaAdapter(adapter);
+        }
+        made.ops->PutDmaAdapter(adapter);
+        check_violation(&made, 0x18);
+        CHECK_EQUAL(world_parameter(made.machine, 1), (uintptr_t)handle);
+        harness_machine_end(made.machine);
+    }
+}
+
+/* Where the machine has halted, nothing is written. */
+TEST(no_size_comes_of_a_forged_chain) {
+    for (int way = 0; way < 2; way++) {
+        wdm made = wdm_open(true, false);
+        MDL forged = *made.mdl;
+        char *start = MmGetMdlVirtualAddress(made.mdl);
+        ULONG bytes = 77, registers = 78;
+        CHECK_STATUS(made.ops->CalculateScatterGatherList(
+                         made.adapter, way == 0 ? &forged : made.mdl,
+                         way == 0 ? start : start + BUFFER_BYTES, 100, &bytes, &registers),
+                     STATUS_UNSUCCESSFUL);
+        CHECK_EQUAL(bytes, 77);
+        CHECK_EQUAL(registers, 78);
+        CHECK(wdfdma_machine_get_bugcheck(made.machine) != NULL);
+        harness_machine_end(made.machine);
+    }
+}
+
+HARNESS_MAIN(ENTRY(a_context_is_cancelled_before_it_is_mapped),
+             ENTRY(a_list_is_built_after_memory_ran_out), ENTRY(no_size_comes_of_a_forged_chain),
+             ENTRY(an_adapter_that_is_gone_is_named_by_its_handle))
