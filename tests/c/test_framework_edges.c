@@ -98,6 +98,7 @@ TEST(an_adapter_has_its_enablers_version) {
         CHECK_EQUAL(info.version, version);
         REQUIRE(shown != NULL);
         CHECK_EQUAL(shown->Version, version);
+        CHECK_EQUAL(shown->Size, sizeof *shown);
     }
 }
 
@@ -116,7 +117,68 @@ TEST(one_register_makes_no_adapter) {
     }
 }
 
+/* Each leak names what is held and how much of it; the parameters left over are 0. */
+TEST(a_leak_has_all_its_parameters) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket});
+    WDFCOMMONBUFFER buffer = NULL;
+    size_t count = 0;
+    CHECK_STATUS(WdfCommonBufferCreate(made.enabler, 5000, WDF_NO_OBJECT_ATTRIBUTES, &buffer),
+                 STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_machine_check_leaks(made.machine, NULL, &count), STATUS_SUCCESS);
+    CHECK_EQUAL(count, 1);
+    const wdfdma_violation *told = wdfdma_machine_get_violations(made.machine, &count);
+    REQUIRE(count == 1);
+    CHECK_EQUAL(told->rule, WDFDMA_RULE_LEAK_COMMON_BUFFER);
+    CHECK_EQUAL(told->parameters[1], (uintptr_t)buffer);
+    CHECK_EQUAL(told->parameters[2], 5000);
+    CHECK_EQUAL(told->parameters[3], 0);
+}
+
+TEST(a_buffer_that_is_gone_has_no_address) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket});
+    WDFCOMMONBUFFER buffer = NULL;
+    CHECK_STATUS(WdfCommonBufferCreate(made.enabler, 5000, WDF_NO_OBJECT_ATTRIBUTES, &buffer),
+                 STATUS_SUCCESS);
+    WdfObjectDelete(buffer);
+    CHECK_EQUAL(WdfCommonBufferGetAlignedLogicalAddress(buffer).QuadPart, 0);
+    CHECK_BUGCHECK(made.machine, WDFDMA_BUGCHECK_WDF_VIOLATION);
+    CHECK_EQUAL(WdfCommonBufferGetAlignedLogicalAddress(buffer).QuadPart, 0);
+    CHECK(WdfCommonBufferGetAlignedVirtualAddress(buffer) == NULL);
+    CHECK_EQUAL(WdfCommonBufferGetLength(buffer), 0);
+}
+
+/* Pages go one by one: the addresses of those that stay keep their frames, and what is gone has none. */
+TEST(addresses_are_forgotten_with_their_pages) {
+    enum {
+        BUFFERS = 4
+    };
+    for (int gone = 0; gone < BUFFERS; gone++) {
+        wdfdma_machine *machine = harness_machine(NULL);
+        PMDL mdls[BUFFERS];
+        char *bytes[BUFFERS];
+        for (int i = 0; i < BUFFERS; i++) {
+            mdls[i] = world_mdl(machine, 0, WORLD_PAGE, NULL);
+            bytes[i] = MmGetSystemAddressForMdlSafe(mdls[i], NormalPagePriority);
+        }
+        CHECK_STATUS(wdfdma_mdl_destroy(machine, mdls[gone]), STATUS_SUCCESS);
+        for (int i = 0; i < BUFFERS; i++) {
+            PMDL over = IoAllocateMdl(bytes[i], WORLD_PAGE, FALSE, FALSE, NULL);
+            REQUIRE(over != NULL);
+            if (i != gone) {
+                MmBuildMdlForNonPagedPool(over);
+                CHECK_EQUAL(MmGetMdlPfnArray(over)[0], MmGetMdlPfnArray(mdls[i])[0]);
+            }
+        }
+        CHECK(wdfdma_machine_get_bugcheck(machine) == NULL);
+        MmBuildMdlForNonPagedPool(IoAllocateMdl(bytes[gone], WORLD_PAGE, FALSE, FALSE, NULL));
+        CHECK_EQUAL(world_rule(machine), WDFDMA_RULE_INVALID_MDL);
+        harness_machine_end(machine);
+    }
+}
+
 HARNESS_MAIN(ENTRY(a_log_of_one_record_has_a_completion), ENTRY(no_context_is_nearly_all_of_memory),
              ENTRY(a_buffer_of_the_wrong_kind_is_a_break),
              ENTRY(a_transaction_lies_below_its_enabler),
-             ENTRY(an_adapter_has_its_enablers_version), ENTRY(one_register_makes_no_adapter))
+             ENTRY(an_adapter_has_its_enablers_version), ENTRY(a_leak_has_all_its_parameters),
+             ENTRY(a_buffer_that_is_gone_has_no_address),
+             ENTRY(addresses_are_forgotten_with_their_pages), ENTRY(one_register_makes_no_adapter))

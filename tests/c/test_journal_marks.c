@@ -31,4 +31,48 @@ TEST(power_is_written) {
     remove(PATH);
 }
 
-HARNESS_MAIN(ENTRY(power_is_written))
+/* The values of the entry that begins at byte [at]. */
+static size_t entry_read(uint64_t at, uint64_t *values, size_t most) {
+    static uint8_t bytes[1 << 16];
+    FILE *file = fopen(PATH, "rb");
+    size_t read = file == NULL ? 0 : fread(bytes, 1, sizeof bytes, file);
+    if (file != NULL) {
+        fclose(file);
+    }
+    size_t count = at + 2 < read ? bytes[at + 1] : 0;
+    at += 2;
+    for (size_t i = 0; i < count && i < most; i++) {
+        values[i] = 0;
+        for (int shift = 0; shift < 64; shift += 7) {
+            values[i] |= (uint64_t)(bytes[at] & 127) << shift;
+            if (bytes[at++] < 128) {
+                break;
+            }
+        }
+    }
+    return count;
+}
+
+/* What is no MDL is not looked into, and is written without an offset. */
+TEST(a_forged_buffer_is_written) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket});
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    MDL forged = *world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    uint64_t values[8] = {0};
+    REQUIRE(NT_SUCCESS(wdfdma_journal_begin(made.machine, PATH, 0)));
+    uint64_t before = wdfdma_journal_get_bytes(made.machine, NULL);
+    CHECK_STATUS(WdfDmaTransactionInitialize(transaction, world_program_dma,
+                                             WdfDmaDirectionWriteToDevice, &forged,
+                                             MmGetMdlVirtualAddress(&forged), 100),
+                 STATUS_UNSUCCESSFUL);
+    CHECK_EQUAL(entry_read(before, values, 8), 5);
+    CHECK_EQUAL(values[0], wdfdma_machine_localize(made.machine, (uintptr_t)transaction));
+    CHECK_EQUAL(values[1], 0);
+    CHECK_EQUAL(values[2], 100);
+    CHECK_EQUAL(values[3], WdfDmaDirectionWriteToDevice);
+    CHECK_EQUAL(values[4], 1);
+    wdfdma_journal_end(made.machine);
+    remove(PATH);
+}
+
+HARNESS_MAIN(ENTRY(power_is_written), ENTRY(a_forged_buffer_is_written))

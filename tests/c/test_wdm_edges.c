@@ -63,14 +63,16 @@ TEST(an_adapter_that_is_gone_is_named_by_its_handle) {
 
 /* Where the machine has halted, nothing is written. */
 TEST(no_size_comes_of_a_forged_chain) {
-    for (int way = 0; way < 2; way++) {
+    for (int way = 0; way < 3; way++) {
         wdm made = wdm_open(true, false);
         MDL forged = *made.mdl;
         char *start = MmGetMdlVirtualAddress(made.mdl);
+        ULONG length = way == 2 ? BUFFER_BYTES + 1 : 100; /* on into what is no MDL */
         ULONG bytes = 77, registers = 78;
+        made.mdl->Next = way == 2 ? &forged : NULL;
         CHECK_STATUS(made.ops->CalculateScatterGatherList(
                          made.adapter, way == 0 ? &forged : made.mdl,
-                         way == 0 ? start : start + BUFFER_BYTES, 100, &bytes, &registers),
+                         way == 1 ? start + BUFFER_BYTES : start, length, &bytes, &registers),
                      STATUS_UNSUCCESSFUL);
         CHECK_EQUAL(bytes, 77);
         CHECK_EQUAL(registers, 78);
@@ -79,6 +81,33 @@ TEST(no_size_comes_of_a_forged_chain) {
     }
 }
 
+TEST(nothing_is_cancelled_on_no_adapter) {
+    wdm made = wdm_open(false, false);
+    CHECK(!made.ops->CancelAdapterChannel(NULL, made.object, NULL));
+    check_violation(&made, 0x19);
+}
+
+/* A context that nothing uses any more costs nothing: in little memory, many have their turn. */
+TEST(contexts_come_and_go) {
+    enum {
+        TURNS = 200000
+    };
+    static uint8_t contexts[TURNS]; /* only their addresses are looked at */
+    wdfdma_machine_config config = world_config(REGISTERS);
+    config.reserve_bytes = 16u << 20;
+    wdm made = {.machine = harness_machine(&config)};
+    made.device = world_device(made.machine);
+    made.object = WdfDeviceWdmGetPhysicalDevice(made.device);
+    made.adapter = adapter_get(&made, describe(false));
+    for (int turn = 0; turn < TURNS; turn++) {
+        seen first = {.answer = DeallocateObject};
+        NTSTATUS status = made.adapter->DmaOperations->AllocateAdapterChannelEx(
+            made.adapter, made.object, &contexts[turn], 1, 0, on_control, &first, NULL);
+        REQUIRE(status == STATUS_SUCCESS && first.calls == 1);
+    }
+}
+
 HARNESS_MAIN(ENTRY(a_context_is_cancelled_before_it_is_mapped),
-             ENTRY(a_list_is_built_after_memory_ran_out), ENTRY(no_size_comes_of_a_forged_chain),
+             ENTRY(a_list_is_built_after_memory_ran_out), ENTRY(contexts_come_and_go),
+             ENTRY(nothing_is_cancelled_on_no_adapter), ENTRY(no_size_comes_of_a_forged_chain),
              ENTRY(an_adapter_that_is_gone_is_named_by_its_handle))

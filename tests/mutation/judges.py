@@ -15,12 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+NAMES = ("conformance", "hypothesis", "c", "python")
 DRAWN = 1000
 STATEFUL = 100
 SECONDS = {"conformance": 30, "hypothesis": 120, "c": 90, "python": 150}
@@ -76,8 +78,9 @@ class _Case:
 class Judges:
     """All judges of one build, in the folder [build]; [repository] has the tests."""
 
-    def __init__(self, repository: Path, build: Path) -> None:
-        self.repository, self.build = repository, build
+    def __init__(self, repository: Path, build: Path, names: Sequence[str] = NAMES) -> None:
+        self.repository, self.build, self.names = repository, build, names
+        self.items: list[Any] = []
         sys.path[:0] = [str(build / "site"), str(repository / "tests" / "python")]
         sys.dont_write_bytecode = True
         self.shared = build / "reached"
@@ -90,7 +93,10 @@ class Judges:
         self.tests: dict[str, list[Test]] = {}
 
     def inside_pytest(self, work: Callable[[], None]) -> None:
-        """Calls [work] while the items of pytest are loaded."""
+        """Calls [work] while the items of pytest are loaded, if they are to judge."""
+        if "python" not in self.names:
+            work()
+            return
         import pytest
 
         class Loop:
@@ -110,21 +116,17 @@ class Judges:
     def prepare(self, count: int) -> None:
         """Runs every test without a mutant, and notes which of [count] mutants it reaches."""
         self.count = count + 1
-        self.tests["conformance"] = list(self._load_recordings())
-        self.tests["hypothesis"] = [*self._draw(), Test("stateful", self._run_stateful)]
-        self.tests["c"] = [
-            Test(path.name, lambda path=path: self._run_c_test(path))  # type: ignore[misc]
-            for path in sorted((self.build / "tests" / "c").glob("test_*"))
-        ]
-        self.tests["python"] = [
-            Test(item.nodeid.removeprefix("tests/python/"), lambda item=item: _run_item(item))  # type: ignore[misc]
-            for item in self.items
-        ]
+        makers = {
+            "conformance": lambda: list(self._load_recordings()),
+            "hypothesis": lambda: [*self._draw(), Test("stateful", self._run_stateful)],
+            "c": self._find_c_tests,
+            "python": lambda: [_make_test(item) for item in self.items],
+        }
+        self.tests = {name: makers[name]() for name in self.names}
         for tests in self.tests.values():
             self._measure(tests)
-        python = [test for test in self.tests["python"] if test.seconds < LONGEST_TEST]
-        self.tests["python"] = sorted(python, key=lambda test: test.seconds)
-        self.tests["c"].sort(key=lambda test: test.seconds)
+        for name in {"c", "python"} & self.tests.keys():
+            self.tests[name].sort(key=lambda test: test.seconds)
 
     def judge(self, number: int) -> dict[str, Verdict]:
         """What the judges say of mutant [number]; the tests are asked only about what both first ones let live."""
@@ -135,9 +137,16 @@ class Judges:
             ):
                 reaching = [test for test in tests if test.reached[number]]
                 if name == "python":
-                    reaching = list(_take(reaching, ALL_TESTS))
+                    short = (test for test in reaching if test.seconds < LONGEST_TEST)
+                    reaching = list(_take(short, ALL_TESTS))
                 verdicts[name] = self._fork(name, number, reaching)
         return verdicts
+
+    def _find_c_tests(self) -> list[Test]:
+        def make(path: Path) -> Test:
+            return Test(path.name, partial(self._run_c_test, path))
+
+        return [make(path) for path in sorted((self.build / "tests" / "c").glob("test_*"))]
 
     # The tests of the first two judges.
 
@@ -153,7 +162,7 @@ class Judges:
                 scenario = Scenario.parse(value)
                 case = _make_case(scenario)
                 assert compare(scenario, render_log(case.data)) is None, where
-                yield Test(Path(where).name, lambda case=case: _run_recording(case))  # type: ignore[misc]
+                yield Test(Path(where).name, partial(_run_recording, case))
 
     def _draw(self) -> list[Test]:
         """What Hypothesis draws does not depend on the library: it is drawn once."""
@@ -169,7 +178,7 @@ class Judges:
         def draw(value: dict[str, Any]) -> None:
             test_differential.expect_same(value)
             case = _make_case(Scenario.parse(value))
-            tests.append(Test("drawn", lambda: _run_drawn(case, value)))
+            tests.append(Test("drawn", partial(_run_drawn, case, value)))
 
         draw()
         return tests
@@ -309,6 +318,10 @@ def _run_drawn(case: _Case, value: dict[str, Any]) -> str:
     if _run_case(case) != case.data:
         test_differential.expect_same(value)
     return ""
+
+
+def _make_test(item: Any) -> Test:
+    return Test(item.nodeid.removeprefix("tests/python/"), partial(_run_item, item))
 
 
 def _run_item(item: Any) -> str:

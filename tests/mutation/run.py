@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from judges import Judges, Verdict
+from judges import NAMES, Judges
 from mutants import Mutant, find_all, mutate, weave
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -139,6 +139,7 @@ def judge_all(
     work: Work,
     judges: Judges,
     todo: list[tuple[int, Mutant]],
+    known: dict[str, dict[str, Any]],
     out: Path,
     jobs: int,
     until: float,
@@ -158,8 +159,9 @@ def judge_all(
             while data := os.read(reader, 4):
                 number = struct.unpack("=I", data)[0]
                 if time.monotonic() < until:
-                    entry = judge_one(work, judges, number, by_number[number], place)
-                    append(out, entry)
+                    mutant = by_number[number]
+                    before = known.get(mutant.key, {})
+                    append(out, judge_one(work, judges, number, mutant, place, before))
             os._exit(0)
     os.close(reader)
     for number, _ in todo:
@@ -170,8 +172,14 @@ def judge_all(
 
 
 def judge_one(
-    work: Work, judges: Judges, number: int, mutant: Mutant, place: Path
+    work: Work,
+    judges: Judges,
+    number: int,
+    mutant: Mutant,
+    place: Path,
+    before: dict[str, Any],
 ) -> dict[str, Any]:
+    """What the judges say now, beside what those who are not asked said before."""
     begun = time.monotonic()
     verdicts = judges.judge(number)
     lives = not any(verdict.killed for verdict in verdicts.values())
@@ -180,7 +188,10 @@ def judge_one(
         "number": number,
         "seconds": round(time.monotonic() - begun, 1),
         "same_code": lives and work.is_same_code(mutant, place),
-        "verdicts": {name: asdict(verdict) for name, verdict in verdicts.items()},
+        "verdicts": {
+            **before.get("verdicts", {}),
+            **{name: asdict(verdict) for name, verdict in verdicts.items()},
+        },
     }
 
 
@@ -203,6 +214,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=1e6, help="begin with no mutant later")
     parser.add_argument("--again", action="store_true", help="only those that live in the log")
+    parser.add_argument("--judges", nargs="+", choices=NAMES, default=NAMES, help="only these")
     parser.add_argument("--work", type=Path, default=Path("build/mutation"), help="a folder")
     options = parser.parse_args()
     until = time.monotonic() + 60 * options.minutes
@@ -216,8 +228,10 @@ def main() -> None:
         todo = [pair for pair in numbered if pair[1].key in alive]
     else:
         todo = [pair for pair in numbered if pair[1].key not in known]
-    judges = Judges(REPOSITORY, work.build)
-    judges.inside_pytest(lambda: judge_all(work, judges, todo, options.out, options.jobs, until))
+    judges = Judges(REPOSITORY, work.build, options.judges)
+    judges.inside_pytest(
+        lambda: judge_all(work, judges, todo, known, options.out, options.jobs, until)
+    )
 
 
 if __name__ == "__main__":
