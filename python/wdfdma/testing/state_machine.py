@@ -7,17 +7,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hypothesis import event, note, target
-from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, multiple
+from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from wdfdma._native import ffi, lib
 from wdfdma.enums import Rule, Severity, TransactionState
 from wdfdma.errors import BugCheck
-from wdfdma.fault_forms import Fault, plan_faults
 from wdfdma.rules import read_violations
 from wdfdma.status import SUCCESS
-from wdfdma.testing import strategies
 from wdfdma.testing.actor import Actor
 from wdfdma.testing.bundles import (
     BUFFERS,
@@ -28,43 +25,23 @@ from wdfdma.testing.bundles import (
     TRANSACTIONS,
     Test,
 )
+from wdfdma.testing.making_rules import MakingRules
 from wdfdma.testing.object_rules import ObjectRules
-from wdfdma.testing.player import Player, Step
+from wdfdma.testing.player import Step
 from wdfdma.testing.rule_choice import choose_rules
 from wdfdma.testing.strategies import Settings
 from wdfdma.testing.transaction_rules import TransactionRules
 from wdfdma.testing.world_rules import WorldRules
 
-_get_state = lib.wdfdma_machine_get_state
 _get_bitmap = lib.wdfdma_pool_get_bitmap
 _check = lib.wdfdma_machine_check
 _get_violations = lib.wdfdma_machine_get_violations
-_DEFAULT_ADDRESS_BITS = 36
-# Made once, as what the rules draw from is.
-_MACHINES = strategies.machines()
-_FAULTS = strategies.fault_plans()
-_ENABLERS = st.lists(strategies.enablers(), min_size=1, max_size=3)
-_FIRST_BUFFER = strategies.buffers()
-_OTHER_BUFFERS = st.lists(strategies.buffers(first_page=48), max_size=1)
-_CHOSEN = st.lists(st.integers(0, 2), min_size=1, max_size=3)
 _ENDS = ("delete", "delete_enabler", "remove_device")  # steps that end transactions
-_PARTS = 4  # of a world: machine, enablers, buffers, faults
 
 
-class _Player(Player):
-    """A player that plans the faults of its world, and knows who was let through in a step."""
-
-    def prepare(self) -> None:
-        self.let_through: set[int] = set()
-        faults = self.world.get("faults", [])
-        plan_faults(self.machine._core.machine, [Fault.model_validate(fault) for fault in faults])
-
-    def on_event(self, transaction: Any, event: str, **fields: Any) -> bool:
-        self.let_through.add(transaction.label)
-        return super().on_event(transaction, event, **fields)
-
-
-class DmaStateMachine(TransactionRules, WorldRules, ObjectRules, RuleBasedStateMachine):
+class DmaStateMachine(
+    MakingRules, TransactionRules, WorldRules, ObjectRules, RuleBasedStateMachine
+):
     """A correct driver and its device, on a machine that Hypothesis chooses; `DmaStateMachine.TestCase` is ready.
 
     A subclass adds rules, or keeps some: `class Few(DmaStateMachine, rules=("reserve", "cancel"))`, by the names of
@@ -113,57 +90,6 @@ class DmaStateMachine(TransactionRules, WorldRules, ObjectRules, RuleBasedStateM
         self._count = ffi.new("size_t *")
         self._failure = ffi.new("wdfdma_check_failure *")
         self._machine_state: Any = None
-
-    # The world: these run first, in any order; the last one makes it.
-
-    @initialize(machine=_MACHINES, faults=_FAULTS)
-    def make_machine(self, machine: Settings, faults: list[Settings]) -> None:
-        """Chooses the machine, and what goes wrong though the driver does nothing wrong."""
-        self.world["machine"] = machine
-        self.set_up("faults", faults)
-
-    @initialize(target=ENABLERS, enablers=_ENABLERS)
-    def make_enablers(self, enablers: list[Settings]) -> Any:
-        """Chooses the enablers."""
-        self.set_up("enablers", enablers)
-        return multiple(*range(len(enablers)))
-
-    @initialize(
-        target=BUFFERS,
-        first=_FIRST_BUFFER,
-        others=_OTHER_BUFFERS,
-    )
-    def make_buffers(self, first: list[Settings], others: list[list[Settings]]) -> Any:
-        """Chooses the buffers."""
-        self.set_up("buffers", [first, *others])
-        return multiple(*range(1 + len(others)))
-
-    @initialize(target=TRANSACTIONS, enablers=_CHOSEN)
-    def make_transactions(self, enablers: list[int]) -> Any:
-        """Chooses the first transactions, by their enablers."""
-        self.expected = [Actor(number, enabler) for number, enabler in enumerate(enablers)]
-        self.set_up("", None)
-        return multiple(*self.expected)
-
-    def set_up(self, part: str, value: Any) -> None:
-        """Takes a part of the world; with the last one the machine is made."""
-        if part:
-            self.world[part] = value
-        if len(self.world) < _PARTS or not self.expected:
-            return
-        bits = self.world["machine"].get("physical_address_bits", _DEFAULT_ADDRESS_BITS)
-        frames = 1 << (bits - 12)
-        self.world["buffers"] = [
-            [{**mdl, "pfns": [pfn % frames for pfn in mdl["pfns"]]} for mdl in chain]
-            for chain in self.world["buffers"]
-        ]
-        self.player = _Player(self.world, **self.machine_settings)
-        self._machine_state = _get_state(self.player.machine._core.machine)
-        for actor in self.expected:
-            actor.number = self.created
-            actor.enabler %= len(self.world["enablers"])
-            self.player.expected[actor.number] = actor
-            self.take("create", transaction=actor.number, enabler=actor.enabler)
 
     # Steps.
 
