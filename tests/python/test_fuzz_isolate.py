@@ -60,16 +60,18 @@ def test_a_case_that_never_ends_is_a_failure(crashing: Path) -> None:
 
 @pytest.mark.parametrize("name", ["packet", "packet/released-in-transfer"])
 def test_it_finds_what_is_found_without(name: str) -> None:
-    alone = run_chunk(get_driver(name), SEED, 400)
-    isolated = run_chunk(get_driver(name), SEED, 400, isolate=10.0)
+    alone = run_chunk(get_driver(name), SEED, 400, coverage=True)
+    isolated = run_chunk(get_driver(name), SEED, 400, coverage=True, isolate=10.0)
     assert isolated == alone
+    assert isolated.coverage is not None
+    assert isolated.coverage.cells
     assert bool(alone.findings) == ("/" in name)
 
 
 def test_a_driver_in_python_is_isolated_too() -> None:
     origin = "reader_driver:ReaderDriver"
-    isolated = run_chunk(origin, SEED, 20, isolate=10.0)
-    assert isolated == run_chunk(origin, SEED, 20)
+    isolated = run_chunk(origin, SEED, 20, coverage=True, isolate=10.0)
+    assert isolated == run_chunk(origin, SEED, 20, coverage=True)
     with pytest.raises(ValueError, match="module:Class"):
         run_chunk(find_driver("packet").__class__("x", None), SEED, 1, isolate=1.0)
     with pytest.raises(ValueError, match="module:Class"):

@@ -165,7 +165,7 @@ def run_chunk(
 
     Signatures in [known] are counted, and not shrunk. No later than [deadline], a time of `monotonic`, it stops, or
     [until], one of `time`.
-    [coverage] is collected into the report, unless the cases run in another process.
+    [coverage] is collected into the report.
     [isolate]: the cases run in another process, each for so many seconds at most; it must find the driver there.
     Errors: StatusError, DriverError, ValueError for an unknown move, IsolationError; ChunkInterrupt.
     """
@@ -178,7 +178,7 @@ def run_chunk(
     from wdfdma.testing.isolation import take_sandbox
 
     with take_sandbox(find_origin(taken)) as sandbox:
-        return chunk.run_there(sandbox, isolate)
+        return chunk.run_there(sandbox, isolate, coverage)
 
 
 @dataclass(slots=True)
@@ -207,7 +207,7 @@ class _Chunk:
         report.coverage = None if counters is None else counters.read()
         return report
 
-    def run_there(self, sandbox: "Sandbox", seconds: float) -> FuzzReport:
+    def run_there(self, sandbox: "Sandbox", seconds: float, collects: bool) -> FuzzReport:
         from wdfdma.testing.isolation import SharedFuzz, choose_seconds, isolate_driver
 
         def shrink(case: bytes, result: CaseResult) -> tuple[bytes, CaseResult]:
@@ -217,10 +217,12 @@ class _Chunk:
             again = sandbox.run(found[0], seconds)
             return (found[0], again) if again.signature == result.signature else (case, result)
 
-        shared = SharedFuzz(sandbox, seconds, self.deadline)
+        shared = SharedFuzz(sandbox, seconds, self.deadline, collects=collects)
         try:
             self._run(shared.fuzz, shared.findings, shared.run)
-            return self._report(shared.fuzz, shrink)
+            report = self._report(shared.fuzz, shrink)
+            report.coverage = shared.coverage
+            return report
         finally:
             shared.close()
 

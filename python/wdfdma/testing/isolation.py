@@ -21,6 +21,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from wdfdma._native import NULL, ffi, lib
+from wdfdma.coverage import Coverage
 from wdfdma.journal import find_last_call, read_written
 from wdfdma.testing.cases import CRASH, HANG, CaseResult, Signature, make_crash_number, write_result
 from wdfdma.testing.drivers import Driver
@@ -75,10 +76,19 @@ class Sandbox:
             return Reproducer(None, "no scenario: the driver ends its process by itself", [])
         return Reproducer(**answer)
 
-    def fuzz(self, runs: int, seconds: float, progress: Callable[[], int]) -> Ended | None:
-        """Some runs of the loop in the file `shared`; how the process ended, if it did. Errors: IsolationError."""
-        answer = self._ask({"fuzz": str(self.shared), "runs": runs}, seconds, progress)
-        return answer if isinstance(answer, Ended) else None
+    def fuzz(
+        self, runs: int, seconds: float, progress: Callable[[], int], *, collects: bool
+    ) -> Ended | Coverage | None:
+        """Some runs of the loop in the file `shared`; how the process ended, or what was reached if it [collects].
+
+        Errors: IsolationError.
+        """
+        request = {"fuzz": str(self.shared), "runs": runs, "collects": collects}
+        answer = self._ask(request, seconds, progress)
+        if isinstance(answer, Ended) or not collects:
+            return answer if isinstance(answer, Ended) else None
+        cells = {(cell[0], cell[1], cell[2]): cell[3] for cell in answer["cells"]}
+        return Coverage(cells, answer["goals"])
 
     def close(self) -> None:
         """Ends the process."""
@@ -202,9 +212,15 @@ def isolate_driver(driver: Driver, sandbox: Sandbox, seconds: float = CASE_SECON
 
 
 class SharedFuzz:
-    """The loop in C with its state in a file that a sandbox has, too."""
+    """The loop in C with its state in a file that a sandbox has, too.
 
-    def __init__(self, sandbox: Sandbox, seconds: float, deadline: float | None) -> None:
+    [coverage] is what was reached, without what came before a crash in the same part; None: it is not collected.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, seconds: float, deadline: float | None, *, collects: bool
+    ) -> None:
+        self.coverage = Coverage() if collects else None
         self._sandbox = sandbox
         self._deadline = deadline
         self._seconds = seconds
@@ -220,11 +236,18 @@ class SharedFuzz:
         end = fuzz.runs + runs
         while fuzz.runs < end and (self._deadline is None or monotonic() < self._deadline):
             try:
-                ended = self._sandbox.fuzz(end - fuzz.runs, self._seconds, lambda: int(fuzz.runs))
+                came = self._sandbox.fuzz(
+                    end - fuzz.runs,
+                    self._seconds,
+                    lambda: int(fuzz.runs),
+                    collects=self.coverage is not None,
+                )
             finally:
                 fuzz.findings = self.findings  # where they are in this process
-            if ended is not None and fuzz.runs < end:
-                self._count_ended(ended)
+            if isinstance(came, Coverage) and self.coverage is not None:
+                self.coverage = self.coverage.merge(came)
+            elif isinstance(came, Ended) and fuzz.runs < end:
+                self._count_ended(came)
 
     def _count_ended(self, ended: Ended) -> None:
         """Runs the case again that was in progress. One that took too long only then was the machine's fault."""

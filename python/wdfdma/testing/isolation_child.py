@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from wdfdma._native import ffi, lib
+from wdfdma.collecting import collect_coverage
+from wdfdma.coverage import Coverage
+from wdfdma.coverage_map import CoverageMap
 from wdfdma.testing.cases import CaseResult
 from wdfdma.testing.chunks import MAXIMUM_FINDINGS, Target
 from wdfdma.testing.drivers import Driver, DriverError, find_driver
@@ -86,17 +89,29 @@ class Child:
         return {"result": list_values(result)}
 
     def _fuzz(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Some runs of the loop in C, whose state lies in a file that the other end has mapped, too."""
+        """Some runs of the loop in C, whose state lies in a file that the other end has mapped, too.
+
+        What they have reached is a part of the answer, where that is asked for.
+        """
+        counters = CoverageMap() if request["collects"] else None
         with Path(request["fuzz"]).open("r+b") as file, mmap.mmap(file.fileno(), 0) as memory:
             view = ffi.from_buffer(memory)
             fuzz, findings = share_fuzz(view)
             fuzz.findings = findings
             target = Target(self.driver)
-            status = lib.wdfdma_workload_fuzz(fuzz, target.native, request["runs"], False)
+            if counters is not None:
+                target.native.coverage = counters.native
+            with collect_coverage(counters):
+                status = lib.wdfdma_workload_fuzz(fuzz, target.native, request["runs"], False)
             del fuzz, findings
             ffi.release(view)
             target.check(status, "wdfdma_workload_fuzz")
-        return {"done": True}
+        return {} if counters is None else _list_reached(counters.read())
+
+
+def _list_reached(coverage: Coverage) -> dict[str, Any]:
+    cells = [[*cell, count] for cell, count in coverage.cells.items()]
+    return {"cells": cells, "goals": dict(coverage.goals)}
 
 
 def share_fuzz(view: Any) -> tuple[Any, Any]:
