@@ -88,6 +88,14 @@ TEST(waits_and_cancels_are_told_apart) {
     WdfDmaTransactionFreeResources(waiting[2]);
     WdfDmaTransactionFreeResources(waiting[3]);
     CHECK_EQUAL(wdfdma_coverage_get_goal(map, "reservation_behind_three"), 1);
+    /* Who waits alone is cancelled: no goal of two. */
+    WDFDMATRANSACTION late = world_transaction(of.enabler);
+    CHECK_STATUS(WdfDmaTransactionAllocateResources(late, WdfDmaDirectionReadFromDevice, 2,
+                                                    world_reserve_dma, NULL),
+                 STATUS_SUCCESS);
+    CHECK(WdfDmaTransactionCancel(late));
+    CHECK_EQUAL(wdfdma_coverage_get_goal(map, "cancel_reservation"), 2);
+    CHECK_EQUAL(wdfdma_coverage_get_goal(map, "cancel_while_two_wait"), 1);
     wdfdma_coverage_destroy(map);
 }
 
@@ -177,6 +185,7 @@ TEST(machines_share_a_map_which_outlives_its_maker) {
     CHECK_EQUAL(sum(map), 14); /* two machines keep it */
     CHECK_EQUAL(sum(sums), 14);
     CHECK_EQUAL(wdfdma_coverage_get_goal(sums, "b"), 4);
+    CHECK_EQUAL(wdfdma_coverage_get_goal(sums, "profile_packet"), 2);
     wdfdma_goal goals[128];
     size_t found = wdfdma_coverage_copy_goals(sums, goals, 128);
     CHECK_EQUAL(found, wdfdma_coverage_copy_goals(NULL, NULL, 0) + 2);

@@ -13,7 +13,7 @@ from pytest_support import make_runner
 from reader_driver import ReaderDriver
 from wdfdma import Coverage, CoverageMap
 from wdfdma.cli import cli
-from wdfdma.cli_ends import MATCH
+from wdfdma.cli_ends import BAD_INPUT, MATCH
 from wdfdma.coverage import CellUse
 from wdfdma.testing.drivers import get_driver
 from wdfdma.testing.fuzzing import FuzzOptions, fuzz_driver
@@ -49,6 +49,13 @@ def test_workers_count_what_one_process_counts(tmp_path: Path) -> None:
     assert (
         found[0].reached(CellUse.MISUSE).reached <= 3
     )  # those that a wrong answer of the hardware leads to
+
+
+def test_cases_of_another_process_are_not_counted(tmp_path: Path) -> None:
+    arguments = ["fuzz", "packet", "--runs", "10", "--isolate", "--coverage", str(tmp_path)]
+    result = CliRunner().invoke(cli, arguments, standalone_mode=False)
+    assert result.return_value == BAD_INPUT
+    assert "--coverage: not together with --isolate" in result.output
 
 
 def test_without_the_option_some_chunks_are_a_sample() -> None:
