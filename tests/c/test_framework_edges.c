@@ -176,9 +176,53 @@ TEST(addresses_are_forgotten_with_their_pages) {
     }
 }
 
+/* A transfer that was stopped before it began: the next one knows nothing of that. */
+TEST(a_stopped_transfer_is_over_when_it_is_released) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfileSystem});
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    for (uint32_t turn = 0; turn < 3; turn++) {
+        world_seen seen = {0};
+        CHECK_STATUS(
+            world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, WORLD_PAGE),
+            STATUS_SUCCESS);
+        if (turn == 1) {
+            WdfDmaTransactionStopSystemTransfer(transaction);
+        } else {
+            NTSTATUS status;
+            CHECK_STATUS(WdfDmaTransactionExecute(transaction, &seen), STATUS_SUCCESS);
+            CHECK_EQUAL(seen.programmed, 1);
+            CHECK(WdfDmaTransactionDmaCompleted(transaction, &status));
+        }
+        CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
+    }
+    CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
+}
+
+/* All of the parameters are written, whatever was there. */
+TEST(parameters_are_written_in_full) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket});
+    static const WDF_REQUEST_TYPE types[] = {WdfRequestTypeRead, WdfRequestTypeWrite,
+                                             WdfRequestTypeDeviceControl};
+    for (int i = 0; i < 3; i++) {
+        const wdfdma_request_config config = {.type = types[i]};
+        WDFREQUEST request = NULL;
+        WDF_REQUEST_PARAMETERS found;
+        memset(&found, 0xFF, sizeof found);
+        CHECK_STATUS(wdfdma_request_create(made.device, &config, &request), STATUS_SUCCESS);
+        WdfRequestGetParameters(request, &found);
+        CHECK_EQUAL(found.Size, sizeof found);
+        CHECK_EQUAL(found.MinorFunction, 0);
+        CHECK_EQUAL(found.Type, types[i]);
+        CHECK_EQUAL(i < 2 ? found.Parameters.Read.Key : 0, 0);
+    }
+}
+
 HARNESS_MAIN(ENTRY(a_log_of_one_record_has_a_completion), ENTRY(no_context_is_nearly_all_of_memory),
              ENTRY(a_buffer_of_the_wrong_kind_is_a_break),
              ENTRY(a_transaction_lies_below_its_enabler),
              ENTRY(an_adapter_has_its_enablers_version), ENTRY(a_leak_has_all_its_parameters),
              ENTRY(a_buffer_that_is_gone_has_no_address),
-             ENTRY(addresses_are_forgotten_with_their_pages), ENTRY(one_register_makes_no_adapter))
+             ENTRY(addresses_are_forgotten_with_their_pages),
+             ENTRY(a_stopped_transfer_is_over_when_it_is_released),
+             ENTRY(parameters_are_written_in_full), ENTRY(one_register_makes_no_adapter))

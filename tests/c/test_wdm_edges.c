@@ -107,7 +107,65 @@ TEST(contexts_come_and_go) {
     }
 }
 
+/* An adapter without scatter/gather takes pages that follow one another as they are. */
+TEST(consecutive_pages_do_not_bounce) {
+    static const uint64_t frames[][3] = {{40, 41, 42}, {40, 42, 43}};
+    for (int way = 0; way < 2; way++) {
+        wdm made = wdm_open(false, false);
+        PMDL mdl = world_mdl(made.machine, 100, 2 * WORLD_PAGE, frames[way]);
+        seen list = {0};
+        CHECK_STATUS(made.ops->GetScatterGatherList(made.adapter, made.object, mdl,
+                                                    MmGetMdlVirtualAddress(mdl), 2 * WORLD_PAGE,
+                                                    on_list, &list, TRUE),
+                     STATUS_SUCCESS);
+        REQUIRE(list.list != NULL);
+        uint64_t address = (uint64_t)list.list->Elements[0].Address.QuadPart;
+        CHECK_EQUAL(address, (way == 0 ? 40 * WORLD_PAGE : WORLD_REGISTERS_ADDRESS) + 100);
+        CHECK_EQUAL(list.list->NumberOfElements, 1);
+        made.ops->PutScatterGatherList(made.adapter, list.list, TRUE);
+        harness_machine_end(made.machine);
+    }
+}
+
+static const wdm *mapping_driver; /* whose routine runs */
+
+static IO_ALLOCATION_ACTION on_control_maps(PDEVICE_OBJECT device, PIRP irp, PVOID base,
+                                            PVOID context) {
+    const wdm *of = mapping_driver;
+    ULONG length = 100;
+    (void)device;
+    (void)irp;
+    (void)context;
+    PHYSICAL_ADDRESS address = of->ops->MapTransfer(of->adapter, of->mdl, base,
+                                                    MmGetMdlVirtualAddress(of->mdl), &length, TRUE);
+    CHECK_EQUAL(length, 100);
+    CHECK(address.QuadPart != 0);
+    CHECK_EQUAL(wdfdma_machine_get_state(of->machine)->mappings, 1);
+    return DeallocateObject;
+}
+
+/* An answer that frees registers under a mapping is noted, and the mapping ends. */
+TEST(an_answer_ends_what_is_mapped) {
+    wdm made = wdm_open(false, true);
+    mapping_driver = &made;
+    CHECK_STATUS(
+        wdfdma_machine_set_rule_mode(made.machine, WDFDMA_RULE_DMA_10, WDFDMA_MODE_COLLECT),
+        STATUS_SUCCESS);
+    for (size_t turn = 1; turn <= 3; turn++) {
+        size_t count = 0;
+        CHECK_STATUS(
+            made.ops->AllocateAdapterChannel(made.adapter, made.object, 2, on_control_maps, NULL),
+            STATUS_SUCCESS);
+        wdfdma_machine_get_violations(made.machine, &count);
+        CHECK_EQUAL(count, turn);
+        CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->mappings, 0);
+        CHECK_EQUAL(world_free_registers(made.machine), REGISTERS);
+        CHECK_MACHINE(made.machine);
+    }
+}
+
 HARNESS_MAIN(ENTRY(a_context_is_cancelled_before_it_is_mapped),
-             ENTRY(a_list_is_built_after_memory_ran_out), ENTRY(contexts_come_and_go),
+             ENTRY(a_list_is_built_after_memory_ran_out), ENTRY(consecutive_pages_do_not_bounce),
+             ENTRY(an_answer_ends_what_is_mapped), ENTRY(contexts_come_and_go),
              ENTRY(nothing_is_cancelled_on_no_adapter), ENTRY(no_size_comes_of_a_forged_chain),
              ENTRY(an_adapter_that_is_gone_is_named_by_its_handle))

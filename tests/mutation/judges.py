@@ -1,7 +1,7 @@
 """Who may kill a mutant: the recordings, Hypothesis with the reference model, the C tests, other tests of Python.
 
-All but the C tests run in a child of a process that has everything loaded: the programs of all recordings, scenarios that
-Hypothesis drew, once, with what the model says of each, and pytest's items. Each test runs once without a mutant, to see
+A test runs in a child of a process that has everything loaded: the programs of all recordings, scenarios that
+Hypothesis drew, once, with what the model says of each, and pytest's items. Each runs once without a mutant, to see
 which mutants it reaches: only those can it kill. A test that outlives its time has killed the mutant, too.
 """
 
@@ -116,7 +116,7 @@ class Judges:
     def prepare(self, count: int) -> None:
         """Runs every test without a mutant, and notes which of [count] mutants it reaches."""
         self.count = count + 1
-        makers = {
+        makers: dict[str, Callable[[], list[Test]]] = {
             "conformance": lambda: list(self._load_recordings()),
             "hypothesis": lambda: [*self._draw(), Test("stateful", self._run_stateful)],
             "c": self._find_c_tests,
@@ -166,25 +166,24 @@ class Judges:
 
     def _draw(self) -> list[Test]:
         """What Hypothesis draws does not depend on the library: it is drawn once."""
-        import test_differential
         from hypothesis import given
 
+        import test_differential
         from wdfdma import Scenario
 
         tests = []
 
-        @_settings(DRAWN)
-        @given(test_differential.scenarios())
         def draw(value: dict[str, Any]) -> None:
             test_differential.expect_same(value)
             case = _make_case(Scenario.parse(value))
             tests.append(Test("drawn", partial(_run_drawn, case, value)))
 
-        draw()
+        _settings(DRAWN)(given(test_differential.scenarios())(draw))()
         return tests
 
     def _run_stateful(self) -> str:
         from hypothesis.stateful import run_state_machine_as_test
+
         from test_stateful import DriverMachine
 
         run_state_machine_as_test(

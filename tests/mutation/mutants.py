@@ -1,7 +1,7 @@
 """Mutants of C sources: what may be changed where, and one text that holds many of them.
 
-A mutant replaces one piece of the syntax tree. All of a sample go into one build (mutant schemata): each piece becomes a
-choice by the macro MUTANT(number), so that a test of a mutant costs no compiler, and it is known which tests reach it.
+A mutant replaces one piece of the syntax tree. All of a sample go into one build (mutant schemata): each piece becomes
+a choice by the macro MUTANT(number), so that a test of a mutant costs no compiler, and it is known which ones reach it.
 """
 
 from __future__ import annotations
@@ -21,19 +21,41 @@ FOLDERS = ("hal", "framework")
 _ATTRIBUTES = re.compile(rb"\b(HOT_INLINE|HOT_PATH|COLD|NO_INLINE)\b")
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _BINARY = {
-    **{"<": ("<=", ">="), "<=": ("<", ">"), ">": (">=", "<="), ">=": (">", "<")},
-    **{"==": ("!=",), "!=": ("==",), "&&": ("||",), "||": ("&&",)},
-    **{"+": ("-",), "-": ("+",), "*": ("+",), "/": ("*",), "%": ("/",)},
-    **{"<<": (">>",), ">>": ("<<",), "&": ("|",), "|": ("&",), "^": ("|",)},
+    "<": ("<=", ">="),
+    "<=": ("<", ">"),
+    ">": (">=", "<="),
+    ">=": (">", "<"),
+    "==": ("!=",),
+    "!=": ("==",),
+    "&&": ("||",),
+    "||": ("&&",),
+    "+": ("-",),
+    "-": ("+",),
+    "*": ("+",),
+    "/": ("*",),
+    "%": ("/",),
+    "<<": (">>",),
+    ">>": ("<<",),
+    "&": ("|",),
+    "|": ("&",),
+    "^": ("|",),
 }
 _ASSIGNED = {
-    **{"+=": "-=", "-=": "+=", "*=": "+=", "/=": "*=", "%=": "/="},
-    **{"|=": "&=", "&=": "|=", "^=": "|=", "<<=": ">>=", ">>=": "<<="},
+    "+=": "-=",
+    "-=": "+=",
+    "*=": "+=",
+    "/=": "*=",
+    "%=": "/=",
+    "|=": "&=",
+    "&=": "|=",
+    "^=": "|=",
+    "<<=": ">>=",
+    ">>=": "<<=",
 }
 _KINDS = {"&&": "logical", "||": "logical", **dict.fromkeys(_NEGATED, "relational")}
 _BITWISE = ("<<", ">>", "&", "|", "^")
 # Where a choice at run time cannot stand, or where a change is none of the library's behaviour.
-_CLOSED = ("case_statement.value", "sizeof_expression", "array_declarator", "enumerator")
+_CLOSED = ("sizeof_expression", "array_declarator", "enumerator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +195,7 @@ def _is_closed(node: Node, field: str | None) -> bool:
         return True
     if node.type == "call_expression" and _text(node).startswith("WDFDMA_ASSERT"):
         return True
-    parent = node.parent
-    if parent is not None and parent.type == "case_statement" and field == "value":
+    if node.parent is not None and node.parent.type == "case_statement" and field == "value":
         return True
     return node.type == "declaration" and _text(node).startswith("static")
 
@@ -206,9 +227,10 @@ def _change(node: Node) -> Iterator[_Change]:
             yield _Change(node, "statement", ";", True)
     elif kind == "return_statement":
         yield from _change_return(node)
-    elif kind in ("if_statement", "while_statement", "do_statement", "for_statement"):
-        yield from _change_condition(node)
-    elif kind == "conditional_expression":
+    elif (
+        kind in ("if_statement", "while_statement", "do_statement", "for_statement")
+        or kind == "conditional_expression"
+    ):
         yield from _change_condition(node)
 
 
@@ -264,9 +286,10 @@ def _change_return(node: Node) -> Iterator[_Change]:
     values = [child for child in node.children if child.is_named and child.type != "comment"]
     if not values:
         yield _Change(node, "statement", ";", True)
-    elif values[0].type not in ("number_literal", "true", "false", "null"):
-        if not _text(values[0]).startswith("STATUS_"):
-            yield _Change(values[0], "return", "0")
+        return
+    is_constant = values[0].type in ("number_literal", "true", "false", "null")
+    if not is_constant and not _text(values[0]).startswith("STATUS_"):
+        yield _Change(values[0], "return", "0")
 
 
 def _change_condition(node: Node) -> Iterator[_Change]:

@@ -1,7 +1,7 @@
 """A mutation run over the HAL and the framework: `python tests/mutation/run.py --sample N --seed S --out FILE`.
 
-Every mutant judged is a line of FILE, which a later run with the same sources continues. `--again` judges what lives once
-more, with the tests of today; `table.py FILE` counts.
+Every mutant judged is a line of FILE, which a later run with the same sources continues. `--again` judges what lives
+once more, with the tests of today; `table.py FILE` counts.
 """
 
 from __future__ import annotations

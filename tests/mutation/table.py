@@ -1,7 +1,7 @@
 """Counts the log of a run: `python tests/mutation/table.py FILE` prints the tables of the README.
 
-A mutant does not count where the compiler makes the same code of it as of the original, or where survivors.md has a proof
-in words that it changes no behaviour.
+A mutant does not count where the compiler makes the same code of it as of the original, or where survivors.md says why
+it changes no behaviour.
 """
 
 from __future__ import annotations
