@@ -31,16 +31,18 @@ TEST(a_log_of_one_record_has_a_completion) {
 TEST(no_context_is_nearly_all_of_memory) {
     wdfdma_machine *machine = harness_machine(NULL);
     WDFDEVICE device = world_device(machine);
-    for (size_t less = 0; less < 256; less++) {
+    for (size_t less = 0; less <= 256; less++) {
         WDF_OBJECT_ATTRIBUTES attributes;
         WDFDMAENABLER enabler = NULL;
         WDF_DMA_ENABLER_CONFIG config;
         WDF_DMA_ENABLER_CONFIG_INIT(&config, WdfDmaProfilePacket, WORLD_PAGE);
         WDF_OBJECT_ATTRIBUTES_INIT_CONTEXT_TYPE(&attributes, EDGE_CONTEXT);
-        attributes.ContextSizeOverride = SIZE_MAX - less;
+        bool fits = less == 256;
+        attributes.ContextSizeOverride = fits ? sizeof(EDGE_CONTEXT) : SIZE_MAX - less;
         CHECK_STATUS(WdfDmaEnablerCreate(device, &config, &attributes, &enabler),
-                     STATUS_INSUFFICIENT_RESOURCES);
-        CHECK(enabler == NULL);
+                     fits ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES);
+        CHECK((enabler != NULL) == fits);
+        CHECK(!fits || GetEdge(enabler) != NULL);
     }
 }
 
