@@ -164,8 +164,24 @@ TEST(an_answer_ends_what_is_mapped) {
     }
 }
 
+/* A list of no bytes: the violation's other parameters are reserved, and 0. */
+TEST(a_list_of_nothing_is_a_violation) {
+    wdm made = wdm_open(true, false);
+    seen list = {0};
+    CHECK_STATUS(made.ops->GetScatterGatherList(made.adapter, made.object, made.mdl,
+                                                MmGetMdlVirtualAddress(made.mdl), 0, on_list, &list,
+                                                TRUE),
+                 STATUS_INVALID_PARAMETER);
+    CHECK_EQUAL(list.calls, 0);
+    check_violation(&made, 0x21);
+    for (int i = 1; i < 4; i++) {
+        CHECK_EQUAL(world_parameter(made.machine, i), 0);
+    }
+}
+
 HARNESS_MAIN(ENTRY(a_context_is_cancelled_before_it_is_mapped),
              ENTRY(a_list_is_built_after_memory_ran_out), ENTRY(consecutive_pages_do_not_bounce),
-             ENTRY(an_answer_ends_what_is_mapped), ENTRY(contexts_come_and_go),
-             ENTRY(nothing_is_cancelled_on_no_adapter), ENTRY(no_size_comes_of_a_forged_chain),
+             ENTRY(an_answer_ends_what_is_mapped), ENTRY(a_list_of_nothing_is_a_violation),
+             ENTRY(contexts_come_and_go), ENTRY(nothing_is_cancelled_on_no_adapter),
+             ENTRY(no_size_comes_of_a_forged_chain),
              ENTRY(an_adapter_that_is_gone_is_named_by_its_handle))
