@@ -220,6 +220,27 @@ TEST(parameters_are_written_in_full) {
     }
 }
 
+/* However many transactions hold registers, each run is known as one's own, and no leak by itself. */
+TEST(many_reservations_leak_no_registers) {
+    enum {
+        TRANSACTIONS = 150
+    };
+    wdfdma_machine_config config = world_config(2 * TRANSACTIONS);
+    world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    size_t leaks = 0;
+    for (int i = 0; i < TRANSACTIONS; i++) {
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        CHECK_STATUS(WdfDmaTransactionAllocateResources(transaction, WdfDmaDirectionReadFromDevice,
+                                                        1, world_reserve_dma, NULL),
+                     STATUS_SUCCESS);
+    }
+    CHECK_EQUAL(world_free_registers(made.machine), TRANSACTIONS);
+    wdfdma_machine_set_rule_mode(made.machine, WDFDMA_RULE_LEAK_TRANSACTION, WDFDMA_MODE_IGNORE);
+    wdfdma_machine_set_rule_mode(made.machine, WDFDMA_RULE_LEAK_RESERVATION, WDFDMA_MODE_IGNORE);
+    CHECK_STATUS(wdfdma_machine_check_leaks(made.machine, NULL, &leaks), STATUS_SUCCESS);
+    CHECK_EQUAL(leaks, 0);
+}
+
 HARNESS_MAIN(ENTRY(a_log_of_one_record_has_a_completion), ENTRY(no_context_is_nearly_all_of_memory),
              ENTRY(a_buffer_of_the_wrong_kind_is_a_break),
              ENTRY(a_transaction_lies_below_its_enabler),
@@ -227,4 +248,5 @@ HARNESS_MAIN(ENTRY(a_log_of_one_record_has_a_completion), ENTRY(no_context_is_ne
              ENTRY(a_buffer_that_is_gone_has_no_address),
              ENTRY(addresses_are_forgotten_with_their_pages),
              ENTRY(a_stopped_transfer_is_over_when_it_is_released),
-             ENTRY(parameters_are_written_in_full), ENTRY(one_register_makes_no_adapter))
+             ENTRY(parameters_are_written_in_full), ENTRY(many_reservations_leak_no_registers),
+             ENTRY(one_register_makes_no_adapter))
