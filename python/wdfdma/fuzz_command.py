@@ -55,10 +55,6 @@ class FuzzSettings:
 
     def get_case_seconds(self) -> float | None:
         """The most that a case may take in another process; None: in this one. Errors: ValueError."""
-        if self.is_isolated and self.coverage is not None:
-            raise ValueError(
-                "--coverage: not together with --isolate: it is counted in this process"
-            )
         if self.case_timeout is not None:
             if not self.is_isolated:
                 raise ValueError("--case-timeout: with --isolate only")

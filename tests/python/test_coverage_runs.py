@@ -13,7 +13,7 @@ from pytest_support import make_runner
 from reader_driver import ReaderDriver
 from wdfdma import Coverage, CoverageMap
 from wdfdma.cli import cli
-from wdfdma.cli_ends import BAD_INPUT, MATCH
+from wdfdma.cli_ends import MATCH
 from wdfdma.coverage import CellUse
 from wdfdma.testing.drivers import get_driver
 from wdfdma.testing.fuzzing import FuzzOptions, fuzz_driver
@@ -51,11 +51,14 @@ def test_workers_count_what_one_process_counts(tmp_path: Path) -> None:
     )  # those that a wrong answer of the hardware leads to
 
 
-def test_cases_of_another_process_are_not_counted(tmp_path: Path) -> None:
-    arguments = ["fuzz", "packet", "--runs", "10", "--isolate", "--coverage", str(tmp_path)]
-    result = CliRunner().invoke(cli, arguments, standalone_mode=False)
-    assert result.return_value == BAD_INPUT
-    assert "--coverage: not together with --isolate" in result.output
+def test_cases_of_another_process_are_counted(tmp_path: Path) -> None:
+    counted = []
+    for name, more in (("here", []), ("there", ["--isolate"])):
+        folder = tmp_path / name
+        arguments = ["fuzz", "packet", "--runs", "10", "--coverage", str(folder), *more]
+        assert CliRunner().invoke(cli, arguments, standalone_mode=False).return_value == MATCH
+        counted.append(sorted(file.read_bytes() for file in folder.iterdir()))
+    assert counted[0] == counted[1]
 
 
 def test_without_the_option_some_chunks_are_a_sample() -> None:
