@@ -25,7 +25,7 @@ from typing import Any
 NAMES = ("conformance", "hypothesis", "c", "python")
 DRAWN = 1000
 STATEFUL = 100
-SECONDS = {"conformance": 30, "hypothesis": 120, "c": 300, "python": 150}
+SECONDS = {"conformance": 30, "hypothesis": 120, "c": 90, "python": 150}
 # Tests of Python that take longer do not judge; those that do, fast ones first, have so long in all, without a mutant.
 LONGEST_TEST, ALL_TESTS = 3.0, 25.0
 # The two first judges themselves, tests of what is no library, and those that mostly start programs.

@@ -101,7 +101,8 @@ def show_manners(counted: list[dict[str, Any]]) -> str:
     for entry in counted:
         verdict = next((one for one in entry["verdicts"].values() if one["killed"]), None)
         if verdict is not None:
-            manners[verdict["how"] or "difference"] += 1
+            signal = re.search(r"SIG[A-Z]+", verdict["said"])
+            manners[signal[0] if signal else verdict["how"] or "difference"] += 1
     return ", ".join(f"{how}: {count}" for how, count in manners.most_common())
 
 

@@ -13,8 +13,8 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "mutation"
 SOURCE = """
 #include <stdio.h>
-extern int wdfdma_mutant;
-int wdfdma_mutant;
+static int mutant;
+#define MUTANT(number) (mutant == (number))
 static int clip(int value, int most) {
     if (value < 0) {
         return 0;
@@ -23,7 +23,7 @@ static int clip(int value, int most) {
     return value;
 }
 int main(void) {
-    for (; wdfdma_mutant < LAST; wdfdma_mutant++) {
+    for (; mutant < LAST; mutant++) {
         printf("%d%d%d ", clip(-5, 3), clip(2, 3), clip(5, 3));
     }
     return 0;
