@@ -75,4 +75,35 @@ TEST(a_forged_buffer_is_written) {
     remove(PATH);
 }
 
-HARNESS_MAIN(ENTRY(power_is_written), ENTRY(a_forged_buffer_is_written))
+/* Each MDL of a chain is written with its place, before the call that has them. */
+TEST(a_chain_is_written_in_order) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket});
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL first = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    first->Next = world_mdl(made.machine, 0, 100, NULL);
+    uint64_t values[8] = {0};
+    REQUIRE(NT_SUCCESS(wdfdma_journal_begin(made.machine, PATH, 0)));
+    uint64_t at = wdfdma_journal_get_bytes(made.machine, NULL);
+    CHECK_STATUS(world_initialize(transaction, WdfDmaDirectionReadFromDevice, first, 0, WORLD_PAGE),
+                 STATUS_SUCCESS);
+    for (uint64_t place = 0; place < 2; place++) {
+        CHECK_EQUAL(entry_read(at, values, 8), 5);
+        CHECK_EQUAL(values[0], place);
+        CHECK_EQUAL(values[3], place == 0 ? WORLD_PAGE : 100);
+        at += 2;
+        for (int i = 0; i < 5; i++) {
+            uint64_t left = values[i];
+            do {
+                at++;
+                left >>= 7;
+            } while (left != 0);
+        }
+    }
+    CHECK_EQUAL(entry_read(at, values, 8), 5);
+    CHECK_EQUAL(values[2], WORLD_PAGE);
+    wdfdma_journal_end(made.machine);
+    remove(PATH);
+}
+
+HARNESS_MAIN(ENTRY(power_is_written), ENTRY(a_forged_buffer_is_written),
+             ENTRY(a_chain_is_written_in_order))
