@@ -18,8 +18,8 @@ class MachineCoverage:
     __slots__ = ()
     _core: Core
 
-    def collect_coverage(self, into: "bool | CoverageMap" = True) -> None:
-        """Counts what calls do from now on: into a map of its own (True), into [into], or no more (False).
+    def collect_coverage(self, coverage: "bool | CoverageMap" = True) -> None:
+        """Counts what calls do from now on: into a map of its own (True), into [coverage], or no more (False).
 
         While a machine counts, each of its calls goes the full way. Errors: StatusError in a callback and on a halted
         machine; ClosedError; TypeError.
@@ -30,12 +30,14 @@ class MachineCoverage:
         from wdfdma.status import Status
 
         machine = self._core.get_machine()
-        if into is False:
+        if coverage is False:
             status = lib.wdfdma_machine_set_coverage(machine, NULL)
             Status(status).check("wdfdma_machine_set_coverage")
             self._core.coverage = None
             return
-        found = CoverageMap() if into is True else require_type("coverage", into, CoverageMap)
+        found = (
+            CoverageMap() if coverage is True else require_type("coverage", coverage, CoverageMap)
+        )
         found.attach(machine)
         self._core.coverage = found
 

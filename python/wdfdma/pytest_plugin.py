@@ -128,7 +128,16 @@ def pytest_runtest_makereport(
     bench = item.stash.get(BENCH, None)
     if bench is not None:
         bench.complete(report, call)
+    _shorten_crash(report, call.excinfo)
     return report
+
+
+def _shorten_crash(report: pytest.TestReport, caught: "pytest.ExceptionInfo[Any] | None") -> None:
+    """The line of a bug check in the summary, which is not cut short in CI, is not the page of the report again."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    line = None if caught is None else getattr(caught.value, "summary", None)
+    if crash is not None and caught is not None and caught.type.__module__ == "wdfdma.errors":
+        crash.message = f"{caught.typename}: {line}"
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

@@ -200,7 +200,14 @@ def test_fails(machine):
     ]
 
 
-def test_a_bug_check_has_its_page_though_the_test_closed_the_machine(tests: Any) -> None:
+@pytest.mark.parametrize("is_ci", [False, True])
+def test_a_bug_check_has_its_page_though_the_test_closed_the_machine(
+    tests: Any, monkeypatch: pytest.MonkeyPatch, is_ci: bool
+) -> None:
+    for name in ("CI", "BUILD_NUMBER"):  # where pytest cuts no line of its summary
+        monkeypatch.delenv(name, raising=False)
+    if is_ci:
+        monkeypatch.setenv("CI", "1")
     result = tests(
         """
 def test_halts(machine_factory):
