@@ -234,7 +234,9 @@ def run_and_count(machine: type[DmaStateMachine]) -> dict[str, int]:
                     found[state.label] = found.get(state.label, 0) + 1
             found["waiters"] = max(found.get("waiters", 0), self._most_waiters)
 
-    run_state_machine_as_test(Counted, settings=settings(GENERATE, max_examples=120))
+    # What comes about is left to chance elsewhere: here it must.
+    always = settings(GENERATE, max_examples=120, derandomize=True)
+    run_state_machine_as_test(Counted, settings=always)
     return found
 
 
