@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from wdfdma.enums import ObjectType, Op, Rule, Severity
+from wdfdma.enums import ObjectType, Op, Rule, Severity, TransactionState
 from wdfdma.errors import BugCheck
 from wdfdma.problems import Problem, ScenarioError
 from wdfdma.rules import Violation
@@ -20,6 +20,9 @@ class Signature(NamedTuple):
 
     >>> str(Signature(Rule.NO_ADAPTER, 0, ObjectType.TRANSACTION, Op.RELEASE, True))
     'NO_ADAPTER, transaction, in release, halts'
+    >>> fatal = Signature(Rule.WDF_DMA_FATAL_ERROR, 0, ObjectType.TRANSACTION, Op.EXECUTE, True)
+    >>> str(fatal._replace(state=TransactionState.TRANSFER))
+    'WDF_DMA_FATAL_ERROR, transaction, in execute, halts, state transfer'
     """
 
     rule: Rule
@@ -27,11 +30,13 @@ class Signature(NamedTuple):
     object_type: ObjectType
     op: Op
     halts: bool
+    state: int = 0  # of the transaction, where the rule is about its state: parameter 3
 
     def __str__(self) -> str:
         what = self.rule.name if self.rule else f"0x{self.code:X}"
         parts = [what, self.object_type.label if self.object_type else ""]
         parts += [f"in {self.op.label}" if self.op else "", "halts" if self.halts else ""]
+        parts += [f"state {TransactionState(self.state).label}" if self.state else ""]
         return ", ".join(part for part in parts if part)
 
 
@@ -46,7 +51,8 @@ def find_signature(run: Run) -> Signature | None:
 
 def _sign(item: Violation | BugCheck, halts: bool) -> Signature:
     code = 0 if item.rule != Rule.NONE else int(item.code)
-    return Signature(item.rule, code, item.object_type, item.op, halts)
+    state = int(item.parameters[2]) if item.rule == Rule.WDF_DMA_FATAL_ERROR else 0
+    return Signature(item.rule, code, item.object_type, item.op, halts, state)
 
 
 def make_oracle(scenario: Scenario) -> Oracle:

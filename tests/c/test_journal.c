@@ -3,6 +3,10 @@
 
 static const char PATH[] = "test_journal.wdj";
 
+static void path_remove(void) {
+    remove(PATH);
+}
+
 static uint64_t bytes_get(const wdfdma_machine *machine) {
     return wdfdma_journal_get_bytes(machine, NULL);
 }
@@ -76,6 +80,7 @@ static world world_make(void) {
 }
 
 TEST(a_call_is_in_the_file_while_it_runs) {
+    atexit(path_remove);
     world made = world_make();
     REQUIRE(NT_SUCCESS(wdfdma_journal_begin(made.machine, PATH, 0)));
     WDFDMATRANSACTION transaction = transaction_make(&made, buffer_make(made.machine));

@@ -36,10 +36,11 @@ def list_findings(report: FuzzReport) -> list[Any]:
     ]
 
 
+@pytest.mark.parametrize("seed", range(1, 6))
 @pytest.mark.parametrize("name", FAULTY)
-def test_a_faulty_driver_is_found_and_its_case_is_short(name: str) -> None:
+def test_a_faulty_driver_is_found_and_its_case_is_short(name: str, seed: int) -> None:
     driver = get_driver(name)
-    report = fuzz_driver(driver, FuzzOptions(seed=1, seconds=60, findings=1))
+    report = fuzz_driver(driver, FuzzOptions(seed=seed, seconds=60, findings=1))
     assert report.findings
     for finding in report.findings.values():
         assert finding.result.moves <= MOVES_OF_A_SHORT_CASE

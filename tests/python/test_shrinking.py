@@ -123,6 +123,22 @@ def test_every_rule_stays_broken_by_its_signature() -> None:
             assert smallest.check_leaks or "LEAK" not in wanted.rule.name, scenario.name
 
 
+def test_the_state_that_a_fatal_error_is_about_stays() -> None:
+    """Completing a transaction is fatal before Execute, too: in another state, which is another bug."""
+    steps = [
+        {"op": "create", "transaction": 0, "enabler": 0},
+        make_initialize(4096),
+        {"op": "execute", "transaction": 0},
+        {"op": "dma_completed", "transaction": 0},
+        {"op": "dma_completed", "transaction": 0},
+    ]
+    world = {"enablers": [{"profile": "packet", "maximum_length": 4096, "dma_version": 3}]}
+    source = {"format": "wdfdma-scenario/1", "name": "twice", **world, "steps": steps}
+    source["buffers"] = [[{"length": 4096, "pfns": [16]}]]
+    found = shrink(Scenario.parse(source))
+    assert [step["op"] for step in normalize(found)["steps"]] == [step["op"] for step in steps]
+
+
 def test_a_difference_from_its_log_stays_the_same_difference() -> None:
     """No rule is broken, but a recording says something else of one record."""
     source = deepcopy(RELEASED)

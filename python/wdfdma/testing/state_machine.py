@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hypothesis import event, note, target
+from hypothesis import Phase, event, note, settings, target
 from hypothesis.errors import HypothesisException
-from hypothesis.stateful import RuleBasedStateMachine, invariant
+from hypothesis.stateful import RuleBasedStateMachine, TestCaseProperty, invariant
 
 from wdfdma._native import ffi, lib
 from wdfdma.enums import Rule, Severity, TransactionState
@@ -39,6 +39,18 @@ _get_violations = lib.wdfdma_machine_get_violations
 _ENDS = ("delete", "delete_enabler", "remove_device")  # steps that end transactions
 
 
+class _Tested(TestCaseProperty):
+    """The test case of a class. Hypothesis' phase `explain` takes minutes of machines as these: it is left out here."""
+
+    def __get__(self, obj: Any, typ: Any = None) -> Any:
+        made: Any = super().__get__(obj, typ)
+        if "explains" not in vars(made):
+            made.explains = False
+            phases = [phase for phase in made.settings.phases if phase is not Phase.explain]
+            made.settings = settings(made.settings, phases=phases)
+        return made
+
+
 class DmaStateMachine(
     MakingRules, TransactionRules, WorldRules, ObjectRules, RuleBasedStateMachine
 ):
@@ -54,6 +66,7 @@ class DmaStateMachine(
     scenario has.
     """
 
+    TestCase = _Tested()
     allowed_rules: ClassVar[frozenset[Rule]] = frozenset()
     scenario_file: ClassVar[str | Path | None] = None
     machine_settings: ClassVar[dict[str, Any]] = {"log": 64}
