@@ -241,6 +241,45 @@ TEST(many_reservations_leak_no_registers) {
     CHECK_EQUAL(leaks, 0);
 }
 
+/* Registers of [of]'s reservation, freed behind the framework's back, as a WDM driver would. */
+static void free_behind(const world *of, WDFDMATRANSACTION reserved, bool only_the_channel) {
+    wdfdma_transaction_info info = world_info(reserved);
+    PDMA_ADAPTER adapter =
+        WdfDmaEnablerWdmGetDmaAdapter(of->enabler, WdfDmaDirectionReadFromDevice);
+    uint64_t base = WORLD_REGISTERS_ADDRESS + (uint64_t)info.first_register * WORLD_PAGE;
+    KIRQL before = KfRaiseIrql(DISPATCH_LEVEL);
+    if (only_the_channel) {
+        adapter->DmaOperations->FreeAdapterObject(adapter, DeallocateObjectKeepRegisters);
+    } else {
+        adapter->DmaOperations->FreeMapRegisters(adapter, (PVOID)(uintptr_t)base, info.registers);
+    }
+    KeLowerIrql(before);
+    CHECK(wdfdma_machine_get_bugcheck(of->machine) == NULL);
+}
+
+/* A reservation without its registers, or without its channel, carries no transfer. */
+TEST(a_reservation_that_was_freed_is_not_used) {
+    for (int is_system = 0; is_system < 2; is_system++) {
+        WDF_DMA_PROFILE profile = is_system ? WdfDmaProfileSystem : WdfDmaProfilePacket;
+        world made = world_open(NULL, (world_profile){.profile = profile, .version = 3});
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        world_seen seen = {0};
+        CHECK_STATUS(WdfDmaTransactionAllocateResources(transaction, WdfDmaDirectionReadFromDevice,
+                                                        2, world_reserve_dma, NULL),
+                     STATUS_SUCCESS);
+        free_behind(&made, transaction, is_system != 0);
+        CHECK_STATUS(
+            world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, WORLD_PAGE),
+            STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionExecute(transaction, &seen), STATUS_UNSUCCESSFUL);
+        CHECK_EQUAL(seen.programmed, 0);
+        CHECK_EQUAL(world_rule(made.machine), is_system ? WDFDMA_RULE_CHANNEL_NOT_OWNED
+                                                        : WDFDMA_RULE_CANCELLED_RESERVATION_USED);
+        harness_machine_end(made.machine);
+    }
+}
+
 HARNESS_MAIN(ENTRY(a_log_of_one_record_has_a_completion), ENTRY(no_context_is_nearly_all_of_memory),
              ENTRY(a_buffer_of_the_wrong_kind_is_a_break),
              ENTRY(a_transaction_lies_below_its_enabler),
@@ -249,4 +288,4 @@ HARNESS_MAIN(ENTRY(a_log_of_one_record_has_a_completion), ENTRY(no_context_is_ne
              ENTRY(addresses_are_forgotten_with_their_pages),
              ENTRY(a_stopped_transfer_is_over_when_it_is_released),
              ENTRY(parameters_are_written_in_full), ENTRY(many_reservations_leak_no_registers),
-             ENTRY(one_register_makes_no_adapter))
+             ENTRY(one_register_makes_no_adapter), ENTRY(a_reservation_that_was_freed_is_not_used))

@@ -46,6 +46,18 @@ TEST(immediate_lost) {
     CHECK_EQUAL(count_violations(&of), 1); /* it is told once */
 }
 
+/* A reservation is where it is told, too. */
+TEST(immediate_lost_by_a_reservation) {
+    rule_world of = open_rules(WdfDmaProfilePacket);
+    WdfDmaTransactionSetImmediateExecution(of.first, TRUE);
+    start(&of, of.first, 100);
+    finish(of.first);
+    reserve(of.first, 1);
+    CHECK(was_broken(&of, WDFDMA_RULE_IMMEDIATE_LOST, WDFDMA_OP_ALLOCATE_RESOURCES));
+    start(&of, of.first, 100);
+    CHECK_EQUAL(count_violations(&of), 1); /* it is told once */
+}
+
 TEST(immediate_set_again_is_not_lost) {
     rule_world of = open_rules(WdfDmaProfilePacket);
     for (int round = 0; round < 3; round++) {
@@ -251,7 +263,8 @@ TEST(released_in_transfer) {
 }
 
 HARNESS_MAIN(ENTRY(status_ignored), ENTRY(a_failure_that_is_released_is_heeded),
-             ENTRY(immediate_lost), ENTRY(immediate_set_again_is_not_lost), ENTRY(reservation_kept),
+             ENTRY(immediate_lost), ENTRY(immediate_lost_by_a_reservation),
+             ENTRY(immediate_set_again_is_not_lost), ENTRY(reservation_kept),
              ENTRY(reservation_kept_before_others_wait), ENTRY(reservations_kept_by_several),
              ENTRY(a_reservation_that_nobody_misses), ENTRY(reservation_keeps_a_channel),
              ENTRY(zero_length_livelock), ENTRY(cancelled_reservation_kept),
