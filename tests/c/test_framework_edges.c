@@ -280,6 +280,140 @@ TEST(a_reservation_that_was_freed_is_not_used) {
     }
 }
 
+static uint32_t transfer_ends;
+static DMA_COMPLETION_STATUS transfer_end;
+
+static void on_end(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT context,
+                   WDF_DMA_DIRECTION direction, DMA_COMPLETION_STATUS status) {
+    (void)transaction;
+    (void)device;
+    (void)context;
+    (void)direction;
+    transfer_ends++;
+    transfer_end = status;
+}
+
+/* The adapter knows a transaction's transfer by its context, and by no other. */
+TEST(a_transfer_is_cancelled_by_its_context) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfileSystem});
+    PDMA_ADAPTER adapter =
+        WdfDmaEnablerWdmGetDmaAdapter(made.enabler, WdfDmaDirectionReadFromDevice);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    uint8_t other[DMA_TRANSFER_CONTEXT_SIZE_V1] = {0};
+    transfer_ends = 0;
+    WdfDmaTransactionSetTransferCompleteCallback(transaction, on_end, NULL);
+    CHECK_STATUS(world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, WORLD_PAGE),
+                 STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+    PVOID context = WdfDmaTransactionWdmGetTransferContext(transaction);
+    REQUIRE(context != NULL);
+    CHECK_STATUS(adapter->DmaOperations->CancelMappedTransfer(adapter, other), STATUS_SUCCESS);
+    CHECK_EQUAL(transfer_ends, 0);
+    CHECK_STATUS(adapter->DmaOperations->CancelMappedTransfer(adapter, context), STATUS_SUCCESS);
+    CHECK_EQUAL(transfer_ends, 1);
+    CHECK_EQUAL(transfer_end, DmaCancelled);
+}
+
+/* Memory of a buffer that is gone is used again; its frames not at once. */
+TEST(large_buffers_come_and_go) {
+    enum {
+        TURNS = 4000,
+        PAGES = 512
+    };
+    wdfdma_machine_config config = world_config(8);
+    config.reserve_bytes = 16u << 20;
+    wdfdma_machine *machine = harness_machine(&config);
+    uint64_t last = 0;
+    for (int turn = 0; turn < TURNS; turn++) {
+        PMDL mdl = world_mdl(machine, 0, PAGES * WORLD_PAGE, NULL);
+        REQUIRE(mdl != NULL);
+        CHECK(turn != 1 || MmGetMdlPfnArray(mdl)[0] == last + PAGES);
+        last = MmGetMdlPfnArray(mdl)[0];
+        CHECK_STATUS(wdfdma_mdl_destroy(machine, mdl), STATUS_SUCCESS);
+    }
+}
+
+/* What is missing from a call is told alone. */
+TEST(a_parameter_that_is_missing_is_told) {
+    for (int way = 0; way < 4; way++) {
+        world made =
+            world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        const wdfdma_request_config config = {.type = WdfRequestTypeRead};
+        WDFREQUEST request = NULL;
+        if (way == 0) {
+            CHECK_STATUS(wdfdma_request_create(made.device, &config, &request), STATUS_SUCCESS);
+            WdfRequestGetParameters(request, NULL);
+        } else if (way == 1) {
+            CHECK_STATUS(WdfDmaTransactionInitializeUsingOffset(
+                             transaction, NULL, WdfDmaDirectionReadFromDevice, mdl, 0, WORLD_PAGE),
+                         STATUS_UNSUCCESSFUL);
+        } else if (way == 2) {
+            CHECK_STATUS(WdfDmaTransactionAllocateResources(
+                             transaction, WdfDmaDirectionReadFromDevice, 1, NULL, NULL),
+                         STATUS_UNSUCCESSFUL);
+        } else {
+            CHECK_STATUS(
+                world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, WORLD_PAGE),
+                STATUS_SUCCESS);
+            CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+            WdfDmaTransactionDmaCompleted(transaction, NULL);
+        }
+        CHECK_BUGCHECK(made.machine, WDFDMA_BUGCHECK_WDF_VIOLATION);
+        CHECK_EQUAL(world_parameter(made.machine, 0), WDFDMA_WDF_REQUIRED_PARAMETER_IS_NULL);
+        for (int i = 1; i < 4; i++) {
+            CHECK_EQUAL(world_parameter(made.machine, i), 0);
+        }
+        harness_machine_end(made.machine);
+    }
+}
+
+/* A buffer that goes between Initialize and Execute is missed; by a transaction that keeps its place in
+ * it also where another is there now. */
+TEST(a_buffer_that_went_is_missed) {
+    static const WDF_DMA_PROFILE profiles[] = {WdfDmaProfilePacket, WdfDmaProfileSystem,
+                                               WdfDmaProfileScatterGather};
+    for (int way = 0; way < 5; way++) {
+        world made = world_open(NULL, (world_profile){.profile = profiles[way / 2], .version = 3});
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        world_seen seen = {0};
+        CHECK_STATUS(
+            world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, WORLD_PAGE),
+            STATUS_SUCCESS);
+        CHECK_STATUS(wdfdma_mdl_destroy(made.machine, mdl), STATUS_SUCCESS);
+        CHECK(way % 2 == 0 || world_mdl(made.machine, 0, WORLD_PAGE, NULL) == mdl);
+        CHECK_STATUS(WdfDmaTransactionExecute(transaction, &seen), STATUS_UNSUCCESSFUL);
+        CHECK_EQUAL(world_rule(made.machine), WDFDMA_RULE_INVALID_MDL);
+        CHECK_EQUAL(seen.programmed, 0);
+        harness_machine_end(made.machine);
+    }
+}
+
+/* Its buffer is the driver's no more. */
+TEST(a_completed_request_initializes_nothing) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket});
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    for (int way = 0; way < 2; way++) {
+        const wdfdma_request_config config = {
+            .type = WdfRequestTypeRead,
+            .output = way == 0 ? world_mdl(made.machine, 0, 100, NULL) : NULL,
+            .output_length = way == 0 ? 100 : 0};
+        WDFREQUEST request = NULL;
+        CHECK_STATUS(wdfdma_request_create(made.device, &config, &request), STATUS_SUCCESS);
+        WdfObjectReference(request);
+        if (way == 0) {
+            WdfRequestComplete(request, STATUS_SUCCESS);
+        }
+        CHECK_STATUS(WdfDmaTransactionInitializeUsingRequest(
+                         transaction, request, world_program_dma, WdfDmaDirectionReadFromDevice),
+                     STATUS_INVALID_DEVICE_REQUEST);
+        CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
+    }
+}
+
 HARNESS_MAIN(ENTRY(a_log_of_one_record_has_a_completion), ENTRY(no_context_is_nearly_all_of_memory),
              ENTRY(a_buffer_of_the_wrong_kind_is_a_break),
              ENTRY(a_transaction_lies_below_its_enabler),
@@ -288,4 +422,7 @@ HARNESS_MAIN(ENTRY(a_log_of_one_record_has_a_completion), ENTRY(no_context_is_ne
              ENTRY(addresses_are_forgotten_with_their_pages),
              ENTRY(a_stopped_transfer_is_over_when_it_is_released),
              ENTRY(parameters_are_written_in_full), ENTRY(many_reservations_leak_no_registers),
-             ENTRY(one_register_makes_no_adapter), ENTRY(a_reservation_that_was_freed_is_not_used))
+             ENTRY(one_register_makes_no_adapter), ENTRY(a_transfer_is_cancelled_by_its_context),
+             ENTRY(large_buffers_come_and_go), ENTRY(a_parameter_that_is_missing_is_told),
+             ENTRY(a_buffer_that_went_is_missed), ENTRY(a_completed_request_initializes_nothing),
+             ENTRY(a_reservation_that_was_freed_is_not_used))

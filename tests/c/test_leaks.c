@@ -368,6 +368,11 @@ TEST(what_is_deleted_holds_only_its_references) {
     WdfObjectDelete(transaction);
     CHECK_LEAKS(made.machine, NULL, WDFDMA_RULE_LEAK_REFERENCE, WDFDMA_RULE_LEAK_REFERENCE,
                 WDFDMA_RULE_LEAK_REFERENCE);
+    size_t count = 0;
+    const wdfdma_violation *told = wdfdma_machine_get_violations(made.machine, &count);
+    for (size_t i = 0; i < count; i++) {
+        CHECK_EQUAL(told[i].state.deleted, 1);
+    }
     WdfObjectDereference(request);
     WdfObjectDereference(buffer);
     WdfObjectDereference(transaction);

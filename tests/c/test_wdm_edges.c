@@ -9,6 +9,8 @@ TEST(a_context_is_cancelled_before_it_is_mapped) {
     CHECK_STATUS(made.ops->CancelMappedTransfer(made.adapter, context), STATUS_SUCCESS);
     CHECK_STATUS(made.ops->CancelMappedTransfer(made.adapter, context), STATUS_UNSUCCESSFUL);
     CHECK_STATUS(made.ops->CancelMappedTransfer(made.adapter, NULL), STATUS_INVALID_PARAMETER);
+    CHECK_STATUS(made.ops->InitializeDmaTransferContext(made.adapter, NULL),
+                 STATUS_INVALID_PARAMETER);
     CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
 }
 
@@ -87,24 +89,85 @@ TEST(nothing_is_cancelled_on_no_adapter) {
     check_violation(&made, 0x19);
 }
 
-/* A context that nothing uses any more costs nothing: in little memory, many have their turn. */
-TEST(contexts_come_and_go) {
-    enum {
-        TURNS = 200000
-    };
-    static uint8_t contexts[TURNS]; /* only their addresses are looked at */
+/* In little memory. */
+static wdm wdm_open_small(void) {
     wdfdma_machine_config config = world_config(REGISTERS);
     config.reserve_bytes = 16u << 20;
     wdm made = {.machine = harness_machine(&config)};
     made.device = world_device(made.machine);
     made.object = WdfDeviceWdmGetPhysicalDevice(made.device);
     made.adapter = adapter_get(&made, describe(false));
+    made.ops = made.adapter->DmaOperations;
+    return made;
+}
+
+/* A context that nothing uses any more costs nothing: in little memory, many have their turn. */
+TEST(contexts_come_and_go) {
+    enum {
+        TURNS = 200000
+    };
+    static uint8_t contexts[TURNS]; /* only their addresses are looked at */
+    wdm made = wdm_open_small();
     for (int turn = 0; turn < TURNS; turn++) {
         seen first = {.answer = DeallocateObject};
         NTSTATUS status = made.adapter->DmaOperations->AllocateAdapterChannelEx(
             made.adapter, made.object, &contexts[turn], 1, 0, on_control, &first, NULL);
         REQUIRE(status == STATUS_SUCCESS && first.calls == 1);
     }
+}
+
+/* A context that owns a channel: only who finds that very channel taken, and does not wait, is not told. */
+TEST(a_context_that_owns_a_channel_is_not_used_again) {
+    for (int way = 0; way < 4; way++) {
+        bool elsewhere = way / 2 != 0, waits = way % 2 == 0;
+        wdm made = wdm_open(false, false);
+        PDMA_ADAPTER other = adapter_get(&made, describe(false));
+        uint8_t context[DMA_TRANSFER_CONTEXT_SIZE_V1] = {0};
+        seen first = {.answer = KeepObject}, second = {.answer = DeallocateObject};
+        CHECK_STATUS(made.ops->AllocateAdapterChannelEx(made.adapter, made.object, context, 1, 0,
+                                                        on_control, &first, NULL),
+                     STATUS_SUCCESS);
+        bool told = elsewhere || waits;
+        CHECK_STATUS(made.ops->AllocateAdapterChannelEx(
+                         elsewhere ? other : made.adapter, made.object, context, 1,
+                         waits ? 0 : DMA_SYNCHRONOUS_CALLBACK, on_control, &second, NULL),
+                     told ? STATUS_UNSUCCESSFUL : STATUS_INSUFFICIENT_RESOURCES);
+        CHECK_EQUAL(second.calls, 0);
+        CHECK_EQUAL(world_rule(made.machine),
+                    told ? WDFDMA_RULE_TRANSFER_CONTEXT_REUSED : WDFDMA_RULE_NONE);
+        harness_machine_end(made.machine);
+    }
+}
+
+/* A cancelled context is remembered until it is initialized, and not longer. */
+TEST(cancelled_contexts_come_and_go) {
+    enum {
+        TURNS = 200000
+    };
+    static uint8_t contexts[TURNS];
+    wdm made = wdm_open_small();
+    for (int turn = 0; turn < TURNS; turn++) {
+        REQUIRE(made.ops->CancelMappedTransfer(made.adapter, &contexts[turn]) == STATUS_SUCCESS);
+        REQUIRE(made.ops->InitializeDmaTransferContext(made.adapter, &contexts[turn]) ==
+                STATUS_SUCCESS);
+    }
+}
+
+/* A range that begins where the buffer ends. */
+TEST(nothing_is_mapped_past_the_end) {
+    wdm made = wdm_open(false, false);
+    seen first;
+    uint64_t room[64];
+    ULONG length = 100;
+    PVOID base = channel_get(&made, 2, DeallocateObjectKeepRegisters, &first);
+    CHECK_STATUS(made.ops->MapTransferEx(made.adapter, made.mdl, base, BUFFER_BYTES, 0, &length,
+                                         TRUE, (PSCATTER_GATHER_LIST)(void *)room, sizeof room,
+                                         NULL, NULL),
+                 STATUS_UNSUCCESSFUL);
+    check_violation(&made, 0x24);
+    CHECK_EQUAL(world_parameter(made.machine, 1), 100);
+    CHECK_EQUAL(world_parameter(made.machine, 2), 0);
+    CHECK_EQUAL(world_parameter(made.machine, 3), 0);
 }
 
 /* An adapter without scatter/gather takes pages that follow one another as they are. */
@@ -182,6 +245,8 @@ TEST(a_list_of_nothing_is_a_violation) {
 HARNESS_MAIN(ENTRY(a_context_is_cancelled_before_it_is_mapped),
              ENTRY(a_list_is_built_after_memory_ran_out), ENTRY(consecutive_pages_do_not_bounce),
              ENTRY(an_answer_ends_what_is_mapped), ENTRY(a_list_of_nothing_is_a_violation),
-             ENTRY(contexts_come_and_go), ENTRY(nothing_is_cancelled_on_no_adapter),
-             ENTRY(no_size_comes_of_a_forged_chain),
+             ENTRY(contexts_come_and_go), ENTRY(cancelled_contexts_come_and_go),
+             ENTRY(nothing_is_mapped_past_the_end),
+             ENTRY(a_context_that_owns_a_channel_is_not_used_again),
+             ENTRY(nothing_is_cancelled_on_no_adapter), ENTRY(no_size_comes_of_a_forged_chain),
              ENTRY(an_adapter_that_is_gone_is_named_by_its_handle))

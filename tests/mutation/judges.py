@@ -37,6 +37,7 @@ NO_JUDGES = (
         "teardown",
         "replay",
         "fuzz",
+        "fuzz_isolate",
         "mutation_run",
         "pytest_options",
         "pytest_plugin",

@@ -74,7 +74,8 @@ class Work:
         if mutant.file.endswith(".h"):
             return False
         before = self.compile(content, mutant, place, "-O2")
-        return before == self.compile(mutate(content, mutant), mutant, place, "-O2")
+        after = self.compile(mutate(content, mutant), mutant, place, "-O2")
+        return before is not None and before == after
 
     def make(self, numbered: list[tuple[int, Mutant]]) -> None:
         """Builds library, package and C tests with all of [numbered] in them; what is as it was is not made anew."""
@@ -113,6 +114,8 @@ def draw_sample(work: Work, size: int, seed: int, jobs: int) -> list[Mutant]:
     print(f"{len(everything):,} mutants", flush=True)
     random.Random(seed).shuffle(everything)
     places = [work.folder / f"place{job}" for job in range(jobs)]
+    for place in places:  # of an earlier run, whose sources may have been others
+        shutil.rmtree(place, ignore_errors=True)
 
     def try_all(job: int) -> list[tuple[int, Mutant]]:
         part = list(enumerate(everything[: size + size // 4]))[job::jobs]
