@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 MAGIC = b"WDJ\x01"
 FIRST_FUNCTION = 256  # past all ops
 _HEAD_BYTES = 16
+_NUMBER_BITS = 64
 
 
 class Mark(Constant, members=_read_type("wdfdma_journal_mark", "WDFDMA_JOURNAL_")):
@@ -70,31 +71,58 @@ def read_journal(path: str | Path) -> Journal:
     """The scenario of what a driver did, from the journal in a file. Errors: ScenarioError, OSError."""
     from wdfdma.journal_scenario import make_journal
 
-    return make_journal(read_calls(read_written(Path(path)), str(path)), str(path))
+    calls = read_calls(read_written(Path(path)), str(path))
+    try:
+        return make_journal(calls, str(path))
+    except ScenarioError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # Its entries have a form, but no values that a library wrote.
+        raise _refuse(f"a damaged journal: {type(error).__name__}: {error}", str(path)) from error
 
 
 def read_written(path: Path) -> bytes:
-    """What is written of a journal's file, which is longer. Errors: OSError."""
+    """What is written of a journal's file, which is longer.
+
+    Errors: ScenarioError for a file that is none, or shorter than its head says; OSError.
+    """
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-        return head + file.read(int.from_bytes(head[8:16], "little"))
+        if head[:4] != MAGIC or len(head) < _HEAD_BYTES:
+            raise _refuse("not a journal", str(path))
+        length = int.from_bytes(head[8:16], "little")
+        room = path.stat().st_size - _HEAD_BYTES
+        if length > room:
+            problem = f"a damaged journal: its head tells of {length} bytes, and {room} follow it"
+            raise _refuse(problem, str(path))
+        return head + file.read(length)
+
+
+def copy_written(path: Path) -> bytes:
+    """The same; nothing where there is no journal, or one that its driver has damaged."""
+    try:
+        return read_written(path)
+    except (FileNotFoundError, ScenarioError):
+        return b""
+
+
+def _refuse(message: str, where: str) -> ScenarioError:
+    return ScenarioError([Problem("", message)], where)
 
 
 def read_calls(data: bytes, where: str) -> list[Call]:
     """The outermost calls of a journal, its machine first. Errors: ScenarioError where it is none."""
     if data[:4] != MAGIC or len(data) < _HEAD_BYTES:
-        raise ScenarioError([Problem("", "not a journal")], where)
+        raise _refuse("not a journal", where)
     try:
         return _build_calls(_read_entries(data))
-    except IndexError:
-        problem = Problem(
-            "", "no whole journal: an entry is cut off, or its begin is in a callback"
-        )
-        raise ScenarioError([problem], where) from None
+    except (IndexError, ValueError):
+        problem = "no whole journal: an entry is cut off, or its begin is in a callback"
+        raise _refuse(problem, where) from None
 
 
 def _build_calls(entries: list[tuple[int, tuple[int, ...]]]) -> list[Call]:
-    """The tree of a journal's entries. Errors: IndexError where it is none."""
+    """The tree of a journal's entries. Errors: IndexError, ValueError where it is none."""
     outermost: list[Call] = []
     lists = [outermost]
     open_callbacks: list[Callback] = []
@@ -150,6 +178,8 @@ def _read_number(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
         if byte < 128:
             return number, at
+        if shift > _NUMBER_BITS:
+            raise ValueError("a number of more than 64 bits")
 
 
 def find_last_call(path: Path) -> int:
@@ -162,7 +192,7 @@ def find_last_call(path: Path) -> int:
         return 0
     try:
         entries = _read_entries(read_written(path))
-    except IndexError:
+    except (IndexError, ValueError):
         return 0
     for kind, values in reversed(entries):
         if kind < Mark.MACHINE:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from wdfdma._native import NULL, ffi, lib
 from wdfdma.coverage import Coverage
-from wdfdma.journal import find_last_call, read_written
+from wdfdma.journal import copy_written, find_last_call
 from wdfdma.testing.cases import CRASH, HANG, CaseResult, Signature, make_crash_number, write_result
 from wdfdma.testing.drivers import Driver
 from wdfdma.testing.isolation_child import count_shared_bytes, share_fuzz
@@ -67,7 +67,7 @@ class Sandbox:
 
     def read_journal(self) -> bytes:
         """The journal of the case that was run last, without what is not written of it; nothing where it has none."""
-        return read_written(self._journal) if self._journal.exists() else b""
+        return copy_written(self._journal)
 
     def reproduce(self, case: bytes, name: str, seconds: float = CASE_SECONDS) -> Reproducer:
         """As `make_reproducer` does, where the driver may end its process. Errors: IsolationError."""
