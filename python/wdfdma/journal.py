@@ -93,8 +93,8 @@ def read_written(path: Path) -> bytes:
         length = int.from_bytes(head[8:16], "little")
         room = path.stat().st_size - _HEAD_BYTES
         if length > room:
-            problem = f"a damaged journal: its head tells of {length} bytes, and {room} follow it"
-            raise _refuse(problem, str(path))
+            problem = f"its head tells of {length} bytes, and {room} follow it"
+            raise _refuse(f"a journal that is damaged or cut off: {problem}", str(path))
         return head + file.read(length)
 
 
