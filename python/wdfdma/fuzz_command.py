@@ -163,7 +163,7 @@ def _fuzz_all(drivers: list[Driver], settings: FuzzSettings, is_named: bool) -> 
         click.echo(dump_json(make_document(runs, failures, ended), indent=1))
     else:
         _print_sum(runs)
-        print_failures(failures)
+        print_failures(failures, has_ended=status == MATCH)
         if not failures and status == MATCH and not is_named:
             click.echo(f"next, a driver with a bug: wdfdma fuzz {_A_FAULTY_ONE}")
     if status != MATCH:
@@ -207,7 +207,7 @@ class DriverRun:
 
     def fuzz(self, workers: Workers, screen: Screen) -> None:
         """Fuzzes, and keeps what came of it whatever ends it."""
-        began = monotonic()
+        began, is_driver = monotonic(), True
 
         def on_chunk(_report: FuzzReport, new: list[Finding]) -> None:
             self.seconds = monotonic() - began
@@ -217,10 +217,14 @@ class DriverRun:
 
         try:
             workers.fuzz(self.driver, self.options, on_chunk)
+        except DriverError:
+            is_driver = False
+            raise
         finally:
             self.seconds = monotonic() - began
-            self._save()
-            screen.end(self)
+            if is_driver:
+                self._save()
+                screen.end(self)
 
     def _save(self) -> None:
         self._saved = monotonic()

@@ -72,8 +72,11 @@ def _reproduce(run: "DriverRun", finding: Finding) -> Reproducer:
     return Reproducer(None, tells, [])
 
 
-def print_failures(failures: list[Failure]) -> None:
-    """A failure with its moves and its scenario, one after another; last the command that runs the worst again."""
+def print_failures(failures: list[Failure], *, has_ended: bool) -> None:
+    """A failure with its moves and its scenario, one after another; last the command that runs the worst again.
+
+    That nothing has failed says nothing of the driver unless all that was asked for [has_ended] well.
+    """
     for failure in failures:
         finding = failure.finding
         runs = "1 run" if finding.hits == 1 else f"{finding.hits} runs"
@@ -85,7 +88,8 @@ def print_failures(failures: list[Failure]) -> None:
         )
     count = len(failures)
     if not failures:
-        click.echo("0 failures: no rule is broken, all bytes are right, nothing stays held")
+        why = "no rule is broken, all bytes are right, nothing stays held"
+        click.echo(f"0 failures: {why}" if has_ended else "0 failures so far: not all was run")
         return
     click.echo(f"{count} failure{'' if count == 1 else 's'}")
     click.echo(find_worst(failures).command)

@@ -5,9 +5,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from wdfdma import Machine, ScenarioError, read_journal
+from reader_driver import ReaderDriver
+from wdfdma import Device, Machine, ScenarioError, read_journal
 from wdfdma.cli import cli
-from wdfdma.cli_ends import BAD_INPUT
+from wdfdma.cli_ends import BAD_INPUT, MATCH, OUR_ERROR
+from wdfdma.fuzz_workers import Workers
+from wdfdma.testing.drivers import Driver, DriverError, get_driver, run_case
+from wdfdma.testing.fuzzing import FuzzOptions, LostWorkerError, fuzz_driver
+from wdfdma.testing.python_drivers import Hardware
 
 HEAD = b"WDJ\x01\0\0\0\0"
 
@@ -64,3 +69,104 @@ def test_a_journal_with_any_byte_wrong_is_read_or_refused(tmp_path: Path) -> Non
                 refused.append(str(error))
     assert len(refused) > end - 16
     assert all(text.startswith(f"{path}: ") for text in refused)
+
+
+# Drivers
+
+
+class NoMethods:
+    """It is no driver."""
+
+
+class HalfADriver(ReaderDriver):
+    """An object of it is no driver."""
+
+    interrupt = None  # type: ignore[assignment]
+
+
+class WildStatus(ReaderDriver):
+    """What it returns is no NTSTATUS."""
+
+    def add_device(self, device: Device, hardware: Hardware) -> object:
+        super().add_device(device, hardware)
+        return 2**40
+
+
+class Unsigned(ReaderDriver):
+    """It returns a failure as the headers write it."""
+
+    def add_device(self, device: Device, hardware: Hardware) -> object:
+        return 0xC000009A
+
+
+def make_nothing() -> None:
+    """A function that makes no driver."""
+
+
+A_NUMBER = 5
+
+
+@pytest.mark.parametrize("more", [[], ["--isolate"], ["-j", "2"]])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("HalfADriver", "a HalfADriver is no driver: no interrupt"),
+        ("A_NUMBER", "a int is no driver, and makes none: it is not callable"),
+        (
+            "make_nothing",
+            "a NoneType is no driver: no add_device, start_request, cancel_request, interrupt, remove_device",
+        ),
+    ],
+)
+def test_what_is_no_driver_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, why: str, more: list[str]
+) -> None:
+    origin = f"test_bad_input:{name}"
+    out = tmp_path / "corpus"
+    assert get_refusal("fuzz", origin, "--runs", "20", "--out", out, *more) == f"{origin}: {why}"
+    assert "Traceback" not in capfd.readouterr().err
+    assert not list(out.glob("*.json"))
+
+
+def test_what_is_no_driver_is_refused_in_python() -> None:
+    with pytest.raises(TypeError, match="NoMethods is no driver: no add_device, start_request"):
+        fuzz_driver(NoMethods, FuzzOptions(runs=2))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a int is no driver"):
+        run_case(5, b"")  # type: ignore[arg-type]
+    with pytest.raises(DriverError, match="no driver that ships"):
+        fuzz_driver("no-such", FuzzOptions(runs=2))
+    named = fuzz_driver("packet/released-in-transfer", FuzzOptions(runs=500))
+    taken = fuzz_driver(get_driver("packet/released-in-transfer"), FuzzOptions(runs=500))
+    assert named.findings == taken.findings != {}
+
+
+def test_what_add_device_returns(capfd: pytest.CaptureFixture[str]) -> None:
+    assert "1099511627776 is not a valid Status" in str(run_case(WildStatus, bytes(12)))
+    assert "STATUS_INSUFFICIENT_RESOURCES" in str(run_case(Unsigned, bytes(12)))
+    assert capfd.readouterr().err == ""
+
+
+def test_a_run_that_has_not_ended_well_is_not_told_as_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lose(_self: Workers, driver: Driver, *_: object) -> None:
+        raise LostWorkerError(driver, [0])
+
+    well = invoke("fuzz", "packet", "--runs", "10")
+    assert (well.return_value, "0 failures: no rule is broken" in well.stdout) == (MATCH, True)
+    monkeypatch.setattr(Workers, "fuzz", lose)
+    lost = invoke("fuzz", "packet", "--runs", "10")
+    assert lost.return_value == OUR_ERROR
+    assert lost.stdout.splitlines()[-1] == "0 failures so far: not all was run"
+
+
+def test_a_shared_object_that_is_not_there(tmp_path: Path) -> None:
+    for name in (
+        tmp_path / "nosuch.so",
+        "./nosuch.so",
+        "nosuch.so",
+        "./nosuch.so:packet",
+        "nosuch.so:packet",
+    ):
+        assert get_refusal("fuzz", name, "--runs", "1") == f"{name}: no such file"
+    assert "no driver that ships" in get_refusal("fuzz", "packet/nosuch", "--runs", "1")

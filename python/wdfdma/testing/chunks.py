@@ -131,7 +131,7 @@ def _count_left_out(moves: Iterable[str] | None) -> int:
 
 
 def shrink_case(
-    driver: "Callable[[], DriverUnderTest] | Driver", case: bytes, *, runs: int = 0
+    driver: "Callable[[], DriverUnderTest] | Driver | str", case: bytes, *, runs: int = 0
 ) -> tuple[bytes, CaseResult]:
     """A failing [case] as short as its signature allows, and its result; at most [runs] runs (0: as it takes).
 

@@ -51,6 +51,10 @@ class DriverError(Exception):
     """A driver that cannot be had: no such file or name, or an object that is none."""
 
 
+class NoDriverError(DriverError, TypeError):
+    """An object of Python that is no driver."""
+
+
 class Driver:
     """A driver as a workload takes it. [name] names it, [fault] is the bug of one that is faulty on purpose.
 
@@ -201,11 +205,19 @@ def find_driver(origin: str) -> Driver:
         return load_driver(origin)
     if path and Path(path).is_file():
         return load_driver(path, name)
+    if _is_path(origin):
+        raise DriverError(f"{origin}: no such file")
     if path and "/" not in origin and os.sep not in origin:
         from wdfdma.testing.python_drivers import import_driver
 
         return import_driver(path, name)
     return get_driver(origin)
+
+
+def _is_path(origin: str) -> bool:
+    """Whether [origin] is meant for a file: no driver that ships has such a name."""
+    name, _, _ = origin.partition(":")
+    return origin.startswith((".", "/", "~")) or Path(name).suffix in (".so", ".dylib", ".dll")
 
 
 def find_origin(driver: Driver) -> str:
@@ -217,15 +229,20 @@ def find_origin(driver: Driver) -> str:
     return f"{Path(path).absolute()}:{name}" if is_file else driver.origin
 
 
-def make_driver(factory: "Callable[[], DriverUnderTest] | Driver") -> Driver:
-    """A driver of [factory], which makes one object of Python for each case; a Driver stays as it is."""
+def make_driver(factory: "Callable[[], DriverUnderTest] | Driver | str") -> Driver:
+    """A driver of [factory], which makes one object of Python for each case.
+
+    A Driver stays as it is; a name is what `find_driver` takes. Errors: DriverError, NoDriverError.
+    """
     if isinstance(factory, Driver):
         return factory
+    if isinstance(factory, str):
+        return find_driver(factory)
     from wdfdma.testing.python_drivers import make_python_driver
 
     return make_python_driver(factory)
 
 
-def run_case(driver: "Callable[[], DriverUnderTest] | Driver", case: bytes) -> CaseResult:
+def run_case(driver: "Callable[[], DriverUnderTest] | Driver | str", case: bytes) -> CaseResult:
     """Puts [driver] through [case]: any bytes. Errors: StatusError without memory."""
     return make_driver(driver).run(case)

@@ -90,20 +90,20 @@ def _join(numbers: list[int]) -> str:
 
 
 def fuzz_driver(
-    driver: "Callable[[], DriverUnderTest] | Driver",
+    driver: "Callable[[], DriverUnderTest] | Driver | str",
     options: FuzzOptions | None = None,
     *,
     executor: Executor | None = None,
     workers: int = 1,
     on_chunk: Callable[[FuzzReport, list[Finding]], object] | None = None,
 ) -> FuzzReport:
-    """Fuzzes [driver] as [options] say, without a limit of theirs for 10,000 runs.
+    """Fuzzes [driver], or what `find_driver` takes, as [options] say, without a limit of theirs for 10,000 runs.
 
     [executor] runs the chunks, [workers] of them at once, in whatever processes it has; the driver is then one that
     another process can find (`Driver.origin`). [on_chunk] is called after each chunk with the report so far and
     what is new in it.
     A chunk whose worker is lost is run again, and counted once. [before] has all that came before an error.
-    Errors: StatusError, ValueError for a driver that has no origin, LostWorkerError; what the executor raises.
+    Errors: StatusError, DriverError, ValueError for a driver that has no origin, LostWorkerError; what the executor raises.
     """
     taken = make_driver(driver)
     wanted = options or FuzzOptions()

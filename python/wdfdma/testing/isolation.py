@@ -24,7 +24,7 @@ from wdfdma._native import NULL, ffi, lib
 from wdfdma.coverage import Coverage
 from wdfdma.journal import copy_written, find_last_call
 from wdfdma.testing.cases import CRASH, HANG, CaseResult, Signature, make_crash_number, write_result
-from wdfdma.testing.drivers import Driver
+from wdfdma.testing.drivers import Driver, DriverError
 from wdfdma.testing.isolation_child import count_shared_bytes, share_fuzz
 from wdfdma.testing.reproducers import Reproducer
 
@@ -58,8 +58,7 @@ class Sandbox:
     def run(self, case: bytes, seconds: float = CASE_SECONDS) -> CaseResult:
         """What comes of a case. Errors: IsolationError."""
         self._journal.unlink(missing_ok=True)
-        request = {"case": case.hex(), "journal": str(self._journal)}
-        answer = self._ask(request, seconds)
+        answer = self._ask({"case": case.hex(), "journal": str(self._journal)}, seconds)
         if isinstance(answer, Ended):
             return make_crash(case, answer, find_last_call(self._journal))
         values = dict(zip(CaseResult.__slots__, answer["result"], strict=True))
@@ -149,9 +148,8 @@ class Sandbox:
             raise
 
     def _wait(self, seconds: float, progress: Callable[[], int] | None) -> dict[str, Any] | Ended:
-        before = -1
+        before, was_killed = -1, False
         deadline = monotonic() + _START_SECONDS
-        was_killed = False
         while True:
             try:
                 line = self._lines.get(timeout=max(deadline - monotonic(), 0.001))
@@ -171,6 +169,8 @@ class Sandbox:
                 self._worker = 0
                 return Ended(None if was_killed else code)
             message: dict[str, Any] = json.loads(line)
+            if "is_driver" in message:
+                raise DriverError(message["error"])
             if "error" in message:
                 raise IsolationError(f"{self.origin}: {message['error']}")
             if "pid" in message:

@@ -64,6 +64,8 @@ class Child:
         self.say({"pid": os.getpid()})
         try:
             answer = self._choose(request)(request)
+        except DriverError as error:
+            answer = {"error": str(error), "is_driver": False}
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         self.say(answer)

@@ -15,13 +15,14 @@ from wdfdma.machine_core import make_core
 from wdfdma.request import Request
 from wdfdma.status import Status
 from wdfdma.testing.cases import EXCEPTION, CaseResult, Signature, read_result
-from wdfdma.testing.drivers import Driver, DriverError, DriverUnderTest
+from wdfdma.testing.drivers import Driver, DriverError, DriverUnderTest, NoDriverError
 
 if TYPE_CHECKING:
     from wdfdma.enabler import DmaEnabler
 
 Look = Callable[[Any, CaseResult], object]
 _FAILED = int(Status.STATUS_UNSUCCESSFUL)
+_METHODS = ("add_device", "start_request", "cancel_request", "interrupt", "remove_device")
 
 
 class Transfer(NamedTuple):
@@ -112,13 +113,17 @@ class DriverRequest(Request):
 class _Run:
     """One case of a Python driver in progress."""
 
-    def __init__(self, factory: Callable[[], DriverUnderTest], core: Core) -> None:
+    def __init__(self, name: str, factory: Callable[[], DriverUnderTest], core: Core) -> None:
+        self.name = name
         self.factory = factory
         self.core = core
         self.driver: DriverUnderTest | None = None
 
     def call(self, name: str, *arguments: Any) -> Any:
-        return self.core.call(getattr(self.driver, name), *arguments)
+        return self.core.call(self._call, name, *arguments)
+
+    def _call(self, name: str, *arguments: Any) -> Any:
+        return getattr(self.driver, name)(*arguments)
 
     def start(self, handle: Any) -> None:
         assert self.driver is not None
@@ -132,13 +137,18 @@ class _Run:
         device = Device.__new__(Device)
         device._cleanup = device._destroy = None
         device._adopt(self.core, handle)
-        self.driver = self.core.call(self.factory)
-        if self.driver is None:
-            return _FAILED
-        status = self.call("add_device", device, Hardware(self.core, handle))
-        if self.core.halted:
-            return _FAILED
-        return int(status) if isinstance(status, int) else 0
+        status = self.core.call(self._add, device, Hardware(self.core, handle))
+        return _FAILED if self.core.halted else int(status)
+
+    def _add(self, device: Device, hardware: Hardware) -> Status:
+        driver = self.factory()
+        missing = [name for name in _METHODS if not callable(getattr(driver, name, None))]
+        if missing:
+            kind = type(driver).__name__
+            raise NoDriverError(f"{self.name}: a {kind} is no driver: no {', '.join(missing)}")
+        self.driver = driver
+        status = driver.add_device(device, hardware)
+        return Status(status) if isinstance(status, int) else Status.STATUS_SUCCESS
 
 
 # Cases in progress, the innermost last: one driver may run another's case.
@@ -220,12 +230,13 @@ def _run_on(core: Core, native: Any, case: bytes, look: Look | None) -> CaseResu
     error = core.pending
     if error is None or isinstance(error, BugCheck):
         return result
-    if not isinstance(error, Exception):
+    if isinstance(error, NoDriverError) or not isinstance(error, Exception):
         raise error
     return _tell_exception(result, error)
 
 
 def _run_python(
+    name: str,
     factory: Callable[[], DriverUnderTest],
     native: Any,
     case: bytes,
@@ -239,7 +250,7 @@ def _run_python(
     source = ffi.from_buffer("uint8_t[]", case) if case else NULL
     lib.wdfdma_workload_get_config(source, len(case), config)
     core = make_core(config)
-    _runs.append(_Run(factory, core))
+    _runs.append(_Run(name, factory, core))
     try:
         if begin is not None:
             begin(core.machine)
@@ -255,15 +266,19 @@ def _run_python(
 def make_python_driver(
     factory: Callable[[], DriverUnderTest], name: str | None = None, origin: str | None = None
 ) -> Driver:
-    """A driver that makes an object of [factory]'s for each case."""
+    """A driver that makes an object of [factory]'s for each case. Errors: NoDriverError."""
+    made: object = factory
+    if not callable(made):
+        what = f"a {type(factory).__name__} is no driver, and makes none: it is not callable"
+        raise NoDriverError(f"{name}: {what}" if name else what)
     title = name or str(getattr(factory, "__name__", "driver"))
     native, text = _make_native(title)
     return Driver(
         title,
         native,
         origin=origin,
-        runner=lambda case: _run_python(factory, native, case),
-        watcher=lambda case, begin, look: _run_python(factory, native, case, begin, look),
+        runner=lambda case: _run_python(title, factory, native, case),
+        watcher=lambda case, begin, look: _run_python(title, factory, native, case, begin, look),
         keep=text,
     )
 
