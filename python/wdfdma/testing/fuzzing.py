@@ -103,7 +103,8 @@ def fuzz_driver(
     another process can find (`Driver.origin`). [on_chunk] is called after each chunk with the report so far and
     what is new in it.
     A chunk whose worker is lost is run again, and counted once. [before] has all that came before an error.
-    Errors: StatusError, DriverError, ValueError for a driver that has no origin, LostWorkerError; what the executor raises.
+    Errors: StatusError, DriverError, ValueError for a driver without an origin, LostWorkerError; what the executor
+    raises.
     """
     taken = make_driver(driver)
     wanted = options or FuzzOptions()

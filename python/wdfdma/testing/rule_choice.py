@@ -34,13 +34,15 @@ ALWAYS = "create"
 def choose_rules(machine: type, chosen: Sequence[str]) -> None:
     """Leaves [machine] the rules that [chosen] names, its own ones and `create`; the others are methods still.
 
-    Errors: ValueError for a name that is neither a rule's nor a group's.
+    Errors: TypeError where it is one name alone; ValueError for one that is neither a rule's nor a group's.
     """
+    if isinstance(chosen, (str, bytes)):
+        raise TypeError(f"rules: {chosen!r} is one name, not a sequence of them")
     known = {name for group in GROUPS.values() for name in group}
     kept = {ALWAYS}
     for name in chosen:
-        if name not in GROUPS and name not in known:
-            names = ", ".join([*GROUPS, *sorted(known)])
+        if name not in GROUPS and name not in known and name != ALWAYS:
+            names = ", ".join([*GROUPS, ALWAYS, *sorted(known)])
             raise ValueError(f"rules: {name!r} is none of {names}")
         kept.update(GROUPS.get(name, ()))
         kept.update({name} & known)

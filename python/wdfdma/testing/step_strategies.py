@@ -21,6 +21,15 @@ from wdfdma.testing.strategies import (
     worlds,
 )
 
+from wdfdma.testing.strategy_arguments import (
+    are_names,
+    checked,
+    is_name,
+    is_number,
+    is_strategy,
+    or_none,
+)
+
 Step = dict[str, Any]
 
 # The families of steps in docs/spec/scenario.md.
@@ -218,6 +227,7 @@ class _Writer:
         return room if room > 0 else 4096
 
 
+@checked(transaction=is_number(0), event=or_none(is_name(event.label for event in Event)))
 @st.composite
 def reactions(draw: st.DrawFn, *, transaction: int = 0, event: str | None = None) -> Step:
     """A driver's reaction to an event of a transaction: a step `on` with up to three steps on it.
@@ -244,6 +254,7 @@ def _moves(draw: st.DrawFn, writer: _Writer, families: Sequence[str]) -> list[St
     return [writer.draw_step(draw, draw(_choose(ops)))]
 
 
+@checked(world=or_none(is_strategy), families=are_names(FAMILIES), most=is_number(0))
 @st.composite
 def scenarios(
     draw: st.DrawFn,

@@ -11,6 +11,14 @@ from hypothesis import strategies as st
 
 from wdfdma.enums import Profile
 from wdfdma.fault_records import BEHAVIOURS, FAULT_STATUSES, MOVES, ROUTINES
+from wdfdma.testing.strategy_arguments import (
+    are_names,
+    checked,
+    is_flag,
+    is_number,
+    is_strategy,
+    or_none,
+)
 
 Settings = dict[str, Any]
 
@@ -25,6 +33,8 @@ LENGTHS = (4096, 8192, 12288, 8193, 16384, 20000, 4097, 8191, 1, 3, 512, 4095)
 OFFSETS = (0, 512, 1, 4080, 4095)
 _MAXIMUM_LENGTHS = (4096, 1, 512, 1000, 5000, 8192, 12288, 16384, 65536)
 _FIRST_PAGE = 16
+_IS_BITS = is_number(13, 52)
+_IS_PAGE = is_number(0, 2**40 - 1)
 
 # Ops that a run of a scenario can meet after its set-up.
 _FAILING_OPS = tuple(op for op in FAULT_STATUSES if not op.startswith(("enabler", "adapter")))
@@ -50,6 +60,7 @@ _SWITCHES = st.sampled_from(
 )
 
 
+@checked(map_registers=or_none(is_number(0, 1 << 20)))
 @st.composite
 def machines(draw: st.DrawFn, *, map_registers: int | None = None) -> Settings:
     """The machine of a scenario: a pool of few registers, of [map_registers] where that is given.
@@ -58,7 +69,7 @@ def machines(draw: st.DrawFn, *, map_registers: int | None = None) -> Settings:
     >>> find(machines(), lambda machine: True)
     {'map_registers': 4}
     """
-    registers = map_registers or draw(_REGISTERS)
+    registers = draw(_REGISTERS) if map_registers is None else map_registers
     machine: Settings = {"map_registers": registers}
     fewer = draw(_FEWER)
     if fewer and registers > 2:
@@ -78,6 +89,7 @@ _WIDTHS = st.sampled_from((*[0] * 12, 32, 13, 24, 28, 36, 40, 64))
 _ELEMENTS = st.sampled_from((*[0] * 8, 1, 2, 3, 8))
 
 
+@checked(profiles=are_names(PROFILES))
 @st.composite
 def enablers(draw: st.DrawFn, *, profiles: Sequence[str] = PROFILES) -> Settings:
     """An enabler of a scenario that the framework accepts, with one of [profiles], as scenarios name them.
@@ -106,6 +118,7 @@ def enablers(draw: st.DrawFn, *, profiles: Sequence[str] = PROFILES) -> Settings
     return enabler
 
 
+@checked(address_bits=_IS_BITS, first_page=_IS_PAGE)
 @st.composite
 def mdls(draw: st.DrawFn, *, address_bits: int = 36, first_page: int = _FIRST_PAGE) -> Settings:
     """One MDL: lengths and offsets at the edges of pages, pages with gaps between them, or out of a device's reach.
@@ -166,6 +179,7 @@ def _move_pages(pfns: list[int], place: tuple[str, Any], first: int, frames: int
 _SOMETIMES = rarely(3)
 
 
+@checked(address_bits=_IS_BITS, first_page=_IS_PAGE, most=is_number(1))
 @st.composite
 def buffers(
     draw: st.DrawFn, *, address_bits: int = 36, first_page: int = _FIRST_PAGE, most: int = 3
@@ -178,6 +192,12 @@ def buffers(
     return chain
 
 
+@checked(
+    machine=or_none(is_strategy),
+    enabler=or_none(is_strategy),
+    most_enablers=is_number(1),
+    most_buffers=is_number(1),
+)
 @st.composite
 def worlds(
     draw: st.DrawFn,
@@ -234,6 +254,7 @@ _CHANCES = st.builds(
 )
 
 
+@checked(most=is_number(1), harmless=is_flag)
 @st.composite
 def faults(draw: st.DrawFn, *, most: int = _USUAL_MOST, harmless: bool = True) -> Settings:
     """One fault of a scenario; it hits the 1st to the [most]-th that it is about.
@@ -263,6 +284,7 @@ def faults(draw: st.DrawFn, *, most: int = _USUAL_MOST, harmless: bool = True) -
 _ONE_OR_TWO = st.lists(faults(), max_size=2)
 
 
+@checked(most=is_number(0), harmless=is_flag)
 def fault_plans(*, most: int = 2, harmless: bool = True) -> st.SearchStrategy[list[Settings]]:
     """The faults of a scenario, at most [most] of them; memory fails once at most."""
     if harmless:
