@@ -16,6 +16,7 @@ from wdfdma.fuzz_screen import Screen, make_screen
 from wdfdma.fuzz_workers import Workers, make_workers
 from wdfdma.problems import Problem, ScenarioError
 from wdfdma.testing.cases import CaseResult, describe_case
+from wdfdma.testing.chunks import count_left_out
 from wdfdma.testing.corpus import Corpus, CorpusError, read_case
 from wdfdma.testing.drivers import Driver, DriverError, find_driver, find_origin, list_drivers
 from wdfdma.testing.fuzzing import Finding, FuzzOptions, FuzzReport, LostWorkerError
@@ -44,8 +45,15 @@ class FuzzSettings:
     as_json: bool = False
 
     def list_moves(self) -> list[str] | None:
-        """The kinds of moves that cases have; None: all."""
-        return None if self.moves is None else [name.strip() for name in self.moves.split(",")]
+        """The kinds of moves that cases have; None: all. Errors: ValueError."""
+        if self.moves is None:
+            return None
+        names = [name.strip() for name in self.moves.split(",")]
+        try:
+            count_left_out(names)
+        except ValueError as error:
+            raise ValueError(f"--rules: {error}") from None
+        return names
 
     def get_seconds(self) -> float | None:
         """How long, of all drivers together. Errors: ValueError."""
@@ -188,7 +196,7 @@ class DriverRun:
 
     def __init__(self, driver: Driver, settings: FuzzSettings, drivers: int) -> None:
         self.driver = driver
-        out, seconds = settings.out, settings.get_seconds()
+        out, seconds, moves = settings.out, settings.get_seconds(), settings.list_moves()
         self.corpus = None if out is None else Corpus(out, driver, settings.seed)
         self.report = self.corpus.report if self.corpus else FuzzReport()
         self.runs_before = self.report.runs
@@ -197,7 +205,7 @@ class DriverRun:
             self.corpus.seed if self.corpus else settings.seed or 0,
             settings.runs,
             None if seconds is None else seconds / drivers,
-            moves=settings.list_moves(),
+            moves=moves,
             before=self.report,
             isolate=settings.get_case_seconds(),
             coverage=settings.coverage is not None,

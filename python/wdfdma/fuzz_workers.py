@@ -75,8 +75,10 @@ def _take_off(options: FuzzOptions, runs: int, began: float) -> FuzzOptions:
     """What is left of the limits after so many runs."""
     return replace(
         options,
-        runs=None if options.runs is None else options.runs - runs,
-        seconds=None if options.seconds is None else options.seconds + began - monotonic(),
+        runs=None if options.runs is None else max(options.runs - runs, 0),
+        seconds=None
+        if options.seconds is None
+        else max(options.seconds + began - monotonic(), 0.0),
     )
 
 

@@ -172,6 +172,7 @@ class Bench:
             rows: list[tuple[str, object]] = [(f"{prefix}_seed", state.seed)]
             if state.least_free is not None:
                 rows.append((f"{prefix}_least_free_registers", state.least_free))
+                rows.append((f"{prefix}_high_water", state.high_water))
             rows.append((f"{prefix}_violations", len(state.violations)))
             rows += [(f"{prefix}_violation", item.summary) for item in state.violations]
             self.item.user_properties.extend(rows)

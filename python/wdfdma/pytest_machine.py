@@ -40,6 +40,7 @@ class TestedState:
     problems: list[Violation] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     least_free: int | None = None
+    high_water: int = 0  # the most registers that were held at once
     capture: Capture | None = None
     counters_from: int | None = None  # where the faults that only count begin in the plan
     counters: int = 0
@@ -111,7 +112,9 @@ class TestedMachine(Machine):
 
     def _note_end(self) -> None:
         state = self.tested
-        state.least_free = self.state.least_free_registers
+        of_machine = self.state
+        state.least_free = of_machine.least_free_registers
+        state.high_water = of_machine.map_registers - of_machine.least_free_registers
         self._note_counts()
         state.violations, state.problems = self.violations, self.list_problems()
         if not self.halted:

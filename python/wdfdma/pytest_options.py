@@ -77,6 +77,10 @@ def read_options(config: pytest.Config) -> Options:
     given = config.option
     seed = _choose_seed(config) if given.wdfdma_seed == "random" else given.wdfdma_seed
     artifacts, coverage = given.wdfdma_artifacts, given.wdfdma_coverage
+    if artifacts is not None:
+        from wdfdma.pytest_artifacts import require_folder
+
+        require_folder(Path(artifacts).absolute())
     return Options(
         seed=seed,
         artifacts=None if artifacts is None else Path(artifacts).absolute(),

@@ -90,8 +90,10 @@ class ScenarioItem(pytest.Item):
     def _add_properties(self, run: Run) -> None:
         program, result = check_scenario(self.scenario)
         with run_program(self.scenario, program, result) as machine:
-            least = int(lib.wdfdma_machine_get_state(machine).least_free_registers)
+            state = lib.wdfdma_machine_get_state(machine)
+            total, least = int(state.map_registers), int(state.least_free_registers)
         self.user_properties.append(("wdfdma_least_free_registers", least))
+        self.user_properties.append(("wdfdma_high_water", total - least))
         self.user_properties.append(("wdfdma_violations", len(run.violations)))
         self.user_properties.extend(("wdfdma_violation", item.summary) for item in run.violations)
 

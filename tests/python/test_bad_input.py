@@ -1,6 +1,9 @@
 """Input that is not well: one clear error, with the place, the value and the rule, before anything runs."""
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -170,3 +173,78 @@ def test_a_shared_object_that_is_not_there(tmp_path: Path) -> None:
     ):
         assert get_refusal("fuzz", name, "--runs", "1") == f"{name}: no such file"
     assert "no driver that ships" in get_refusal("fuzz", "packet/nosuch", "--runs", "1")
+
+
+# Options, cases and corpora
+
+
+@pytest.mark.parametrize(
+    ("rules", "shown"), [("nope", "nope"), ("", "''"), ("start,", "''"), ("start,nope", "nope")]
+)
+def test_rules_are_checked_before_anything_runs(tmp_path: Path, rules: str, shown: str) -> None:
+    out = tmp_path / "corpus"
+    said = get_refusal("fuzz", "packet", "--rules", rules, "--runs", "1", "--out", out)
+    assert said.startswith(f"--rules: {shown}: no moves; there are start, ")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind", "message"),
+    [
+        ({"runs": -5}, ValueError, "runs: -5 is below 0"),
+        ({"runs": 1.5}, TypeError, "runs: 1.5 is not a whole number"),
+        ({"seconds": -5}, ValueError, "seconds: -5 is not 0 or more"),
+        ({"seconds": float("nan")}, ValueError, "seconds: nan is not 0 or more"),
+        ({"isolate": -1.0}, ValueError, "isolate: -1.0 is not above 0"),
+        ({"isolate": "1"}, TypeError, "isolate: '1' is not a number of seconds"),
+        ({"findings": 0}, ValueError, "findings: 0 is below 1"),
+        ({"seed": -1}, ValueError, "seed: -1 is below 0"),
+        ({"moves": "start"}, TypeError, "moves: 'start' is one name"),
+        ({"moves": []}, ValueError, "moves: it is empty"),
+    ],
+)
+def test_options_of_fuzzing(keys: dict[str, Any], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind) as caught:
+        FuzzOptions(**keys)
+    assert message in str(caught.value)
+
+
+def test_a_case_without_its_keys(tmp_path: Path) -> None:
+    case = tmp_path / "case.json"
+    case.write_text("{}")
+    assert get_refusal("fuzz", "--replay", case) == f"{case}: no case: the key 'bytes' is missing"
+    state = tmp_path / "packet.json"
+    state.write_text("{}")
+    why = "no state of a fuzzing run: the key 'seed' is missing"
+    said = get_refusal("fuzz", "packet", "--runs", "1", "--out", tmp_path)
+    assert said == f"{state}: {why}"
+
+
+@pytest.mark.parametrize("command", [["export", "--to", "json"], ["shrink"]])
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"bytes": "xy", "driver": "packet"}', "no case: non-hexadecimal number"),
+        ('{"bytes": "00"}', "no case: the key 'driver' is missing"),
+        ('{"bytes": "00", "driver": "packet", "signature": [12]}', "no scenario: the driver ends"),
+        ('{"bytes": "00", "driver": "nosuch"}', "nosuch: no driver that ships"),
+    ],
+)
+def test_a_bad_case_is_named_once(tmp_path: Path, command: list[str], text: str, why: str) -> None:
+    case = tmp_path / "case.json"
+    case.write_text(text)
+    assert get_refusal(*command, case).startswith(f"{case}: {why}")
+
+
+def test_artifacts_that_cannot_be_written_end_the_run_at_once(tmp_path: Path) -> None:
+    test = tmp_path / "test_it.py"
+    test.write_text("def test_it(machine):\n    raise ValueError\n")
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "below"
+    line = [sys.executable, "-m", "pytest", "-p", "wdfdma.pytest_plugin", str(test)]
+    end = subprocess.run(
+        [*line, f"--wdfdma-artifacts={folder}"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert end.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"--wdfdma-artifacts: {folder}: Not a directory" in end.stderr
+    assert "INTERNALERROR" not in end.stdout + end.stderr

@@ -43,9 +43,9 @@ def test_rules_are_a_sequence_of_names() -> None:
         class Few(testing.DmaStateMachine, rules="cancel"):
             """A letter is no rule."""
 
-    with pytest.raises(ValueError, match="rules: 'nope' is none of transfer, .*, create, "):
+    with pytest.raises(ValueError, match=r"rules: 'nope' is none of transfer, .*, create, "):
 
-        class None_(testing.DmaStateMachine, rules=("nope",)):
+        class Unknown(testing.DmaStateMachine, rules=("nope",)):
             """There is no such rule."""
 
 

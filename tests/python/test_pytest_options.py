@@ -161,6 +161,7 @@ def test_scenarios_run_after_the_tests_that_are_named(
     every.stdout.fnmatch_lines(["the log differs from the one that the scenario carries: step 0*"])
     xml = (pytester.path / "out.xml").read_text()
     assert 'name="wdfdma_least_free_registers" value="5"' in xml
+    assert 'name="wdfdma_high_water" value="3"' in xml
     assert 'name="wdfdma_violation" value="bugcheck: WdfDmaFatalError' in xml
 
 
@@ -300,6 +301,7 @@ def test_fails(machine):
     xml = (pytester.path / "out.xml").read_text()
     found = re.findall(r'name="(wdfdma_\w+)" value="([^"]*)"', xml)
     assert {("wdfdma_least_free_registers", "3"), ("wdfdma_violations", "1")} <= set(found)
+    assert ("wdfdma_high_water", "5") in found
     assert {("wdfdma_0_seed", "12"), ("wdfdma_1_seed", "13")} <= set(found)
     assert any(name == "wdfdma_violation" and "NeverCompleted" in text for name, text in found)
     (header,) = [line for line in result.outlines if line.startswith("wdfdma: ")]

@@ -58,11 +58,13 @@ def _load_case(name: str) -> Scenario | None:
     try:
         case, origin = read_case(name)
         if read_failure(name) == CRASH:
-            raise CorpusError("no scenario: the driver ends its process by itself")
+            raise CorpusError(f"{name}: no scenario: the driver ends its process by itself")
         driver = find_driver(str(origin))
         made = make_reproducer(driver, case, f"{driver.name}: {driver.run(case)}")
     except (CorpusError, DriverError) as error:
-        raise ScenarioError([Problem("", str(error))], name) from error
+        # A case names its file, a driver that is not there itself.
+        where = name if isinstance(error, DriverError) else ""
+        raise ScenarioError([Problem("", str(error))], where) from error
     if made.source is None:
         raise ScenarioError([Problem("", made.tells)], name)
     for line in made.omitted:

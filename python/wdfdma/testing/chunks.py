@@ -120,13 +120,20 @@ def _run_case(case: Any, size: int, out: Any, context: Any) -> int:
     return 0
 
 
-def _count_left_out(moves: Iterable[str] | None) -> int:
+def count_left_out(moves: Iterable[str] | None) -> int:
+    """The bits of the kinds of moves that are not in [moves]; None: all are. Errors: TypeError, ValueError."""
     if moves is None:
         return 0
+    if isinstance(moves, (str, bytes)):
+        raise TypeError(f"moves: {moves!r} is one name, not a sequence of them")
     wanted = set(moves)
+    if not wanted:
+        raise ValueError(f"moves: it is empty; there are {', '.join(MOVES)}")
     unknown = sorted(wanted - set(MOVES))
     if unknown:
-        raise ValueError(f"{', '.join(unknown)}: no moves; there are {', '.join(MOVES)}")
+        raise ValueError(
+            f"{', '.join(name or repr(name) for name in unknown)}: no moves; there are {', '.join(MOVES)}"
+        )
     return sum(1 << number for number, name in enumerate(MOVES) if name not in wanted)
 
 
@@ -172,7 +179,7 @@ def run_chunk(
     taken = find_driver(driver) if isinstance(driver, str) else driver
     if until is not None:
         deadline = monotonic() + until - time()
-    chunk = _Chunk(taken, seed, runs, _count_left_out(moves), set(known), deadline)
+    chunk = _Chunk(taken, seed, runs, count_left_out(moves), set(known), deadline)
     if isolate is None:
         return chunk.run_here(CoverageMap() if coverage else None)
     from wdfdma.testing.isolation import take_sandbox

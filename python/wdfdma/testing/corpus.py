@@ -57,7 +57,12 @@ def read_case(text: str) -> tuple[bytes, str | None]:
     except OSError as error:
         raise CorpusError(f"{text}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise CorpusError(f"{text}: no case: {error}") from error
+        raise CorpusError(f"{text}: no case: {_describe(error)}") from error
+
+
+def _describe(error: Exception) -> str:
+    """What is wrong with a document, also where it is a key that it lacks."""
+    return f"the key {error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def read_failure(text: str) -> int | None:
@@ -89,7 +94,9 @@ class Corpus:
             counts = {name: int(state["counts"][name]) for name in _COUNTS}
             findings = [_read_finding(entry) for entry in state["findings"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise CorpusError(f"{self._state}: no state of a fuzzing run: {error}") from error
+            raise CorpusError(
+                f"{self._state}: no state of a fuzzing run: {_describe(error)}"
+            ) from error
         if seed not in (None, before):
             raise CorpusError(f"{self._state}: it was begun with seed {before}")
         self.seed = before

@@ -4,7 +4,7 @@ A chunk is so many cases from a seed of its own: what it finds does not depend o
 So the same seed and number of runs find the same with one process or many.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
@@ -28,6 +28,7 @@ from wdfdma.testing.chunks import (
     shrink_case,
 )
 from wdfdma.testing.drivers import Driver, DriverUnderTest, find_origin, make_driver
+from wdfdma.testing.fuzz_options import FuzzOptions
 
 __all__ = [
     "Finding",
@@ -39,33 +40,8 @@ __all__ = [
     "shrink_case",
 ]
 
-_SAMPLED = 10  # chunks, of which one collects coverage
 _ATTEMPTS = 3  # at a chunk whose worker is lost
 _GRACE_SECONDS = 60.0  # past the time, for chunks that are under way
-
-
-@dataclass(slots=True)
-class FuzzOptions:
-    """How to fuzz: from [seed], until [runs] runs, [seconds] or [findings] signatures, whichever comes first.
-
-    [moves]: the kinds of moves that cases have (`wdfdma.testing.cases.MOVES`); None: all. [before]: the report of an
-    earlier run from this seed, which is gone on with. [isolate]: each case runs in another process, and takes at most
-    so many seconds; what crashes there is a failure like others. [coverage]: every chunk collects coverage, which
-    costs about a quarter more time; otherwise one in ten does.
-    """
-
-    seed: int = 0
-    runs: int | None = None
-    seconds: float | None = None
-    findings: int | None = None
-    moves: Sequence[str] | None = None
-    before: FuzzReport | None = None
-    isolate: float | None = None
-    coverage: bool = False
-
-    def collects(self, chunk: int) -> bool:
-        """Whether the chunk with this number collects coverage."""
-        return self.coverage or chunk % _SAMPLED == 0
 
 
 class LostWorkerError(Exception):

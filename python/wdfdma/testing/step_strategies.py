@@ -20,7 +20,6 @@ from wdfdma.testing.strategies import (
     rarely,
     worlds,
 )
-
 from wdfdma.testing.strategy_arguments import (
     are_names,
     checked,
