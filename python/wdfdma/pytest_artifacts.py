@@ -2,12 +2,9 @@
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import pytest
 
 from wdfdma.pytest_machine import Capture
 
@@ -15,19 +12,6 @@ if TYPE_CHECKING:
     from wdfdma.pytest_faults import FaultChoice
 
 _LONGEST_NAME = 120
-
-
-def require_folder(artifacts: Path) -> None:
-    """Makes the folder that all goes to, so that it is known at the start whether there can be one.
-
-    Errors: pytest.UsageError.
-    """
-    try:
-        artifacts.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=artifacts):
-            pass
-    except OSError as error:
-        raise pytest.UsageError(f"--wdfdma-artifacts: {artifacts}: {error.strerror}") from None
 
 
 def make_folder(artifacts: Path, test: str, choices: "Sequence[FaultChoice]" = ()) -> Path:

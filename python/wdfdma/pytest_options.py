@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import tempfile
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,9 +79,7 @@ def read_options(config: pytest.Config) -> Options:
     seed = _choose_seed(config) if given.wdfdma_seed == "random" else given.wdfdma_seed
     artifacts, coverage = given.wdfdma_artifacts, given.wdfdma_coverage
     if artifacts is not None:
-        from wdfdma.pytest_artifacts import require_folder
-
-        require_folder(Path(artifacts).absolute())
+        _require_folder(Path(artifacts).absolute())
     return Options(
         seed=seed,
         artifacts=None if artifacts is None else Path(artifacts).absolute(),
@@ -90,6 +89,19 @@ def read_options(config: pytest.Config) -> Options:
         every_fault=given.wdfdma_faults,
         arguments=_list_arguments(config, seed),
     )
+
+
+def _require_folder(artifacts: Path) -> None:
+    """Makes the folder that all goes to, so that it is known at the start whether there can be one.
+
+    Errors: pytest.UsageError.
+    """
+    try:
+        artifacts.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=artifacts):
+            pass
+    except OSError as error:
+        raise pytest.UsageError(f"--wdfdma-artifacts: {artifacts}: {error.strerror}") from None
 
 
 def _choose_seed(config: pytest.Config) -> int:
