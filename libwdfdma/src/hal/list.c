@@ -41,7 +41,8 @@ NTSTATUS list_get_registers(wdfdma_machine *machine, const list_request *request
         more = mdl_walk_next(machine, &part);
     }
     if (part.broken) {
-        mdl_bugcheck(machine, &request->request.adapter->head);
+        const adapter *by = request->request.adapter; /* none where only a size is asked for */
+        mdl_bugcheck(machine, by == NULL ? NULL : &by->head);
         return STATUS_UNSUCCESSFUL;
     }
     return past_end ? STATUS_BUFFER_TOO_SMALL : STATUS_SUCCESS;
