@@ -162,6 +162,8 @@ def require_flag(name: str, value: object) -> bool:
     ...
     TypeError: value: 'x' is neither True nor False
     """
+    if value is True or value is False:
+        return value
     is_known = isinstance(value, int) or type(value).__module__ == "numpy"
     if is_known and value in (0, 1):
         return bool(value)
