@@ -380,15 +380,14 @@ static NTSTATUS transfer_once(WDFDMATRANSACTION transaction, PMDL mdl) {
     return status;
 }
 
-/* A buffer that goes between Initialize and Execute is missed; by a transaction that keeps its place in
- * it also where another is there now. */
+/* A buffer that goes between Initialize and Execute is missed, also where another is in its place now. */
 TEST(a_buffer_that_went_is_missed) {
     static const WDF_DMA_PROFILE profiles[] = {WdfDmaProfilePacket, WdfDmaProfileSystem,
                                                WdfDmaProfileScatterGather};
-    for (int turn = 0; turn < 10; turn++) {
-        int way = turn % 5;
+    for (int turn = 0; turn < 12; turn++) {
+        int way = turn % 6;
         world made = world_open(NULL, (world_profile){.profile = profiles[way / 2], .version = 3});
-        if (turn >= 5) { /* without a log, a transfer after another goes the plain way */
+        if (turn >= 6) { /* without a log, a transfer after another goes the plain way */
             CHECK_STATUS(wdfdma_log_configure(made.machine, 0), STATUS_SUCCESS);
         }
         WDFDMATRANSACTION transaction = world_transaction(made.enabler);
@@ -406,6 +405,23 @@ TEST(a_buffer_that_went_is_missed) {
         CHECK_EQUAL(seen.programmed, 0);
         harness_machine_end(made.machine);
     }
+}
+
+/* A single transfer asks for its registers without a look at its chain: the grant looks. */
+TEST(another_buffer_in_its_place_is_no_single_transfer) {
+    world made =
+        world_open(NULL, (world_profile){.profile = WdfDmaProfileScatterGather, .version = 3});
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    world_seen seen = {0};
+    WdfDmaTransactionSetSingleTransferRequirement(transaction, TRUE);
+    CHECK_STATUS(world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, WORLD_PAGE),
+                 STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_mdl_destroy(made.machine, mdl), STATUS_SUCCESS);
+    CHECK(world_mdl(made.machine, 0, WORLD_PAGE, NULL) == mdl);
+    CHECK_STATUS(WdfDmaTransactionExecute(transaction, &seen), STATUS_UNSUCCESSFUL);
+    CHECK_EQUAL(world_rule(made.machine), WDFDMA_RULE_INVALID_MDL);
+    CHECK_EQUAL(seen.programmed, 0);
 }
 
 /* Its buffer is the driver's no more. */
@@ -430,15 +446,14 @@ TEST(a_completed_request_initializes_nothing) {
     }
 }
 
-HARNESS_MAIN(ENTRY(a_log_of_one_record_has_a_completion), ENTRY(no_context_is_nearly_all_of_memory),
-             ENTRY(a_buffer_of_the_wrong_kind_is_a_break),
-             ENTRY(a_transaction_lies_below_its_enabler),
-             ENTRY(an_adapter_has_its_enablers_version), ENTRY(a_leak_has_all_its_parameters),
-             ENTRY(a_buffer_that_is_gone_has_no_address),
-             ENTRY(addresses_are_forgotten_with_their_pages),
-             ENTRY(a_stopped_transfer_is_over_when_it_is_released),
-             ENTRY(parameters_are_written_in_full), ENTRY(many_reservations_leak_no_registers),
-             ENTRY(one_register_makes_no_adapter), ENTRY(a_transfer_is_cancelled_by_its_context),
-             ENTRY(large_buffers_come_and_go), ENTRY(a_parameter_that_is_missing_is_told),
-             ENTRY(a_buffer_that_went_is_missed), ENTRY(a_completed_request_initializes_nothing),
-             ENTRY(a_reservation_that_was_freed_is_not_used))
+HARNESS_MAIN(
+    ENTRY(a_log_of_one_record_has_a_completion), ENTRY(no_context_is_nearly_all_of_memory),
+    ENTRY(a_buffer_of_the_wrong_kind_is_a_break), ENTRY(a_transaction_lies_below_its_enabler),
+    ENTRY(an_adapter_has_its_enablers_version), ENTRY(a_leak_has_all_its_parameters),
+    ENTRY(a_buffer_that_is_gone_has_no_address), ENTRY(addresses_are_forgotten_with_their_pages),
+    ENTRY(a_stopped_transfer_is_over_when_it_is_released), ENTRY(parameters_are_written_in_full),
+    ENTRY(many_reservations_leak_no_registers), ENTRY(one_register_makes_no_adapter),
+    ENTRY(a_transfer_is_cancelled_by_its_context), ENTRY(large_buffers_come_and_go),
+    ENTRY(a_parameter_that_is_missing_is_told), ENTRY(a_buffer_that_went_is_missed),
+    ENTRY(another_buffer_in_its_place_is_no_single_transfer),
+    ENTRY(a_completed_request_initializes_nothing), ENTRY(a_reservation_that_was_freed_is_not_used))

@@ -148,6 +148,11 @@ static transaction *request_get_owner(const list_request *request) {
     return request->request.context;
 }
 
+/* True where another MDL has the place of the one that the transaction was initialized with. */
+static bool mdl_is_another(const transaction *item) {
+    return item->cursor != NULL && item->cursor->head.handle != item->cursor_handle;
+}
+
 /* What a grant finds when its transaction has moved on while it waited. */
 static wdfdma_rule grant_rule(const transaction *item, const list_request *granted) {
     if (UNLIKELY(item->mdl == NULL || item->state == WDFDMA_STATE_DELETED ||
@@ -182,6 +187,10 @@ static IO_ALLOCATION_ACTION list_is_granted(wdfdma_machine *machine, hal_request
     uint64_t registers;
     bool plain = range_is_plain(item, request->offset, request->length, &registers) &&
                  registers == granted->count;
+    if (UNLIKELY(!plain) && mdl_is_another(item)) {
+        mdl_bugcheck(machine, &item->base.head);
+        return DeallocateObjectKeepRegisters;
+    }
     if (UNLIKELY(!plain) && !list_find(machine, request, &part)) {
         return DeallocateObjectKeepRegisters;
     }
@@ -258,7 +267,7 @@ NO_INLINE static NTSTATUS fragment_need(wdfdma_machine *machine, const transacti
     NTSTATUS status =
         range_get_needed(machine, item->mdl, item->offset + item->transferred, fragment, &need);
     *registers = need.registers;
-    if (need.broken) {
+    if (need.broken || mdl_is_another(item)) {
         mdl_bugcheck(machine, &item->base.head);
         return STATUS_UNSUCCESSFUL;
     }
