@@ -1,12 +1,13 @@
 """Who runs the cases of `wdfdma fuzz`: this process, a pool of its own, or a cluster of Dask's."""
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
-from multiprocessing import get_context
+from multiprocessing.context import SpawnContext, SpawnProcess
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -82,10 +83,39 @@ def _take_off(options: FuzzOptions, runs: int, began: float) -> FuzzOptions:
     )
 
 
+class _Process(SpawnProcess):
+    """An interrupt does not come between its start, which would leave half a message, and its initializer's call."""
+
+    def start(self) -> None:
+        with _hold_interrupts():
+            super().start()
+
+
+@contextmanager
+def _hold_interrupts() -> Iterator[None]:
+    """An interrupt is this process's when the block is left; where signals can be blocked, none is a new process's."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # interrupts are the main thread's
+        return
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+    mask = getattr(signal, "pthread_sigmask", lambda *_: None)
+    blocked = mask(getattr(signal, "SIG_BLOCK", 0), {signal.SIGINT})
+    try:
+        yield
+    finally:
+        mask(getattr(signal, "SIG_SETMASK", 0), blocked)
+        signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
+        if came and callable(handler):
+            handler(signal.SIGINT, None)
+
+
+class _Context(SpawnContext):
+    Process = _Process
+
+
 def _make_pool(count: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(
-        count, mp_context=get_context("spawn"), initializer=_ignore_interrupts
-    )
+    return ProcessPoolExecutor(count, mp_context=_Context(), initializer=_ignore_interrupts)
 
 
 def _ignore_interrupts() -> None:
