@@ -58,6 +58,7 @@ class TransactionInfo:
     reserved: int
     first_register: int | None
     registers: int
+    device_address_offset: int
     holds_base: bool
     bounces: bool
     immediate_execution: bool

@@ -68,6 +68,20 @@ def test_a_system_profile_that_is_not_configured(machine: Machine) -> None:
     assert "Adapter (write): adapter 0" in enabler.dump()
 
 
+def test_a_device_address_offset_is_of_one_initialize(machine: Machine) -> None:
+    enabler = machine.device().enabler(Profile.SYSTEM, maximum_length=8192)
+    enabler.configure_system_profile(1).check()
+    item, buffer = enabler.transaction(), machine.mdl(4096)
+    for _ in range(2):
+        item.initialize(buffer, program_dma=lambda *transfer: None).check()
+        assert item.get_info().device_address_offset == 0
+        assert "Device address offset" not in item.dump()
+        item.set_device_address_offset(16)
+        assert item.get_info().device_address_offset == 16
+        assert "Device address offset: 16 bytes" in " ".join(item.dump().split())
+        item.release().check()
+
+
 def test_the_order_is_that_of_the_labels(machine: Machine) -> None:
     enabler = machine.device().enabler(dma_version=3)
     items = [enabler.transaction() for _ in range(12)]

@@ -28,11 +28,12 @@ typedef struct wdfdma_transaction_info {
     uint64_t transfer_length; /* bytes of the current fragment */
     uint64_t remaining;       /* bytes that no fragment has mapped yet */
     uint64_t maximum_fragment;
-    uint32_t reserved;       /* registers reserved by AllocateResources */
-    uint32_t first_register; /* of the run held; 0xFFFFFFFF: none */
-    uint32_t registers;      /* length of the run held or waited for */
-    bool holds_base;         /* a map register base is held, which may be NULL */
-    bool bounces;            /* the current mapping goes through the map registers */
+    uint32_t reserved;              /* registers reserved by AllocateResources */
+    uint32_t first_register;        /* of the run held; 0xFFFFFFFF: none */
+    uint32_t registers;             /* length of the run held or waited for */
+    uint32_t device_address_offset; /* of a system profile, in bytes; 0 of the others */
+    bool holds_base;                /* a map register base is held, which may be NULL */
+    bool bounces;                   /* the current mapping goes through the map registers */
     bool immediate_execution;
     bool single_transfer;
     bool stopped;

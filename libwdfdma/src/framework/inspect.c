@@ -32,6 +32,7 @@ static void info_add_packet(const transaction *item, wdfdma_transaction_info *ou
     out->registers =
         out->waiting != WDFDMA_WAITING_NOT ? item->hal.packet.request.count : item->base_count;
     out->bounces = map->live && map->first_register != NO_REGISTER;
+    out->device_address_offset = item->hal.packet.system.device_address_offset;
 }
 
 void transaction_fill_info(const transaction *item, wdfdma_transaction_info *out) {

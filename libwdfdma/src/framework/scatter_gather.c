@@ -150,7 +150,7 @@ static transaction *request_get_owner(const list_request *request) {
 
 /* True where another MDL has the place of the one that the transaction was initialized with. */
 static bool mdl_is_another(const transaction *item) {
-    return item->cursor != NULL && item->cursor->head.handle != item->cursor_handle;
+    return item->cursor != NULL && !cursor_is_good(item);
 }
 
 /* What a grant finds when its transaction has moved on while it waited. */

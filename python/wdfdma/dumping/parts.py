@@ -159,6 +159,7 @@ def show_transaction(scene: Scene, item: ChildView) -> Section:
         for name in ("immediate_execution", "single_transfer", "stopped", "bounces")
         if info[name]
     ]
+    offset = info["device_address_offset"]
     fields = [
         ("Enabler", item.owner),
         ("State", info["state"].label),
@@ -171,6 +172,7 @@ def show_transaction(scene: Scene, item: ChildView) -> Section:
         ("Maximum fragment", f"{info['maximum_fragment']} bytes"),
         ("Map register base", ", ".join(_span(run) for run in held) or _describe_base(info)),
         ("Reserved", f"{info['reserved']} map registers" if info["reserved"] else "nothing"),
+        *([("Device address offset", f"{offset} bytes")] if offset else []),
         ("Settings", ", ".join(settings) or "none"),
         *(("Waits", _without_name(wait)) for wait in scene.own_waits.get(item.name, ())),
         ("Waited for by", _join_waiting_for(scene, item) or str(Verdict.NOBODY_WAITS)),
