@@ -31,28 +31,43 @@ class Signature(NamedTuple):
     op: Op
     halts: bool
     state: int = 0  # of the transaction, where the rule is about its state: parameter 3
+    standing: str = ""  # where no object is named: of the transactions, by their states
 
     def __str__(self) -> str:
         what = self.rule.name if self.rule else f"0x{self.code:X}"
         parts = [what, self.object_type.label if self.object_type else ""]
         parts += [f"in {self.op.label}" if self.op else "", "halts" if self.halts else ""]
-        parts += [f"state {TransactionState(self.state).label}" if self.state else ""]
+        parts += [
+            f"state {TransactionState(self.state).label}" if self.state else "",
+            self.standing,
+        ]
         return ", ".join(part for part in parts if part)
 
 
 def find_signature(run: Run) -> Signature | None:
     """What a run is remarkable for: its bug check, or else the first of the worst violations; None for neither."""
     if run.bugcheck is not None:
-        return _sign(run.bugcheck, True)
+        return _sign(run, run.bugcheck, True)
     if not run.violations:
         return None
-    return _sign(min(run.violations, key=lambda item: item.severity), False)
+    return _sign(run, min(run.violations, key=lambda item: item.severity), False)
 
 
-def _sign(item: Violation | BugCheck, halts: bool) -> Signature:
+def _sign(run: Run, item: Violation | BugCheck, halts: bool) -> Signature:
     code = 0 if item.rule != Rule.NONE else int(item.code)
     state = int(item.parameters[2]) if item.rule == Rule.WDF_DMA_FATAL_ERROR else 0
-    return Signature(item.rule, code, item.object_type, item.op, halts, state)
+    standing = _stand(run) if item.object_type == ObjectType.NONE else ""
+    return Signature(item.rule, code, item.object_type, item.op, halts, state, standing)
+
+
+def _stand(run: Run) -> str:
+    """What a device's stray access is about: how its driver's transactions stood, and that one had been programmed."""
+    last: dict[str, Any] = next(
+        (record["snapshot"] for record in reversed(run.log) if "snapshot" in record), {}
+    )
+    states = {item["state"] for item in last.get("transactions", {}).values()}
+    programmed = any(record.get("event") == "program_dma" for record in run.log)
+    return " and ".join([*sorted(states), *(["programmed"] if programmed else [])])
 
 
 def make_oracle(scenario: Scenario) -> Oracle:

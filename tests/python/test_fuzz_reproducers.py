@@ -16,6 +16,7 @@ from wdfdma import Machine, Scenario, read_journal
 from wdfdma._native import lib
 from wdfdma.records import Record, render_log
 from wdfdma.run import Run, _copy_log, compare, execute_scenario
+from wdfdma.signatures import find_signature
 from wdfdma.testing.cases import FAILURES
 from wdfdma.testing.drivers import Driver, get_driver, list_drivers, make_driver
 from wdfdma.testing.fuzzing import Finding, FuzzOptions, fuzz_driver
@@ -79,7 +80,7 @@ def sign(run: Run) -> list[tuple[str, str]]:
 def test_each_bug_is_a_scenario(name: str, found: Found) -> None:
     driver, shown = get_driver(name), []
     for finding in found[name]:
-        made = make_reproducer(driver, finding.case, name)
+        made = make_reproducer(driver, finding.case, name, shrinks=False)
         if made.source is None:
             assert made.tells.startswith("no scenario: ")
             continue
@@ -97,6 +98,26 @@ def test_each_bug_is_a_scenario(name: str, found: Found) -> None:
         assert (difference is None) == bool(sign(run))
         shown += [rule for rule, _ in sign(run)] or [None]
     assert SHOWN[name] in shown
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_a_scenario_has_what_its_rule_needs(name: str, found: Found) -> None:
+    driver = get_driver(name)
+    for finding in found[name]:
+        made = make_reproducer(driver, finding.case, name, shrinks=False)
+        small = make_reproducer(driver, finding.case, name)
+        assert (small.tells, small.omitted) == (made.tells, made.omitted)
+        if made.source is None or small.source is None:
+            assert made.source is small.source
+            continue
+        whole, least = (execute_scenario(Scenario.parse(each.source)) for each in (made, small))
+        assert find_signature(least) == find_signature(whole)
+        assert small.source["name"] == name
+        if sign(whole):
+            assert small.source["log"] == least.log
+            assert len(small.source["steps"]) <= 9
+        else:  # each call can be why a byte is wrong
+            assert small == made
 
 
 def make_first(name: str, found: Found) -> dict[str, Any]:

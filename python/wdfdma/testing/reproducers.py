@@ -1,8 +1,9 @@
 """A failing case as a scenario: its calls from a journal, run, and kept only where they show the same failure.
 
-What a rule says, the scenario breaks too, in the same call. Where no rule is broken, but a read has not brought the
-right bytes, the scenario's last step looks at the first that is wrong, and its log has what should be there: it is the
-difference that `wdfdma run --check` tells. What neither can say has no scenario.
+What a rule says, the scenario breaks too, in the same call, and has no step that this does not need. Where no rule is
+broken, but a read has not brought the right bytes, the scenario has all calls, and its last step looks at the first
+byte that is wrong; its log has what should be there: it is the difference that `wdfdma run --check` tells. What neither
+can say has no scenario.
 """
 
 import os
@@ -18,6 +19,8 @@ from wdfdma.problems import ScenarioError
 from wdfdma.record_json import copy_bugcheck, copy_violations
 from wdfdma.rules import get_rule_info
 from wdfdma.run import Run, check_leaks, execute_scenario
+from wdfdma.scenario import Scenario
+from wdfdma.shrinking import shrink
 from wdfdma.signatures import find_signature
 from wdfdma.testing.cases import CRASH, EXCEPTION, FAILURES, CaseResult
 from wdfdma.testing.drivers import Driver
@@ -53,9 +56,12 @@ class _Watched:
     is_cut: bool = False  # the journal did not hold all
 
 
-def make_reproducer(driver: Driver, case: bytes, name: str = "") -> Reproducer:
+def make_reproducer(
+    driver: Driver, case: bytes, name: str = "", *, shrinks: bool = True
+) -> Reproducer:
     """Runs [case] once more with a journal, and makes a scenario of it that has this [name].
 
+    Where it [shrinks], what the worst broken rule does not need is left out; else all calls of [driver] are there.
     A driver that ends its process is not for this. Errors: StatusError without memory.
     """
     with tempfile.TemporaryDirectory(prefix="wdfdma-") as folder:
@@ -75,6 +81,8 @@ def make_reproducer(driver: Driver, case: bytes, name: str = "") -> Reproducer:
     omitted = list(dict.fromkeys(journal.omitted))
     try:
         made, tells = _show(source, result, watched)
+        if shrinks and made is not None and watched.broken:
+            made = _shrink(made)
     except ScenarioError as error:
         return Reproducer(None, f"no scenario: {error.lines[0]}", omitted)
     return Reproducer(made, tells, omitted)
@@ -131,6 +139,12 @@ def _show(source: Source, result: CaseResult, watched: _Watched) -> tuple[Source
     if watched.byte is not None:
         return _show_byte(source, *watched.byte)
     return None, "no scenario: no rule is broken, and no buffer has a wrong byte"
+
+
+def _shrink(source: Source) -> Source:
+    """The shortest scenario that breaks the same, with its log: a driver makes calls that its mistake does not need."""
+    small = shrink(Scenario.parse(source))
+    return small.source | {"name": source["name"], "log": execute_scenario(small).log}
 
 
 def _name_broken(run: Run) -> str:
