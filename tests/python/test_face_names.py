@@ -1,10 +1,7 @@
 """Names of the Python face: each DDI has its method, each enumeration is the headers'."""
 
 import ast
-import doctest
-import importlib
 import pickle
-import pkgutil
 import re
 from pathlib import Path
 from typing import Any
@@ -131,16 +128,3 @@ def test_only_one_module_imports_the_extension() -> None:
             if isinstance(node, ast.Import) and any("_ffi" in item.name for item in node.names):
                 importers.add(path.name)
     assert importers == {"_native.py"}
-
-
-MODULES = [
-    module.name
-    for module in pkgutil.walk_packages(wdfdma.__path__, "wdfdma.")
-    if module.name not in ("wdfdma._ffi", "wdfdma.__main__")
-]
-
-
-@pytest.mark.parametrize("name", ["wdfdma", *MODULES])
-def test_examples(name: str) -> None:
-    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    assert doctest.testmod(importlib.import_module(name), optionflags=flags).failed == 0
