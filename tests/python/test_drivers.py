@@ -1,15 +1,12 @@
 """Drivers under test: those that ship, shared objects, classes of Python; what a case of theirs comes to."""
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from compile_support import SOURCES, build
 from reader_driver import ReaderDriver
-from wdfdma import BugCheck, get_include
-from wdfdma._native import PACKAGE_FOLDER
+from wdfdma import BugCheck
 from wdfdma.status import Status
 from wdfdma.testing.cases import (
     FAILURES,
@@ -36,8 +33,6 @@ ONE_READ = bytes(12)
 TWO_TRANSFERS = bytes([0, 3, 0, 0, 0, 0, 0, 0, 0, 48])  # 12,289 bytes through 4 map registers
 CANCEL = bytes([2, 0, 0, 0, 0, 0])
 POWER = bytes([6, 0, 0, 0, 0, 0])
-
-DRIVER_SOURCES = Path(__file__).parents[2] / "libwdfdma" / "drivers"
 
 
 def name_failure(driver: object, case: bytes) -> str:
@@ -100,19 +95,8 @@ def test_unknown_drivers(tmp_path: Path) -> None:
 @pytest.fixture(scope="session")
 def built_driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The drivers' sources as anybody would build a driver of theirs."""
-    compiler = shutil.which("cc")
-    library = Path(PACKAGE_FOLDER) / "lib" / "libwdfdma.so"
-    include = Path(get_include())
-    if compiler is None or sys.platform == "win32":
-        pytest.skip("no C compiler")
-    if not include.is_dir():  # a build folder: the library's own is beside it
-        include = DRIVER_SOURCES.parent / "include"
-        library = Path(PACKAGE_FOLDER).parents[1] / "libwdfdma" / "libwdfdma.so"
     out = tmp_path_factory.mktemp("driver") / "mydriver.so"
-    flags = ["-shared", "-fPIC", f"-I{include}", f"-I{include / 'wdk'}"]
-    sources = [str(path) for path in sorted(DRIVER_SOURCES.glob("*.c"))]
-    subprocess.run([compiler, *flags, "-o", str(out), *sources, str(library)], check=True)
-    return out
+    return build(out, *sorted((SOURCES / "drivers").glob("*.c")))
 
 
 def test_a_shared_object_is_loaded_by_its_path(built_driver: Path) -> None:
@@ -129,13 +113,11 @@ def test_a_shared_object_is_loaded_by_its_path(built_driver: Path) -> None:
     assert driver.origin == f"{built_driver}:packet/offset-not-advanced"
 
 
-def test_a_shared_object_without_drivers(built_driver: Path, tmp_path: Path) -> None:
-    empty = tmp_path / "empty.so"
+def test_a_shared_object_without_drivers(tmp_path: Path) -> None:
     source = tmp_path / "empty.c"
     source.write_text("int nothing;\n")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(empty), str(source)], check=True)
     with pytest.raises(DriverError, match="it exports no wdfdma_driver_get"):
-        load_driver(empty)
+        load_driver(build(tmp_path / "empty.so", source))
 
 
 # Drivers in Python

@@ -2,8 +2,6 @@
 
 import json
 import os
-import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from compile_support import build
 from wdfdma import Scenario, ScenarioError, run_scenario
 from wdfdma.export.c_calls import CALLS
 from wdfdma.export.c_program import export_c
@@ -21,9 +20,7 @@ from wdfdma.operations import OPERATIONS
 from wdfdma.run import execute_scenario
 
 ROOT = Path(__file__).parents[2]
-INCLUDE = ROOT / "libwdfdma" / "include"
-FLAGS = ["-std=c11", "-Wall", "-Wextra", "-Wshadow", "-Werror"]
-COMPILER = shutil.which("gcc") or shutil.which("cc")
+FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Wshadow", "-Werror")
 FILES = [
     *sorted((ROOT / "tests" / "rules").glob("*.jsonl")),
     ROOT / "tests" / "conformance" / "canonical.jsonl",
@@ -43,31 +40,10 @@ def list_scenarios() -> list[Any]:
     return found
 
 
-def find_library() -> Path | None:
-    """The library that this process has loaded."""
-    maps = Path("/proc/self/maps")
-    if not maps.exists():
-        return None
-    found = re.search(r"/\S*libwdfdma\.so\S*", maps.read_text(encoding="utf-8"))
-    return None if found is None else Path(found[0])
-
-
-LIBRARY = find_library()
-needs_compiler = pytest.mark.skipif(
-    COMPILER is None or LIBRARY is None, reason="no C compiler, or no shared library"
-)
-
-
 def compile_and_run(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    assert COMPILER is not None
-    assert LIBRARY is not None
-    source, program = folder / "reproducer.c", folder / "reproducer"
+    source = folder / "reproducer.c"
     source.write_text(text, encoding="utf-8")
-    includes = [f"-I{INCLUDE}", f"-I{INCLUDE / 'wdk'}"]
-    link = [str(LIBRARY), f"-Wl,-rpath,{LIBRARY.parent}"]
-    subprocess.run(
-        [COMPILER, *FLAGS, *includes, str(source), *link, "-o", str(program)], check=True
-    )
+    program = build(folder / "reproducer", source, flags=FLAGS)
     return subprocess.run([str(program)], capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -76,7 +52,6 @@ def make_c(source: dict[str, Any]) -> str:
     return export_c(scenario, execute_scenario(scenario))
 
 
-@needs_compiler
 @pytest.mark.parametrize("source", list_scenarios())
 def test_a_c_program_reproduces(source: dict[str, Any], tmp_path: Path) -> None:
     try:
@@ -120,7 +95,6 @@ def test_a_test_file_fails_where_something_else_comes(
     assert "test_the_log_is_the_same" in ended.stdout
 
 
-@needs_compiler
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -141,7 +115,6 @@ def test_a_c_program_tells_what_differs(
     assert "not reproduced: " in ended.stdout
 
 
-@needs_compiler
 def test_faults_and_modes_of_rules_are_part_of_a_c_program(
     tmp_path: Path, scenario: dict[str, Any]
 ) -> None:

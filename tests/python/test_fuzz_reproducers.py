@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reader_driver import ReaderDriver
-from test_export import compile_and_run, make_c, needs_compiler
+from test_export import compile_and_run, make_c
 from test_journal import keep_framework
 from wdfdma import Machine, Scenario, read_journal
 from wdfdma._native import lib
@@ -126,7 +126,6 @@ def make_first(name: str, found: Found) -> dict[str, Any]:
     return next(source for source in sources if source is not None)
 
 
-@needs_compiler
 @pytest.mark.parametrize("name", FAULTY)
 def test_each_bug_is_a_c_program(name: str, found: Found, tmp_path: Path) -> None:
     ended = compile_and_run(make_c(make_first(name, found)), tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from test_export import compile_and_run, make_c, needs_compiler
+from test_export import compile_and_run, make_c
 from wdfdma import (
     BugCheck,
     DmaTransaction,
@@ -125,7 +125,6 @@ def test_a_driver_of_pythons_replays(tmp_path: Path) -> None:
     assert inner[:2] == [["initialize", "execute"], ["get_bytes_transferred"]]
 
 
-@needs_compiler
 def test_a_driver_of_cs_replays(tmp_path: Path, scenario: dict[str, Any]) -> None:
     text = make_c(scenario)
     begin = f'    wdfdma_journal_begin(machine, "{tmp_path / "journal"}", 0);\n'
