@@ -236,13 +236,21 @@ TEST(a_denied_grant_waits_for_the_next_release) {
     CHECK_EQUAL(world_free_registers(made.machine), 64);
 }
 
+/* Execute of a transaction that is denied its registers answers [wanted]. */
+static WDFDMATRANSACTION execute_denied(const world *made, PMDL mdl, BOOLEAN at_once,
+                                        NTSTATUS wanted) {
+    WDFDMATRANSACTION transaction = world_transaction(made->enabler);
+    plan_below(made->machine, WDFDMA_FAULT_GRANT, 1);
+    WdfDmaTransactionSetImmediateExecution(transaction, at_once);
+    CHECK_STATUS(read_initialize(transaction, mdl, 100), STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), wanted);
+    return transaction;
+}
+
 TEST(a_denied_grant_can_be_cancelled) {
     world made = packet_open();
     PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
-    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
-    plan_below(made.machine, WDFDMA_FAULT_GRANT, 1);
-    CHECK_STATUS(read_initialize(transaction, mdl, 100), STATUS_SUCCESS);
-    CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+    WDFDMATRANSACTION transaction = execute_denied(&made, mdl, FALSE, STATUS_SUCCESS);
     CHECK(WdfDmaTransactionCancel(transaction));
     CHECK_MACHINE(made.machine);
     CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
@@ -254,11 +262,7 @@ TEST(a_denied_grant_can_be_cancelled) {
 TEST(a_denied_grant_fails_where_it_is_synchronous) {
     world made = packet_open();
     PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
-    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
-    plan_below(made.machine, WDFDMA_FAULT_GRANT, 1);
-    WdfDmaTransactionSetImmediateExecution(transaction, TRUE);
-    CHECK_STATUS(read_initialize(transaction, mdl, 100), STATUS_SUCCESS);
-    CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), NO_RESOURCES);
+    WDFDMATRANSACTION transaction = execute_denied(&made, mdl, TRUE, NO_RESOURCES);
     CHECK_EQUAL(world_state(transaction), WDFDMA_STATE_TRANSFER_FAILED);
     CHECK_MACHINE(made.machine);
 }
