@@ -227,6 +227,19 @@ def test_halts(machine_factory):
     assert result.stdout.str().count("What happened") == 1
 
 
+def test_another_error_of_ours_stays_what_it_says(tests: Any) -> None:
+    result = tests(
+        """
+def test_closed(machine_factory):
+    with machine_factory() as machine:
+        pass
+    machine.mdl(4096)
+"""
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["FAILED *::test_closed - *ClosedError: the machine*"])
+
+
 def test_artifacts_of_failing_tests(tests: Any, pytester: pytest.Pytester) -> None:
     result = tests(
         """
