@@ -1,18 +1,16 @@
 """The rules that make the world of a state machine: they run before all others, in any order."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, multiple
 
 from wdfdma._native import lib
-from wdfdma.fault_forms import Fault, plan_faults
 from wdfdma.testing import strategies
 from wdfdma.testing.actor import Actor
 from wdfdma.testing.bundles import BUFFERS, ENABLERS, TRANSACTIONS
-from wdfdma.testing.player import Player
 from wdfdma.testing.strategies import Settings
+from wdfdma.testing.taking_steps import FaultyPlayer, TakingSteps
 
 _DEFAULT_ADDRESS_BITS = 36
 # Made once, as what the rules draw from is.
@@ -25,30 +23,8 @@ _CHOSEN = st.lists(st.integers(0, 2), min_size=1, max_size=3)
 _PARTS = 4  # of a world: machine, enablers, buffers, faults
 
 
-class _Player(Player):
-    """A player that plans the faults of its world, and knows who was let through in a step."""
-
-    def prepare(self) -> None:
-        self.let_through: set[int] = set()
-        faults = self.world.get("faults", [])
-        plan_faults(self.machine._core.machine, [Fault.model_validate(fault) for fault in faults])
-
-    def on_event(self, transaction: Any, event: str, **fields: Any) -> bool:
-        self.let_through.add(transaction.label)
-        return super().on_event(transaction, event, **fields)
-
-
-class MakingRules:
+class MakingRules(TakingSteps):
     """Chooses the machine, what goes wrong, the enablers, the buffers and the first transactions."""
-
-    if TYPE_CHECKING:
-        machine_settings: ClassVar[dict[str, Any]]
-        world: Settings
-        player: Any
-        expected: list[Actor]
-        created: int
-        take: Callable[..., Any]
-        _machine_state: Any
 
     @initialize(machine=_MACHINES, faults=_FAULTS)
     def make_machine(self, machine: Settings, faults: list[Settings]) -> None:
@@ -91,7 +67,7 @@ class MakingRules:
             [{**mdl, "pfns": [pfn % frames for pfn in mdl["pfns"]]} for mdl in chain]
             for chain in self.world["buffers"]
         ]
-        self.player = _Player(self.world, **self.machine_settings)
+        self.player = FaultyPlayer(self.world, **self.machine_settings)
         self._machine_state = lib.wdfdma_machine_get_state(self.player.machine._core.machine)
         for actor in self.expected:
             actor.number = self.created

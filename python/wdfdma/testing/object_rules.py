@@ -1,6 +1,5 @@
 """Rules of `DmaStateMachine` about whole objects: enablers and the device going, common buffers, what is asked."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,11 @@ from wdfdma.testing.bundles import (
     transaction_rule,
 )
 from wdfdma.testing.strategies import rarely
+from wdfdma.testing.taking_steps import TakingSteps
 
 if TYPE_CHECKING:
     from wdfdma.common_buffer import CommonBuffer
     from wdfdma.request import Request
-    from wdfdma.testing.player import Player
 
 _NO_LIMIT = 0xFFFFFFFF
 
@@ -28,19 +27,8 @@ def _fails_common_buffers(fault: dict[str, Any]) -> bool:
     return "common_buffer_create" in fault.values() or "CommonBuffer" in fault.get("routine", "")
 
 
-class ObjectRules:
+class ObjectRules(TakingSteps):
     """The part of `DmaStateMachine` that is about objects other than transactions."""
-
-    if TYPE_CHECKING:
-        actors: list[Actor]
-        world: dict[str, Any]
-        player: Player
-        in_d0: bool
-        is_removed: bool
-        names_to_values: dict[str, Any]
-        take: Callable[..., Any]
-        bundle: Callable[[str], list[Any]]
-        forget: Callable[[str, Any], None]
 
     # The end of objects.
 

@@ -8,14 +8,12 @@ from typing import Any, ClassVar
 
 from hypothesis import Phase, event, note, settings, target
 from hypothesis.errors import HypothesisException
-from hypothesis.stateful import RuleBasedStateMachine, TestCaseProperty, invariant
+from hypothesis.stateful import TestCaseProperty, invariant
 
 from wdfdma._native import ffi, lib
 from wdfdma.enums import Rule, Severity, TransactionState
 from wdfdma.errors import BugCheck
 from wdfdma.rules import read_violations
-from wdfdma.status import SUCCESS
-from wdfdma.testing.actor import Actor
 from wdfdma.testing.bundles import (
     BUFFERS,
     COMMON_BUFFERS,
@@ -23,20 +21,16 @@ from wdfdma.testing.bundles import (
     REQUESTS,
     RESERVATIONS,
     TRANSACTIONS,
-    Test,
 )
 from wdfdma.testing.making_rules import MakingRules
 from wdfdma.testing.object_rules import ObjectRules
-from wdfdma.testing.player import Step
 from wdfdma.testing.rule_choice import choose_rules
-from wdfdma.testing.strategies import Settings
 from wdfdma.testing.transaction_rules import TransactionRules
 from wdfdma.testing.world_rules import WorldRules
 
 _get_bitmap = lib.wdfdma_pool_get_bitmap
 _check = lib.wdfdma_machine_check
 _get_violations = lib.wdfdma_machine_get_violations
-_ENDS = ("delete", "delete_enabler", "remove_device")  # steps that end transactions
 
 
 class _Tested(TestCaseProperty):
@@ -51,9 +45,7 @@ class _Tested(TestCaseProperty):
         return made
 
 
-class DmaStateMachine(
-    MakingRules, TransactionRules, WorldRules, ObjectRules, RuleBasedStateMachine
-):
+class DmaStateMachine(MakingRules, TransactionRules, WorldRules, ObjectRules):
     """A correct driver and its device, on a machine that Hypothesis chooses; `DmaStateMachine.TestCase` is ready.
 
     A subclass adds rules, or keeps some: `class Few(DmaStateMachine, rules=("reserve", "cancel"))`, by the names of
@@ -69,7 +61,6 @@ class DmaStateMachine(
     TestCase = _Tested()
     allowed_rules: ClassVar[frozenset[Rule]] = frozenset()
     scenario_file: ClassVar[str | Path | None] = None
-    machine_settings: ClassVar[dict[str, Any]] = {"log": 64}
 
     enablers = ENABLERS
     buffers = BUFFERS
@@ -85,76 +76,12 @@ class DmaStateMachine(
 
     def __init__(self) -> None:
         super().__init__()
-        self.world: Settings = {}
-        self.steps: list[Step] = []
-        self.player: Any = None
-        self.expected: list[Actor] = []
-        self.actors: list[Actor] = []
-        self.created = 0
-        self.named = 0
-        self.in_d0 = False
-        self.is_removed = False
         self._free = -1  # registers, when they were counted last
         self._waiters: list[int] = []
         self._violations = 0
-        self._seen: set[str] = set()
-        self._states = 0
         self._most_waiters = 0
         self._count = ffi.new("size_t *")
         self._failure = ffi.new("wdfdma_check_failure *")
-        self._machine_state: Any = None
-
-    # Steps.
-
-    def take(self, op: str, /, **keys: Any) -> Any:
-        """Takes one step of a scenario, and returns what the call did; a transaction may be given as it is in a bundle.
-
-        Once the device is removed nothing is done, and None is returned.
-
-        Errors: BugCheck, ValueError for a step that cannot be played.
-        """
-        if self.is_removed:
-            return None
-        step: Step = {"op": op}
-        for key, value in keys.items():
-            step[key] = value.number if type(value) is Actor else value
-        self.steps.append(step)
-        self._seen.add(op)
-        answer = self.player.perform(step)
-        if op == "create" and answer == SUCCESS:
-            self.actors.append(self.player.actors[step["transaction"]])
-            self.created += 1
-        states = 0
-        for actor in self.actors:
-            actor.refresh()
-            states |= 1 << actor.state
-        self._states |= states
-        if op in _ENDS:
-            self.actors = [actor for actor in self.actors if actor.is_live]
-        return answer
-
-    def list_fitting(self, bundle: str, fits: Test) -> list[Any]:
-        """What is in the [bundle] and [fits], the oldest first; of transactions, those that are not deleted."""
-        if bundle == TRANSACTIONS.name:
-            return [actor for actor in self.actors if fits(actor)]
-        values = self.names_to_values
-        found = [values[reference.name] for reference in self.bundle(bundle)]
-        return [value for value in found if fits(value)]
-
-    def has_fitting(self, bundle: str, fits: Test) -> bool:
-        """Whether there is anything in the [bundle] that [fits]."""
-        if bundle == TRANSACTIONS.name:
-            return any(map(fits, self.actors))
-        return bool(self.list_fitting(bundle, fits))
-
-    def forget(self, bundle: str, value: Any) -> None:
-        """Takes what is gone from a bundle."""
-        kept = [item for item in self.bundle(bundle) if self.names_to_values[item.name] != value]
-        self.bundles[bundle] = kept
-
-    def get_reactions(self, actor: Actor, event: str) -> int:
-        """How many reactions of [actor] to [event] are still to come."""
-        return len(self.player.reactions[actor.number, event])
 
     @property
     def scenario(self) -> dict[str, Any]:
@@ -168,13 +95,12 @@ class DmaStateMachine(
     @invariant()
     def check(self) -> None:
         """What holds after each step; a subclass may check more."""
-        player = self.player
-        if player is None:
+        player, state = self.player, self._machine_state
+        if state is None:
             return
         core = player.machine._core.machine
         if not _check(core, self._failure):
             player.machine.check()  # says what is broken
-        state = self._machine_state
         if state.free_registers != self._free:
             self.check_pool(core, state)
         if state.waiting_pool or self._waiters:
@@ -218,7 +144,7 @@ class DmaStateMachine(
     def teardown(self) -> None:
         """Tells Hypothesis what the run was like; of a failed one, the scenario."""
         error = sys.exc_info()[1]
-        if self.player is None:
+        if self._machine_state is None:
             return
         if error is None:
             self.report_coverage()

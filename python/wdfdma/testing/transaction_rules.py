@@ -1,7 +1,6 @@
 """Rules of `DmaStateMachine` about transactions: what their driver calls, and what it does in its callbacks."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import multiple, rule
@@ -35,9 +34,8 @@ from wdfdma.testing.bundles import (
     offset,
     transaction_rule,
 )
-
-if TYPE_CHECKING:
-    from wdfdma.testing.player import Step
+from wdfdma.testing.player import Step
+from wdfdma.testing.taking_steps import TakingSteps
 
 _MOST_TRANSACTIONS = 5
 _CONTROLLER_EVENTS = st.sampled_from(("dma_transfer_complete", "configure_dma_channel"))
@@ -65,16 +63,8 @@ def _completes_at_once(actor: Actor) -> bool:
     return is_live(actor) and not actor.is_system
 
 
-class TransactionRules:
+class TransactionRules(TakingSteps):
     """The part of `DmaStateMachine` that is about transactions."""
-
-    if TYPE_CHECKING:
-        created: int
-        actors: list[Actor]
-        world: dict[str, Any]
-
-        take: Callable[..., Any]
-        get_reactions: Callable[[Actor, str], int]
 
     def fit(self, actor: Actor, buffer: int, offset: int, length: int) -> dict[str, Any]:
         """[offset] and [length] within [buffer], as Initialize takes them; a length of 0 is all that is left."""

@@ -1,7 +1,6 @@
 """Rules of `DmaStateMachine` about the world around transactions: the device, requests, memory, power."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import consumes, multiple, precondition, rule
@@ -26,9 +25,7 @@ from wdfdma.testing.bundles import (
     offset,
     transaction_rule,
 )
-
-if TYPE_CHECKING:
-    from wdfdma.testing.player import Player
+from wdfdma.testing.taking_steps import TakingSteps
 
 _MOST_REQUESTS = 4
 _MOST_COMMON_BUFFERS = 3
@@ -38,17 +35,8 @@ def _is_referenced(actor: Actor) -> bool:
     return actor.references > 0
 
 
-class WorldRules:
+class WorldRules(TakingSteps):
     """The part of `DmaStateMachine` that is about the device and what a dispatcher does."""
-
-    if TYPE_CHECKING:
-        actors: list[Actor]
-        world: dict[str, Any]
-        player: Player
-        named: int
-        bundle: Callable[[str], list[Any]]
-        in_d0: bool
-        take: Callable[..., Any]
 
     # The device moves.
 
