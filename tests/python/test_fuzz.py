@@ -96,8 +96,9 @@ class Unreliable(Executor):
 
     def submit(self, function: Any, /, *arguments: Any, **options: Any) -> "Future[Any]":
         future: Future[Any] = Future()
-        if arguments[1] not in self.lost:
-            self.lost.add(arguments[1])
+        seed = function.args[1]
+        if seed not in self.lost:
+            self.lost.add(seed)
             future.set_exception(OSError("the worker is gone"))
         else:
             future.set_result(function(*arguments, **options))

@@ -14,6 +14,7 @@ from concurrent.futures import (
     wait,
 )
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic, time
 
 from wdfdma.testing.cases import Signature
@@ -117,6 +118,26 @@ def _list_chunks(driver: Driver, options: FuzzOptions, first: int) -> Iterator[t
         left = None if left is None else left - size
 
 
+def _prepare(
+    driver: Driver | str,
+    options: FuzzOptions,
+    number: int,
+    runs: int,
+    known: frozenset[Signature],
+) -> "partial[FuzzReport]":
+    """`run_chunk` with all it takes but the time when it ends."""
+    return partial(
+        run_chunk,
+        driver,
+        make_seed(options.seed, number),
+        runs,
+        moves=options.moves,
+        known=known,
+        isolate=options.isolate,
+        coverage=options.collects(number),
+    )
+
+
 def _run_here(
     driver: Driver,
     options: FuzzOptions,
@@ -128,18 +149,8 @@ def _run_here(
     for chunk, runs in numbers:
         if deadline is not None and monotonic() >= deadline:
             return
-        seed = make_seed(options.seed, chunk)
         try:
-            report = run_chunk(
-                driver,
-                seed,
-                runs,
-                moves=options.moves,
-                known=known,
-                deadline=deadline,
-                isolate=options.isolate,
-                coverage=options.collects(chunk),
-            )
+            report = _prepare(driver, options, chunk, runs, known)(deadline=deadline)
         except ChunkInterrupt as interrupt:
             yield interrupt.report
             raise
@@ -208,18 +219,9 @@ class _Workers:
         if options.isolate is not None and options.seconds is not None:
             # A chunk may take long then. The clock is one that other processes have, too.
             until = time() + self._began + options.seconds - monotonic()
+        run = _prepare(self._origin, options, chunk.number, chunk.runs, self._known)
         try:
-            future = self._executor.submit(
-                run_chunk,
-                self._origin,
-                make_seed(options.seed, chunk.number),
-                chunk.runs,
-                moves=options.moves,
-                known=tuple(self._known),
-                until=until,
-                isolate=options.isolate,
-                coverage=options.collects(chunk.number),
-            )
+            future = self._executor.submit(run, until=until)
         except BrokenExecutor as error:
             raise self._lose(chunk) from error
         self._pending[future] = chunk
