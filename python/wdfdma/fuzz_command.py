@@ -256,6 +256,6 @@ class DriverRun:
 
     @property
     def coverage(self) -> str:
-        """The share of the cells that a correct driver can reach."""
-        found = self.report.coverage
+        """The share of the cells that a correct driver can reach, of all that came before in a corpus, too."""
+        found = self.corpus.add_coverage(self.report) if self.corpus else self.report.coverage
         return "" if found is None else f"{found.reached().percent:.1f} %"

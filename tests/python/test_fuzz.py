@@ -1,6 +1,7 @@
 """Fuzzing drivers: what is found does not depend on how it is run; corpora; the command."""
 
 import json
+import re
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from click.testing import CliRunner
 from reader_driver import ReaderDriver
 from wdfdma.cli import cli
 from wdfdma.cli_ends import BAD_INPUT, DIFFERENCE, MATCH
+from wdfdma.coverage import Coverage
+from wdfdma.coverage_files import parse_coverage
 from wdfdma.fuzz_command import read_seconds
 from wdfdma.status import StatusError
 from wdfdma.testing.cases import FAILURES, MOVES
@@ -171,6 +174,43 @@ def test_a_corpus_goes_on_where_it_stopped(tmp_path: Path) -> None:
         assert status == DIFFERENCE
         assert lines[0] == f"{driver}: {document['failure']}"
         assert [line.strip() for line in lines[1:]] == [document["world"], *document["moves"]]
+
+
+def read_share(line: str) -> float:
+    found = re.search(r"([\d.]+) % of the cells", line)
+    assert found, line
+    return float(found[1])
+
+
+def test_a_corpus_keeps_what_was_covered(tmp_path: Path) -> None:
+    where, counted = str(tmp_path / "corpus"), str(tmp_path / "counted")
+    _, lines = run_command("packet", "--runs", "1000", "--out", where, "--seed", "9")
+    first = read_share(lines[0])
+    state = tmp_path / "corpus" / "packet.json"
+    kept = json.loads(state.read_text())["coverage"]
+    _, lines = run_command("packet", "--runs", "100", "--out", where)  # no chunk that collects
+    assert read_share(lines[0]) == first > 0
+    assert json.loads(state.read_text())["coverage"] == kept
+    _, lines = run_command("packet", "--runs", "300", "--out", where, "--coverage", counted)
+    after = Coverage.load(counted)  # of these 300 runs alone
+    assert read_share(lines[0]) >= first > after.reached().percent
+    both = parse_coverage(json.dumps(kept)).merge(after)
+    assert parse_coverage(json.dumps(json.loads(state.read_text())["coverage"])) == both
+
+
+def test_a_corpus_of_older_and_broken_states(tmp_path: Path) -> None:
+    arguments = ("packet", "--runs", "1000", "--out", str(tmp_path))
+    run_command(*arguments)
+    file = tmp_path / "packet.json"
+    state = json.loads(file.read_text())
+    del state["coverage"]
+    file.write_text(json.dumps(state))
+    _, lines = run_command(*arguments)
+    assert "of the cells" not in lines[0]
+    file.write_text(json.dumps({**state, "coverage": {"format": "other"}}))
+    result = CliRunner().invoke(cli, ["fuzz", *arguments], standalone_mode=False)
+    assert result.return_value == BAD_INPUT
+    assert "packet.json: no state of a fuzzing run: not coverage of the format" in result.output
 
 
 def test_processes_find_what_one_finds(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from wdfdma._native import VERSION
+from wdfdma.coverage import Coverage, merge_all
+from wdfdma.coverage_files import format_coverage, parse_coverage
 from wdfdma.testing.cases import CaseResult, Signature, describe_case
 from wdfdma.testing.drivers import Driver
 from wdfdma.testing.fuzzing import Finding, FuzzReport
@@ -74,7 +76,10 @@ def read_failure(text: str) -> int | None:
 
 
 class Corpus:
-    """The files of one driver in [folder], which is made if it is not there. Errors: OSError, CorpusError."""
+    """The files of one driver in [folder], which is made if it is not there; [coverage] is of all that came before.
+
+    Errors: OSError, CorpusError.
+    """
 
     def __init__(self, folder: str, driver: Driver, seed: int | None) -> None:
         self.folder = Path(folder)
@@ -82,6 +87,7 @@ class Corpus:
         self._name = _make_name(driver.name)
         self._state = self.folder / f"{self._name}.json"
         self.report = FuzzReport()
+        self.coverage: Coverage | None = None
         self.seed = seed or 0
         (self.folder / "failures").mkdir(parents=True, exist_ok=True)
         if self._state.exists():
@@ -93,6 +99,8 @@ class Corpus:
             before = int(state["seed"])
             counts = {name: int(state["counts"][name]) for name in _COUNTS}
             findings = [_read_finding(entry) for entry in state["findings"]]
+            counted = state.get("coverage")  # null where no chunk collected any
+            self.coverage = None if counted is None else parse_coverage(json.dumps(counted))
         except (ValueError, KeyError, TypeError) as error:
             raise CorpusError(
                 f"{self._state}: no state of a fuzzing run: {_describe(error)}"
@@ -106,16 +114,23 @@ class Corpus:
 
     def write(self, report: FuzzReport) -> None:
         """Keeps how far it came, in one piece."""
+        coverage = self.add_coverage(report)
         state = {
             "version": VERSION,
             "driver": self.driver.origin or self.driver.name,
             "seed": self.seed,
             "counts": {name: getattr(report, name) for name in _COUNTS},
             "findings": [_write_finding(finding) for finding in report.findings.values()],
+            "coverage": None if coverage is None else json.loads(format_coverage(coverage)),
         }
         temporary = self._state.with_suffix(".tmp")
         temporary.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
         temporary.replace(self._state)
+
+    def add_coverage(self, report: FuzzReport) -> Coverage | None:
+        """What the chunks of [report] and those before them have covered; None where none collected it."""
+        parts = [part for part in (self.coverage, report.coverage) if part is not None]
+        return merge_all(parts) if parts else None
 
     def write_failure(self, finding: Finding, made: Reproducer | None = None) -> Path:
         """Writes the case of a failure; returns its file."""
