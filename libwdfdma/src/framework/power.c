@@ -79,42 +79,34 @@ static NTSTATUS enabler_leave_d0(wdfdma_machine *machine, enabler *of) {
     return result;
 }
 
-NTSTATUS wdfdma_device_enter_d0(WDFDEVICE handle, WDF_POWER_DEVICE_STATE previous) {
-    (void)previous;
+/* Moves the enablers of a device in the order of their making; returns the first failure, at which [ends]
+ * says to stop. */
+static NTSTATUS device_move(WDFDEVICE handle, uint32_t op,
+                            NTSTATUS (*move)(wdfdma_machine *machine, enabler *of), bool ends) {
     ddi_call call;
     const device *of = (device *)ddi_enter(&call, handle, WDFDMA_OBJECT_DEVICE, WDFDMA_OP_POWER);
     if (of == NULL) {
         return STATUS_UNSUCCESSFUL;
     }
-    journal_mark(call.machine, WDFDMA_OP_ENTER_D0, 0, 0);
+    journal_mark(call.machine, op, 0, 0);
     NTSTATUS status = STATUS_SUCCESS;
     uint64_t own = of->base.head.handle;
     enabler *at = enabler_from(of, 0);
-    while (at != NULL && NT_SUCCESS(status)) {
+    while (at != NULL && !call.machine->state.halted && !(ends && !NT_SUCCESS(status))) {
         uint32_t label = at->base.head.label;
-        status = enabler_enter_d0(call.machine, at);
+        status = first_failure(status, move(call.machine, at));
         at = of->base.head.handle == own ? enabler_from(of, label + 1) : NULL;
     }
     ddi_leave(&call);
     return call.machine->state.halted ? STATUS_UNSUCCESSFUL : status;
 }
 
+NTSTATUS wdfdma_device_enter_d0(WDFDEVICE handle, WDF_POWER_DEVICE_STATE previous) {
+    (void)previous;
+    return device_move(handle, WDFDMA_OP_ENTER_D0, enabler_enter_d0, true);
+}
+
 NTSTATUS wdfdma_device_leave_d0(WDFDEVICE handle, WDF_POWER_DEVICE_STATE target) {
     (void)target;
-    ddi_call call;
-    const device *of = (device *)ddi_enter(&call, handle, WDFDMA_OBJECT_DEVICE, WDFDMA_OP_POWER);
-    if (of == NULL) {
-        return STATUS_UNSUCCESSFUL;
-    }
-    journal_mark(call.machine, WDFDMA_OP_LEAVE_D0, 0, 0);
-    NTSTATUS status = STATUS_SUCCESS;
-    uint64_t own = of->base.head.handle;
-    enabler *at = enabler_from(of, 0);
-    while (at != NULL && !call.machine->state.halted) {
-        uint32_t label = at->base.head.label;
-        status = first_failure(status, enabler_leave_d0(call.machine, at));
-        at = of->base.head.handle == own ? enabler_from(of, label + 1) : NULL;
-    }
-    ddi_leave(&call);
-    return call.machine->state.halted ? STATUS_UNSUCCESSFUL : status;
+    return device_move(handle, WDFDMA_OP_LEAVE_D0, enabler_leave_d0, false);
 }
