@@ -207,7 +207,8 @@ typedef struct channel_wish {
     PDRIVER_CONTROL control;
     PVOID context;
     PVOID *base;
-    bool alone;       /* one request for a device object at a time */
+    bool alone; /* one request for a device object at a time */
+    wdm_level level;
     uint32_t routine; /* wdfdma_routine */
 } channel_wish;
 
@@ -239,7 +240,7 @@ static wdm_request *channel_request_create(wdfdma_machine *machine, adapter *by,
 }
 
 /* A request without a routine is granted inside the call or not at all, and keeps its channel. */
-static NTSTATUS channel_call(wdfdma_machine *machine, adapter *by, const channel_wish *ask) {
+static NTSTATUS channel_ask_for(wdfdma_machine *machine, adapter *by, const channel_wish *ask) {
     bool synchronous = (ask->flags & DMA_SYNCHRONOUS_CALLBACK) != 0;
     if (ask->control == NULL && (!synchronous || ask->base == NULL)) {
         return STATUS_INVALID_PARAMETER;
@@ -261,25 +262,29 @@ static NTSTATUS channel_call(wdfdma_machine *machine, adapter *by, const channel
     return status;
 }
 
+static NTSTATUS channel_call(PDMA_ADAPTER given, const channel_wish *ask) {
+    wdm_call entered;
+    adapter *by = wdm_enter(&entered, given, ask->level, ask->routine);
+    if (by == NULL) {
+        return STATUS_UNSUCCESSFUL;
+    }
+    NTSTATUS status = channel_ask_for(entered.call.machine, by, ask);
+    wdm_leave(&entered);
+    return status;
+}
+
 NTSTATUS wdm_allocate_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
                                       ULONG NumberOfMapRegisters, PDRIVER_CONTROL ExecutionRoutine,
                                       PVOID Context) {
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
-    wdm_call entered;
-    adapter *by =
-        wdm_enter(&entered, DmaAdapter, WDM_AT_DISPATCH, WDFDMA_ROUTINE_ALLOCATE_ADAPTER_CHANNEL);
-    if (by == NULL) {
-        return STATUS_UNSUCCESSFUL;
-    }
     const channel_wish ask = {.device = DeviceObject,
                               .registers = NumberOfMapRegisters,
                               .control = ExecutionRoutine,
                               .context = Context,
                               .alone = true,
+                              .level = WDM_AT_DISPATCH,
                               .routine = WDFDMA_ROUTINE_ALLOCATE_ADAPTER_CHANNEL};
-    NTSTATUS status = channel_call(entered.call.machine, by, &ask);
-    wdm_leave(&entered);
-    return status;
+    return channel_call(DmaAdapter, &ask);
 }
 
 NTSTATUS wdm_allocate_adapter_channel_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
@@ -287,12 +292,6 @@ NTSTATUS wdm_allocate_adapter_channel_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT
                                          ULONG Flags, PDRIVER_CONTROL ExecutionRoutine,
                                          PVOID ExecutionContext, PVOID *MapRegisterBase) {
     SITE_NOTE(current_machine_id, WDFDMA_OP_ADAPTER_CALL);
-    wdm_call entered;
-    adapter *by = wdm_enter(&entered, DmaAdapter, WDM_UP_TO_DISPATCH,
-                            WDFDMA_ROUTINE_ALLOCATE_ADAPTER_CHANNEL_EX);
-    if (by == NULL) {
-        return STATUS_UNSUCCESSFUL;
-    }
     const channel_wish ask = {.device = DeviceObject,
                               .transfer = DmaTransferContext,
                               .registers = NumberOfMapRegisters,
@@ -300,10 +299,9 @@ NTSTATUS wdm_allocate_adapter_channel_ex(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT
                               .control = ExecutionRoutine,
                               .context = ExecutionContext,
                               .base = MapRegisterBase,
+                              .level = WDM_UP_TO_DISPATCH,
                               .routine = WDFDMA_ROUTINE_ALLOCATE_ADAPTER_CHANNEL_EX};
-    NTSTATUS status = channel_call(entered.call.machine, by, &ask);
-    wdm_leave(&entered);
-    return status;
+    return channel_call(DmaAdapter, &ask);
 }
 
 BOOLEAN wdm_cancel_adapter_channel(PDMA_ADAPTER DmaAdapter, PDEVICE_OBJECT DeviceObject,
