@@ -158,6 +158,16 @@ static COLD void buffer_journal(wdfdma_machine *machine, const transaction *item
     journal_write_call(machine, item->base.head.handle, operands, 4);
 }
 
+/* The end of each call that gives a transaction its buffer. */
+static inline NTSTATUS range_call(ddi_call *call, transaction *item, const buffer_range *range) {
+    if (journal_is_on(call->machine)) {
+        buffer_journal(call->machine, item, range);
+    }
+    uint32_t label = item->base.head.label;
+    NTSTATUS status = transaction_initialize(call->machine, item, range);
+    return ddi_leave_status(call, label, status);
+}
+
 NTSTATUS initialize_in_full(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA program_dma,
                             WDF_DMA_DIRECTION direction, PMDL mdl, PVOID address, size_t length) {
     SITE_NOTE_KEPT(handle, WDFDMA_OP_INITIALIZE);
@@ -170,12 +180,7 @@ NTSTATUS initialize_in_full(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA progra
     const mdl_object *of = mdl_find(call.machine, mdl);
     const buffer_range range = {mdl,    of,          of == NULL ? 0 : mdl_offset_of(mdl, address),
                                 length, program_dma, direction};
-    if (journal_is_on(call.machine)) {
-        buffer_journal(call.machine, item, &range);
-    }
-    uint32_t label = item->base.head.label;
-    NTSTATUS status = transaction_initialize(call.machine, item, &range);
-    return ddi_leave_status(&call, label, status);
+    return range_call(&call, item, &range);
 }
 
 NTSTATUS initialize_at_in_full(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA program_dma,
@@ -190,12 +195,7 @@ NTSTATUS initialize_at_in_full(WDFDMATRANSACTION handle, PFN_WDF_PROGRAM_DMA pro
     }
     const buffer_range range = {mdl,      mdl_find(call.machine, mdl), offset, length, program_dma,
                                 direction};
-    if (journal_is_on(call.machine)) {
-        buffer_journal(call.machine, item, &range);
-    }
-    uint32_t label = item->base.head.label;
-    NTSTATUS status = transaction_initialize(call.machine, item, &range);
-    return ddi_leave_status(&call, label, status);
+    return range_call(&call, item, &range);
 }
 
 /* The walk of version 2, with the framework's own error: the start offset is taken off every
