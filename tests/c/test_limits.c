@@ -137,20 +137,31 @@ static BOOLEAN program_complete(WDFDMATRANSACTION transaction, WDFDEVICE device,
     return TRUE;
 }
 
-TEST(a_packet_completes_in_rounds) {
-    wdfdma_machine_config config = world_config(4);
-    config.maximum_depth = 1;
-    world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket,
-                                                     .version = 3,
-                                                     .maximum_length = WORLD_PAGE});
-    PMDL mdl = world_mdl(made.machine, 0, 5000 * WORLD_PAGE, NULL);
-    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
-    uint32_t rounds = 0;
+/* Executes [pages] transfers, each completed inside its EvtProgramDma, and counts them in [rounds]. */
+static NTSTATUS complete_inside(WDFDMATRANSACTION transaction, wdfdma_machine *machine,
+                                uint32_t pages, uint32_t *rounds) {
+    PMDL mdl = world_mdl(machine, 0, pages * WORLD_PAGE, NULL);
     CHECK_STATUS(WdfDmaTransactionInitializeUsingOffset(transaction, program_complete,
                                                         WdfDmaDirectionReadFromDevice, mdl, 0,
-                                                        5000 * WORLD_PAGE),
+                                                        (size_t)pages * WORLD_PAGE),
                  STATUS_SUCCESS);
-    CHECK_STATUS(WdfDmaTransactionExecute(transaction, &rounds), STATUS_SUCCESS);
+    NTSTATUS status = WdfDmaTransactionExecute(transaction, rounds);
+    CHECK_MACHINE(machine);
+    return status;
+}
+
+static world page_open(WDF_DMA_PROFILE profile, uint32_t maximum_depth) {
+    wdfdma_machine_config config = world_config(4);
+    config.maximum_depth = maximum_depth;
+    return world_open(
+        &config, (world_profile){.profile = profile, .version = 3, .maximum_length = WORLD_PAGE});
+}
+
+TEST(a_packet_completes_in_rounds) {
+    world made = page_open(WdfDmaProfilePacket, 1);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    uint32_t rounds = 0;
+    CHECK_STATUS(complete_inside(transaction, made.machine, 5000, &rounds), STATUS_SUCCESS);
     CHECK_EQUAL(rounds, 5000);
     CHECK_EQUAL(world_state(transaction), WDFDMA_STATE_TRANSFER_COMPLETED);
     CHECK_EQUAL(WdfDmaTransactionGetBytesTransferred(transaction), 5000 * WORLD_PAGE);
@@ -158,23 +169,12 @@ TEST(a_packet_completes_in_rounds) {
 
 /* A list's completion inside EvtProgramDma is a level more: deep ones end as on a real stack. */
 TEST(lists_completed_inside_nest) {
-    wdfdma_machine_config config = world_config(4);
-    config.maximum_depth = 50;
-    world made = world_open(&config, (world_profile){.profile = WdfDmaProfileScatterGather64,
-                                                     .version = 3,
-                                                     .maximum_length = WORLD_PAGE});
-    PMDL mdl = world_mdl(made.machine, 0, 100 * WORLD_PAGE, NULL);
-    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    world made = page_open(WdfDmaProfileScatterGather64, 50);
     uint32_t rounds = 0;
-    CHECK_STATUS(WdfDmaTransactionInitializeUsingOffset(transaction, program_complete,
-                                                        WdfDmaDirectionReadFromDevice, mdl, 0,
-                                                        100 * WORLD_PAGE),
-                 STATUS_SUCCESS);
-    WdfDmaTransactionExecute(transaction, &rounds);
-    CHECK(rounds == 100 || (rounds == 50 && wdfdma_machine_get_bugcheck(made.machine) != NULL &&
-                            wdfdma_machine_get_bugcheck(made.machine)->code ==
-                                WDFDMA_BUGCHECK_UNEXPECTED_KERNEL_MODE_TRAP));
-    CHECK_MACHINE(made.machine);
+    complete_inside(world_transaction(made.enabler), made.machine, 100, &rounds);
+    const wdfdma_bugcheck *bugcheck = wdfdma_machine_get_bugcheck(made.machine);
+    CHECK(rounds == 100 || (rounds == 50 && bugcheck != NULL &&
+                            bugcheck->code == WDFDMA_BUGCHECK_UNEXPECTED_KERNEL_MODE_TRAP));
 }
 
 /* ---- Chains ---- */
