@@ -15,7 +15,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from wdfdma import BugCheck, Rule, Scenario, TransactionState
 from wdfdma.run import execute_scenario
 from wdfdma.testing import Actor, DmaStateMachine, Player, transaction_rule
-from wdfdma.testing.actor import OVER, may_cancel, may_complete
+from wdfdma.testing.actor import OVER, may_cancel, may_complete, may_go
 from wdfdma.testing.rule_choice import GROUPS
 
 FEW = settings(
@@ -84,7 +84,9 @@ class ForgetsRelease(DmaStateMachine, rules=("transfer", "reserve")):
 
     @transaction_rule(is_over)
     def end(self, transaction: Actor) -> None:
-        self.take("delete_enabler", enabler=transaction.enabler)
+        others = (actor for actor in self.actors if actor.enabler == transaction.enabler)
+        if all(is_over(actor) or may_go(actor) for actor in others):
+            self.take("delete_enabler", enabler=transaction.enabler)
 
 
 def find_failure(
