@@ -84,9 +84,7 @@ static world open_with(const wdfdma_machine_config *config, world_profile profil
     world made = world_open(config, profile);
     memset(&seen, 0, sizeof seen);
     seen.enabler = made.enabler;
-    if (!keeps_log) {
-        CHECK_STATUS(wdfdma_log_configure(made.machine, 0), STATUS_SUCCESS);
-    }
+    CHECK_STATUS(wdfdma_log_configure(made.machine, keeps_log ? 16 : 0), STATUS_SUCCESS);
     return made;
 }
 
