@@ -17,6 +17,7 @@ static struct {
     DMA_COMPLETION_STATUS end;
     WDFDMATRANSACTION other;
     uint64_t address;
+    PVOID context; /* of the last callback that is not EvtProgramDma */
 } seen;
 
 static BOOLEAN program(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT context,
@@ -42,10 +43,10 @@ static BOOLEAN configure(WDFDMATRANSACTION transaction, WDFDEVICE device, PVOID 
                          size_t offset, size_t length) {
     (void)transaction;
     (void)device;
-    (void)context;
     (void)mdl;
     (void)offset;
     (void)length;
+    seen.context = context;
     seen.configured++;
     return seen.configure_answer;
 }
@@ -54,8 +55,8 @@ static void on_end(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT c
                    WDF_DMA_DIRECTION direction, DMA_COMPLETION_STATUS status) {
     (void)transaction;
     (void)device;
-    (void)context;
     (void)direction;
+    seen.context = context;
     seen.ends++;
     seen.ends_inside += seen.inside != 0;
     seen.end = status;
@@ -340,7 +341,7 @@ TEST(the_end_is_told_outside) {
         world made = open_world(WdfDmaProfileSystem, way % 2 != 0);
         WDFDMATRANSACTION transaction = world_transaction(made.enabler);
         PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
-        WdfDmaTransactionSetTransferCompleteCallback(transaction, on_end, NULL);
+        WdfDmaTransactionSetTransferCompleteCallback(transaction, on_end, &made);
         for (uint32_t turn = 1; turn <= 3; turn++) {
             seen.programmed = 0;
             seen.act = way / 2 == 0 ? controller_end : way / 2 == 1 ? stop : NULL;
@@ -353,6 +354,7 @@ TEST(the_end_is_told_outside) {
             CHECK_EQUAL(seen.programmed, 1);
             CHECK_EQUAL(seen.ends, turn);
             CHECK_EQUAL(seen.ends_inside, 0);
+            CHECK(seen.context == &made);
             CHECK_EQUAL(seen.end, way / 2 == 1 ? DmaCancelled : DmaComplete);
             if (way / 2 == 1) {
                 NTSTATUS status;
@@ -366,6 +368,27 @@ TEST(the_end_is_told_outside) {
     }
 }
 
+static void log_begin(WDFDMATRANSACTION transaction) {
+    (void)transaction;
+    CHECK_STATUS(wdfdma_log_configure(wdfdma_machine_current(), 16), STATUS_SUCCESS);
+}
+
+/* A log that is asked for inside EvtProgramDma changes nothing of the transfer. */
+TEST(a_log_may_begin_inside) {
+    world made = open_world(WdfDmaProfileSystem, false);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    WdfDmaTransactionSetTransferCompleteCallback(transaction, on_end, &made);
+    seen.act = log_begin;
+    CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+    CHECK_EQUAL(seen.programmed, 1);
+    CHECK_EQUAL(seen.ends, 0);
+    controller_end(transaction);
+    CHECK_EQUAL(seen.ends, 1);
+    complete(transaction);
+}
+
 /* The channel is configured for each transfer, and what is refused is not programmed. */
 TEST(a_channel_is_configured_each_time) {
     for (int way = 0; way < 2; way++) {
@@ -373,13 +396,14 @@ TEST(a_channel_is_configured_each_time) {
         WDFDMATRANSACTION transaction = world_transaction(made.enabler);
         PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
         transfer(transaction, mdl);
-        WdfDmaTransactionSetChannelConfigurationCallback(transaction, configure, NULL);
+        WdfDmaTransactionSetChannelConfigurationCallback(transaction, configure, &made);
         for (uint32_t turn = 1; turn <= 4; turn++) {
             seen.configure_answer = turn % 2 != 0;
             seen.programmed = 0;
             CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
             CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
             CHECK_EQUAL(seen.configured, turn);
+            CHECK(seen.context == &made);
             CHECK_EQUAL(seen.programmed, turn % 2);
             complete(transaction);
             CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
@@ -463,6 +487,35 @@ TEST(a_device_of_version_2_is_busy) {
     }
 }
 
+/* A request that a transaction moves the data of is not the driver's to complete, and is afterwards. */
+TEST(a_request_is_held) {
+    for (uint32_t way = 0; way < 4 * PROFILES; way++) {
+        world made = open_world(profiles[way / 4], way % 2 != 0);
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        const wdfdma_request_config config = {
+            .type = WdfRequestTypeRead, .output = mdl, .output_length = WORLD_PAGE};
+        WDFREQUEST request = NULL;
+        bool is_early = way / 2 % 2 == 0;
+        transfer(transaction, mdl);
+        CHECK_STATUS(wdfdma_request_create(made.device, &config, &request), STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionInitializeUsingRequest(transaction, request, program,
+                                                             WdfDmaDirectionReadFromDevice),
+                     STATUS_SUCCESS);
+        CHECK(WdfDmaTransactionGetRequest(transaction) == request);
+        CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+        if (!is_early) {
+            complete(transaction);
+            CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
+            CHECK(WdfDmaTransactionGetRequest(transaction) == NULL);
+        }
+        WdfRequestComplete(request, STATUS_SUCCESS);
+        CHECK_EQUAL(world_rule(made.machine),
+                    is_early ? WDFDMA_RULE_WDF_VERIFIER_FATAL_ERROR : WDFDMA_RULE_NONE);
+        harness_machine_end(made.machine);
+    }
+}
+
 static void complete_twice(WDFDMATRANSACTION transaction) {
     for (int i = 0; i < 2; i++) {
         NTSTATUS status = STATUS_UNSUCCESSFUL;
@@ -499,4 +552,5 @@ HARNESS_MAIN(ENTRY(a_list_is_made_anew), ENTRY(a_callback_keeps_the_level),
              ENTRY(a_transfer_completed_inside_goes_on_outside), ENTRY(the_end_is_told_outside),
              ENTRY(a_channel_is_configured_each_time), ENTRY(a_reserved_channel_has_a_direction),
              ENTRY(the_channel_is_given_on), ENTRY(a_device_of_version_2_is_busy),
-             ENTRY(bytes_counted_twice_are_told))
+             ENTRY(bytes_counted_twice_are_told), ENTRY(a_log_may_begin_inside),
+             ENTRY(a_request_is_held))
