@@ -1,0 +1,421 @@
+/* Transactions at their edges: what their calls leave, count and tell, of either log. */
+#include "world.h"
+
+static uint32_t programmed;
+
+static BOOLEAN program(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT context,
+                       WDF_DMA_DIRECTION direction, PSCATTER_GATHER_LIST list) {
+    (void)device;
+    (void)direction;
+    (void)list;
+    void (*act)(WDFDMATRANSACTION) = NULL;
+    programmed++;
+    memcpy(&act, &context, sizeof act);
+    if (act != NULL && programmed == 1) {
+        act(transaction);
+    }
+    return TRUE;
+}
+
+static NTSTATUS initialize(WDFDMATRANSACTION transaction, PMDL mdl, size_t offset, size_t length) {
+    return WdfDmaTransactionInitializeUsingOffset(
+        transaction, program, WdfDmaDirectionReadFromDevice, mdl, offset, length);
+}
+
+/* Executes; the first EvtProgramDma calls [act]. */
+static NTSTATUS execute(WDFDMATRANSACTION transaction, void (*act)(WDFDMATRANSACTION)) {
+    WDFCONTEXT context = NULL;
+    memcpy(&context, &act, sizeof act);
+    programmed = 0;
+    return WdfDmaTransactionExecute(transaction, context);
+}
+
+static NTSTATUS reserve(WDFDMATRANSACTION transaction, WDF_DMA_DIRECTION direction,
+                        ULONG registers) {
+    return WdfDmaTransactionAllocateResources(transaction, direction, registers, world_reserve_dma,
+                                              NULL);
+}
+
+static const wdfdma_violation *told_last(const wdfdma_machine *machine, size_t count) {
+    static const wdfdma_violation none;
+    size_t told = 0;
+    const wdfdma_violation *all = wdfdma_machine_get_violations(machine, &told);
+    CHECK_EQUAL(told, count);
+    return told == 0 ? &none : &all[told - 1];
+}
+
+static world open_packet(uint32_t version) {
+    return world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = version});
+}
+
+/* Only completions of no bytes that follow one another are a livelock. */
+TEST(a_completion_of_bytes_begins_a_new_count) {
+    for (int way = 0; way < 3; way++) {
+        world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket,
+                                                      .version = 3,
+                                                      .maximum_length = WORLD_PAGE});
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, 0, 4 * WORLD_PAGE, NULL);
+        NTSTATUS status;
+        CHECK_STATUS(initialize(transaction, mdl, 0, 4 * WORLD_PAGE), STATUS_SUCCESS);
+        CHECK_STATUS(execute(transaction, NULL), STATUS_SUCCESS);
+        for (int turn = 0; turn < 2; turn++) {
+            for (int i = 0; i < 2; i++) {
+                CHECK(!WdfDmaTransactionDmaCompletedWithLength(transaction, 0, &status));
+            }
+            if (way == 0) {
+                CHECK(!WdfDmaTransactionDmaCompleted(transaction, &status));
+            } else if (way == 1) {
+                CHECK(!WdfDmaTransactionDmaCompletedWithLength(transaction, 1, &status));
+            }
+        }
+        const wdfdma_violation *told = told_last(made.machine, way == 2);
+        if (way == 2) {
+            CHECK_EQUAL(told->rule, WDFDMA_RULE_ZERO_LENGTH_LIVELOCK);
+            CHECK_EQUAL(told->parameters[2], 3);
+            CHECK_EQUAL(told->parameters[3], 0);
+        }
+        harness_machine_end(made.machine);
+    }
+}
+
+/* What an AllocateResources after Initialize leaves of the buffer: nothing. */
+TEST(a_reservation_forgets_the_buffer) {
+    world made = open_packet(3);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, 4 * WORLD_PAGE, NULL);
+    CHECK_STATUS(initialize(transaction, mdl, 100, 2 * WORLD_PAGE), STATUS_SUCCESS);
+    CHECK_STATUS(reserve(transaction, WdfDmaDirectionWriteToDevice, 0), STATUS_SUCCESS);
+    wdfdma_transaction_info info = world_info(transaction);
+    CHECK_EQUAL(info.state, WDFDMA_STATE_RESERVED);
+    CHECK_EQUAL(info.direction, WdfDmaDirectionWriteToDevice);
+    CHECK_EQUAL(info.reserved, 3);
+    CHECK_EQUAL(info.length, 0);
+    CHECK_EQUAL(info.remaining, 0);
+    CHECK_EQUAL(info.bytes_transferred, 0);
+}
+
+/* A release leaves nothing of a cycle, however it ended. */
+TEST(a_release_forgets_the_cycle) {
+    for (int way = 0; way < 8; way++) {
+        WDF_DMA_PROFILE profile = way / 4 == 0 ? WdfDmaProfilePacket : WdfDmaProfileScatterGather;
+        world made = world_open(NULL, (world_profile){.profile = profile, .version = 3});
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        CHECK_STATUS(wdfdma_log_configure(made.machine, way % 2 != 0), STATUS_SUCCESS);
+        for (int turn = 0; turn < 2; turn++) {
+            NTSTATUS status;
+            CHECK_STATUS(initialize(transaction, mdl, 100, 1000), STATUS_SUCCESS);
+            CHECK_STATUS(execute(transaction, NULL), STATUS_SUCCESS);
+            CHECK(WdfDmaTransactionDmaCompletedFinal(transaction, way / 2 % 2 == 0 ? 900 : 1001,
+                                                     &status));
+            CHECK_STATUS(status, way / 2 % 2 == 0 ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER);
+            CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
+            wdfdma_transaction_info info = world_info(transaction);
+            CHECK_EQUAL(info.length, 0);
+            CHECK_EQUAL(info.remaining, 0);
+            CHECK_EQUAL(info.transfer_length, 0);
+            CHECK_EQUAL(info.bytes_transferred, 0);
+            CHECK_EQUAL(info.maximum_fragment, 0);
+            CHECK_EQUAL(info.holds_base, false);
+            CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->mappings, 0);
+        }
+        harness_machine_end(made.machine);
+    }
+}
+
+/* A maximum length only takes away: the adapter's own changes nothing. */
+TEST(a_maximum_length_only_takes_away) {
+    world made = open_packet(3);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    size_t most = WdfDmaEnablerGetFragmentLength(made.enabler, WdfDmaDirectionReadFromDevice);
+    CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
+    static const uint64_t less[] = {0, 1, 2};
+    for (int i = 0; i < 3; i++) {
+        WdfDmaTransactionSetMaximumLength(transaction, most - less[i]);
+        CHECK_EQUAL(world_info(transaction).maximum_fragment, most - less[i]);
+    }
+    WdfDmaTransactionSetMaximumLength(transaction, most - 1);
+    for (size_t more = 0; more < 2; more++) {
+        WdfDmaTransactionSetMaximumLength(transaction, most + more);
+        CHECK_EQUAL(world_info(transaction).maximum_fragment, most - 1);
+    }
+}
+
+/* Registers for one transfer of several, which may begin anywhere in a page; of a last one, where it
+ * begins is known. */
+TEST(registers_are_asked_for_a_transfer) {
+    static const struct {
+        size_t offset;
+        size_t length;
+        size_t maximum;
+        uint32_t registers;
+    } rows[] = {
+        {0, 4096, 65536, 1}, {1, 4096, 65536, 2}, {0, 4097, 65536, 2}, {4095, 2, 65536, 2},
+        {4095, 1, 65536, 1}, {0, 8192, 4096, 2},  {0, 8192, 4097, 2},  {0, 8192, 4098, 3},
+        {0, 8192, 4099, 3},  {0, 8192, 1, 1},     {0, 8192, 2, 2},     {0, 8192, 8191, 3},
+        {0, 12288, 8193, 3}, {0, 12288, 8194, 4}, {0, 8192, 8192, 2},  {2, 8192, 8192, 3},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        world made = open_packet(3);
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, 0, 4 * WORLD_PAGE, NULL);
+        CHECK_STATUS(initialize(transaction, mdl, rows[i].offset, rows[i].length), STATUS_SUCCESS);
+        WdfDmaTransactionSetMaximumLength(transaction, rows[i].maximum);
+        CHECK_STATUS(execute(transaction, NULL), STATUS_SUCCESS);
+        if (!CHECK_EQUAL(world_info(transaction).registers, rows[i].registers)) {
+            printf("    in row %zu\n", i);
+        }
+        harness_machine_end(made.machine);
+    }
+}
+
+/* Version 2 counts each MDL, as many as there are and one more, with the offset taken off each of those
+ * that it passes. */
+TEST(version_2_counts_each_mdl) {
+    static const struct {
+        size_t offset;
+        uint32_t first; /* bytes, as the driver leaves them after Initialize */
+        uint32_t second;
+        int next; /* of the second: -1 none, else that one */
+        ULONG registers;
+    } rows[] = {
+        {0, 8192, 4096, -1, 2},  {100, 8192, 4096, -1, 3},  {0, 4096, 4096, -1, 2},
+        {0, 4096, 100, -1, 2},   {100, 4096, 4096, -1, 2},  {100, 50, 4096, -1, 1},
+        {100, 100, 4096, -1, 1}, {100, 101, 4096, -1, 2},   {0, 1, 1, 0, 4},
+        {0, 1, 1, 1, 4},         {5000, 4096, 4096, -1, 1}, {4096, 4096, 4096, -1, 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        world made = open_packet(2);
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdls[] = {world_mdl(made.machine, 0, 4 * WORLD_PAGE, NULL),
+                       world_mdl(made.machine, 0, WORLD_PAGE, NULL)};
+        ULONG registers = 0;
+        ULONG elements = 0;
+        CHECK_STATUS(initialize(transaction, mdls[0], rows[i].offset, 2 * WORLD_PAGE),
+                     STATUS_SUCCESS);
+        mdls[0]->ByteCount = rows[i].first;
+        mdls[0]->Next = mdls[1];
+        mdls[1]->ByteCount = rows[i].second;
+        mdls[1]->Next = rows[i].next < 0 ? NULL : mdls[rows[i].next];
+        WdfDmaTransactionGetTransferInfo(transaction, &registers, &elements);
+        if (!CHECK_EQUAL(registers, rows[i].registers)) {
+            printf("    in row %zu\n", i);
+        }
+        CHECK_EQUAL(elements, registers);
+        registers = 0;
+        WdfDmaTransactionGetTransferInfo(transaction, &registers, NULL);
+        CHECK_EQUAL(registers, elements);
+        elements = 0;
+        WdfDmaTransactionGetTransferInfo(transaction, NULL, &elements);
+        CHECK_EQUAL(registers, elements);
+        harness_machine_end(made.machine);
+    }
+}
+
+/* A reservation asks the buffer for its registers: one that is gone is told, and none is reserved. */
+TEST(a_reservation_misses_its_buffer) {
+    world made = open_packet(3);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_mdl_destroy(made.machine, mdl), STATUS_SUCCESS);
+    CHECK_STATUS(reserve(transaction, WdfDmaDirectionReadFromDevice, 0), STATUS_UNSUCCESSFUL);
+    CHECK_EQUAL(world_rule(made.machine), WDFDMA_RULE_INVALID_MDL);
+    CHECK_EQUAL(world_info(transaction).reserved, 0);
+}
+
+/* A system profile has the directions that it was configured for. */
+TEST(a_direction_is_configured) {
+    for (int way = 0; way < 2; way++) {
+        WDFDEVICE device = world_device(harness_machine(NULL));
+        WDF_DMA_ENABLER_CONFIG config;
+        WDFDMAENABLER enabler = NULL;
+        WDF_DMA_ENABLER_CONFIG_INIT(&config, WdfDmaProfileSystemDuplex, WORLD_PAGE);
+        CHECK_STATUS(WdfDmaEnablerCreate(device, &config, WDF_NO_OBJECT_ATTRIBUTES, &enabler),
+                     STATUS_SUCCESS);
+        CHECK_STATUS(world_configure(enabler, WdfDmaDirectionWriteToDevice), STATUS_SUCCESS);
+        wdfdma_machine *machine = wdfdma_machine_current();
+        WDFDMATRANSACTION transaction = world_transaction(enabler);
+        PMDL mdl = world_mdl(machine, 0, WORLD_PAGE, NULL);
+        CHECK_STATUS(way == 0 ? initialize(transaction, mdl, 0, WORLD_PAGE)
+                              : reserve(transaction, WdfDmaDirectionReadFromDevice, 2),
+                     STATUS_UNSUCCESSFUL);
+        CHECK_EQUAL(world_rule(machine), WDFDMA_RULE_NOT_CONFIGURED);
+        harness_machine_end(machine);
+    }
+}
+
+/* Who may not reserve is told by a break, and goes on. */
+TEST(some_may_not_reserve) {
+    static const world_profile profiles[] = {
+        {.profile = WdfDmaProfilePacket, .version = 2},
+        {.profile = WdfDmaProfileScatterGather, .version = 3},
+        {.profile = WdfDmaProfilePacket, .version = 3},
+    };
+    for (int i = 0; i < 3; i++) {
+        world made = world_open(NULL, profiles[i]);
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        CHECK_STATUS(reserve(transaction, (WDF_DMA_DIRECTION)(i == 2 ? 2 : 0), 1),
+                     i == 2 ? STATUS_INVALID_PARAMETER : STATUS_INVALID_DEVICE_REQUEST);
+        CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->breaks, 1);
+        CHECK_EQUAL(world_state(transaction), WDFDMA_STATE_CREATED);
+        if (i < 2) {
+            WdfDmaTransactionFreeResources(transaction);
+            CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->breaks, 2);
+        }
+        harness_machine_end(made.machine);
+    }
+}
+
+/* A parent that is no object of the machine. */
+TEST(a_parent_that_is_gone_is_told) {
+    for (int way = 0; way < 3; way++) {
+        world made = open_packet(3);
+        WDFDMATRANSACTION gone = world_transaction(made.enabler);
+        WDFDMATRANSACTION transaction = NULL;
+        WDF_OBJECT_ATTRIBUTES attributes;
+        WDF_OBJECT_ATTRIBUTES_INIT(&attributes);
+        attributes.ParentObject = gone;
+        if (way == 0) {
+            WdfObjectReference(gone);
+        }
+        WdfObjectDelete(gone);
+        CHECK_STATUS(
+            WdfDmaTransactionCreate(made.enabler, &attributes, way == 2 ? NULL : &transaction),
+            STATUS_UNSUCCESSFUL);
+        CHECK(transaction == NULL);
+        CHECK_EQUAL(world_rule(made.machine), way == 2 ? WDFDMA_RULE_WDF_REQUIRED_PARAMETER_IS_NULL
+                                                       : WDFDMA_RULE_WDF_INVALID_HANDLE);
+        CHECK_EQUAL(world_parameter(made.machine, 1), way == 2 ? 0 : (uintptr_t)gone);
+        CHECK_EQUAL(world_parameter(made.machine, 2), 0);
+        CHECK_EQUAL(world_parameter(made.machine, 3), 0);
+        harness_machine_end(made.machine);
+    }
+}
+
+/* A request that is gone is nobody's. */
+TEST(a_request_that_is_gone_is_not_got) {
+    world made = open_packet(3);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    const wdfdma_request_config config = {
+        .type = WdfRequestTypeRead, .output = mdl, .output_length = WORLD_PAGE};
+    WDFREQUEST request = NULL;
+    CHECK(WdfDmaTransactionGetRequest(transaction) == NULL);
+    CHECK_STATUS(wdfdma_request_create(made.device, &config, &request), STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionInitializeUsingRequest(transaction, request, world_program_dma,
+                                                         WdfDmaDirectionReadFromDevice),
+                 STATUS_SUCCESS);
+    CHECK(WdfDmaTransactionGetRequest(transaction) == request);
+    wdfdma_request_destroy(request);
+    CHECK(WdfDmaTransactionGetRequest(transaction) == NULL);
+    CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
+}
+
+/* The driver's transfer context goes with its transaction. */
+TEST(transfer_contexts_come_and_go) {
+    enum {
+        TURNS = 80000
+    };
+    wdfdma_machine_config config = world_config(8);
+    config.reserve_bytes = 16u << 20;
+    world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    for (int turn = 0; turn < TURNS; turn++) {
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        REQUIRE(transaction != NULL);
+        CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
+        PVOID context = WdfDmaTransactionWdmGetTransferContext(transaction);
+        REQUIRE(context != NULL);
+        CHECK(WdfDmaTransactionWdmGetTransferContext(transaction) == context);
+        WdfObjectDelete(transaction);
+    }
+}
+
+/* Cancelling a reservation that waits leaves its count, and says so. */
+TEST(a_cancelled_reservation_is_told_with_its_count) {
+    wdfdma_machine_config config = world_config(4);
+    world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    WDFDMATRANSACTION first = world_transaction(made.enabler);
+    WDFDMATRANSACTION second = world_transaction(made.enabler);
+    CHECK_STATUS(reserve(first, WdfDmaDirectionReadFromDevice, 3), STATUS_SUCCESS);
+    CHECK_STATUS(reserve(second, WdfDmaDirectionReadFromDevice, 2), STATUS_SUCCESS);
+    CHECK_EQUAL(world_info(second).waiting, WDFDMA_WAITING_POOL);
+    CHECK(WdfDmaTransactionCancel(second));
+    const wdfdma_violation *told = told_last(made.machine, 1);
+    CHECK_EQUAL(told->rule, WDFDMA_RULE_CANCELLED_RESERVATION_KEPT);
+    CHECK_EQUAL(told->parameters[1], (uintptr_t)second);
+    CHECK_EQUAL(told->parameters[2], 2);
+    CHECK_EQUAL(told->parameters[3], 0);
+}
+
+/* A reservation that a Release keeps from others is told once, whoever comes next. */
+TEST(a_kept_reservation_is_told_once) {
+    for (int early = 0; early < 2; early++) {
+        wdfdma_machine_config config = world_config(4);
+        world made =
+            world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+        WDFDMAENABLER others = world_enabler(
+            made.device, &(world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+        WDFDMATRANSACTION kept = world_transaction(made.enabler);
+        WDFDMATRANSACTION waiting = world_transaction(others);
+        WDFDMATRANSACTION later = world_transaction(others);
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        CHECK_STATUS(reserve(kept, WdfDmaDirectionReadFromDevice, 3), STATUS_SUCCESS);
+        if (early != 0) {
+            CHECK_STATUS(WdfDmaTransactionRelease(kept), STATUS_SUCCESS);
+        }
+        CHECK_STATUS(initialize(kept, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
+        CHECK_STATUS(reserve(waiting, WdfDmaDirectionReadFromDevice, 2), STATUS_SUCCESS);
+        CHECK_EQUAL(world_info(waiting).waiting, WDFDMA_WAITING_POOL);
+        told_last(made.machine, 0);
+        CHECK_STATUS(WdfDmaTransactionRelease(kept), STATUS_SUCCESS);
+        const wdfdma_violation *told = told_last(made.machine, 1);
+        CHECK_EQUAL(told->rule, WDFDMA_RULE_RESERVATION_KEPT);
+        CHECK_EQUAL(told->parameters[2], 3);
+        CHECK_EQUAL(told->parameters[3], 1);
+        CHECK_STATUS(reserve(later, WdfDmaDirectionReadFromDevice, 2), STATUS_SUCCESS);
+        told_last(made.machine, 1);
+        CHECK_MACHINE(made.machine);
+        WdfDmaTransactionFreeResources(kept);
+        WdfObjectDelete(kept);
+        CHECK(world_info(waiting).holds_base);
+        CHECK_MACHINE(made.machine);
+        harness_machine_end(made.machine);
+    }
+}
+
+/* EvtProgramDma is logged with its direction. */
+TEST(a_program_is_logged_with_its_direction) {
+    for (uint64_t way = 0; way < 2; way++) {
+        world made = open_packet(3);
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        wdfdma_log_view view;
+        CHECK_STATUS(wdfdma_log_configure(made.machine, 8), STATUS_SUCCESS);
+        CHECK_STATUS(world_initialize(transaction, (WDF_DMA_DIRECTION)way, mdl, 0, WORLD_PAGE),
+                     STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+        CHECK_STATUS(wdfdma_log_get_view(made.machine, &view), STATUS_SUCCESS);
+        REQUIRE(view.first_count == 5);
+        CHECK_EQUAL(view.first[1].kind, WDFDMA_RECORD_EVENT);
+        CHECK_EQUAL(view.first[1].code, WDFDMA_EVENT_PROGRAM_DMA);
+        CHECK_EQUAL(view.first[1].values[0], way);
+        CHECK_EQUAL(view.first[1].values[1], 1);
+        CHECK_EQUAL(view.first[2].kind, WDFDMA_RECORD_ELEMENT);
+        CHECK_EQUAL(view.first[2].values[1], WORLD_PAGE);
+        harness_machine_end(made.machine);
+    }
+}
+
+HARNESS_MAIN(ENTRY(a_completion_of_bytes_begins_a_new_count),
+             ENTRY(a_reservation_forgets_the_buffer), ENTRY(a_release_forgets_the_cycle),
+             ENTRY(a_maximum_length_only_takes_away), ENTRY(registers_are_asked_for_a_transfer),
+             ENTRY(version_2_counts_each_mdl), ENTRY(a_reservation_misses_its_buffer),
+             ENTRY(a_direction_is_configured), ENTRY(some_may_not_reserve),
+             ENTRY(a_parent_that_is_gone_is_told), ENTRY(a_request_that_is_gone_is_not_got),
+             ENTRY(transfer_contexts_come_and_go),
+             ENTRY(a_cancelled_reservation_is_told_with_its_count),
+             ENTRY(a_kept_reservation_is_told_once), ENTRY(a_program_is_logged_with_its_direction))
