@@ -98,6 +98,72 @@ TEST(a_note_is_of_its_own_call_only) {
     wdfdma_site_log_close(log);
 }
 
+/* The calls that can fail, or that let through what can, by how they are told. */
+static NTSTATUS call_noted(int call, WDFDMATRANSACTION transaction, PMDL mdl) {
+    NTSTATUS status = STATUS_SUCCESS;
+    switch (call) {
+    case 0:
+        return WdfDmaTransactionInitialize(transaction, world_program_dma,
+                                           WdfDmaDirectionReadFromDevice, mdl,
+                                           MmGetMdlVirtualAddress(mdl), 100);
+    case 1:
+        return world_initialize(transaction, WdfDmaDirectionReadFromDevice, mdl, 0, 100);
+    case 2:
+        return WdfDmaTransactionAllocateResources(transaction, WdfDmaDirectionReadFromDevice, 4,
+                                                  world_reserve_dma, NULL);
+    case 3:
+        WdfDmaTransactionFreeResources(transaction);
+        return status;
+    case 4:
+        return WdfDmaTransactionRelease(transaction);
+    case 5:
+        CHECK(WdfDmaTransactionDmaCompleted(transaction, &status));
+        return status;
+    case 6:
+        CHECK(WdfDmaTransactionDmaCompletedWithLength(transaction, 100, &status));
+        return status;
+    default:
+        CHECK(WdfDmaTransactionDmaCompletedFinal(transaction, 50, &status));
+        return status;
+    }
+}
+
+/* Calls 3 to 7 give the channel to the second transaction, whose registers are denied: at their site. */
+TEST(each_call_notes_its_site) {
+    for (int call = 0; call < 8; call++) {
+        wdfdma_site_log *log = log_begin();
+        wdfdma_machine_config config = world_config(64);
+        config.verifier = false;
+        world made = world_open(&config, (world_profile){.profile = WdfDmaProfileSystem});
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        PMDL other = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        WDFDMATRANSACTION first = world_transaction(made.enabler);
+        WDFDMATRANSACTION second = world_transaction(made.enabler);
+        if (call == 3) {
+            CHECK_STATUS(call_noted(2, first, mdl), STATUS_SUCCESS);
+        } else if (call > 3) {
+            CHECK_STATUS(call_noted(1, first, mdl), STATUS_SUCCESS);
+            CHECK_STATUS(WdfDmaTransactionExecute(first, NULL), STATUS_SUCCESS);
+            CHECK(wdfdma_enabler_complete_transfer(made.enabler, WdfDmaDirectionReadFromDevice));
+        }
+        if (call >= 3) {
+            CHECK_STATUS(call_noted(1, second, other), STATUS_SUCCESS);
+            CHECK_STATUS(WdfDmaTransactionExecute(second, NULL), STATUS_SUCCESS);
+            CHECK_EQUAL(world_info(second).waiting, WDFDMA_WAITING_CHANNEL);
+        }
+        sites_set(made.machine, log, 0);
+        CHECK_STATUS(call_noted(call, first, mdl),
+                     call < 3 ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS);
+        CHECK(call < 3 || world_info(second).waiting == WDFDMA_WAITING_POOL);
+        CHECK_EQUAL(wdfdma_machine_get_sites(made.machine)->unnamed, 0);
+        if (!CHECK_EQUAL(wdfdma_site_log_get_count(log), 1)) {
+            printf("    in call %d\n", call);
+        }
+        wdfdma_site_log_close(log);
+        harness_machine_end(made.machine);
+    }
+}
+
 APART static NTSTATUS enabler_make(WDFDEVICE device) {
     WDFDMAENABLER made = NULL;
     const world_profile profile = {.profile = WdfDmaProfilePacket, .version = 3};
@@ -253,6 +319,7 @@ TEST(a_source_may_halt_the_machine) {
 }
 
 SITES_MAIN(ENTRY(a_call_keeps_its_site_over_others), ENTRY(the_library_is_no_frame),
-           ENTRY(a_note_is_of_its_own_call_only), ENTRY(registers_and_adapters_are_denied),
-           ENTRY(a_mapping_falls_short), ENTRY(a_wdm_driver_has_sites),
-           ENTRY(a_source_names_the_sites), ENTRY(a_source_may_halt_the_machine))
+           ENTRY(a_note_is_of_its_own_call_only), ENTRY(each_call_notes_its_site),
+           ENTRY(registers_and_adapters_are_denied), ENTRY(a_mapping_falls_short),
+           ENTRY(a_wdm_driver_has_sites), ENTRY(a_source_names_the_sites),
+           ENTRY(a_source_may_halt_the_machine))

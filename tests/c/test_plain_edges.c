@@ -378,7 +378,9 @@ TEST(a_log_may_begin_inside) {
     world made = open_world(WdfDmaProfileSystem, false);
     WDFDMATRANSACTION transaction = world_transaction(made.enabler);
     PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    transfer(transaction, mdl);
     WdfDmaTransactionSetTransferCompleteCallback(transaction, on_end, &made);
+    seen.programmed = 0;
     seen.act = log_begin;
     CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
     CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
