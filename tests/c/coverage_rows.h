@@ -1,0 +1,89 @@
+/* What a map of coverage must hold after a sequence, cell by cell and goal by goal: nothing else was met. */
+#ifndef WDFDMA_TESTS_COVERAGE_ROWS_H
+#define WDFDMA_TESTS_COVERAGE_ROWS_H
+
+#include "world.h"
+
+/* A cell that was met, in the order of the table. */
+typedef struct met {
+    const char *operation;
+    const char *standing;
+    const char *outcome;
+    uint64_t count;
+} met;
+
+/* A goal that came about, in the order of the table. */
+typedef struct come {
+    const char *goal;
+    uint64_t count;
+} come;
+
+static inline wdfdma_coverage *coverage_of(wdfdma_machine *machine) {
+    wdfdma_coverage *made = NULL;
+    CHECK_STATUS(wdfdma_coverage_create(&made), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_machine_set_coverage(machine, made), STATUS_SUCCESS);
+    return made;
+}
+
+static inline void cells_print(const wdfdma_coverage_cell *cells, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        printf("    {\"%s\", \"%s\", \"%s\", %" PRIu64 "},\n", cells[i].operation,
+               cells[i].standing, cells[i].outcome, cells[i].count);
+    }
+}
+
+/* Exactly the [count] cells of [rows] were met. */
+static inline void cells_expect(const wdfdma_coverage *map, const met *rows, size_t count) {
+    enum {
+        CELLS = 256
+    };
+    wdfdma_coverage_cell cells[CELLS];
+    size_t found = wdfdma_coverage_copy_reached(map, cells, CELLS);
+    bool same = found == count;
+    for (size_t i = 0; same && i < count; i++) {
+        same = strcmp(cells[i].operation, rows[i].operation) == 0 &&
+               strcmp(cells[i].standing, rows[i].standing) == 0 &&
+               strcmp(cells[i].outcome, rows[i].outcome) == 0 && cells[i].count == rows[i].count;
+    }
+    if (!CHECK(same)) {
+        cells_print(cells, found < CELLS ? found : CELLS);
+    }
+}
+
+/* Exactly the [count] goals of [rows] came about. */
+static inline void goals_expect(const wdfdma_coverage *map, const come *rows, size_t count) {
+    enum {
+        GOALS = 64
+    };
+    wdfdma_goal goals[GOALS];
+    size_t all = wdfdma_coverage_copy_goals(map, goals, GOALS);
+    size_t found = 0;
+    bool same = CHECK(all <= GOALS);
+    for (size_t i = 0; same && i < all; i++) {
+        if (goals[i].count != 0) {
+            same = found < count && strcmp(goals[i].name, rows[found].goal) == 0 &&
+                   goals[i].count == rows[found].count;
+            found++;
+        }
+    }
+    if (!CHECK(same && found == count)) {
+        for (size_t i = 0; i < all && i < GOALS; i++) {
+            if (goals[i].count != 0) {
+                printf("    {\"%s\", %" PRIu64 "},\n", goals[i].name, goals[i].count);
+            }
+        }
+    }
+}
+
+#define CELLS_EXPECT(map, ...) \
+    do { \
+        static const met rows[] = {__VA_ARGS__}; \
+        cells_expect((map), rows, sizeof(rows) / sizeof(rows[0])); \
+    } while (0)
+#define GOALS_EXPECT(map, ...) \
+    do { \
+        static const come rows[] = {__VA_ARGS__}; \
+        goals_expect((map), rows, sizeof(rows) / sizeof(rows[0])); \
+    } while (0)
+
+#endif
