@@ -1,66 +1,8 @@
 /* Which cells and which goals whole sequences meet, all of them: queues, completions, requests, callbacks in
  * callbacks, bounces. */
-#include "coverage_rows.h"
+#include "coverage_world.h"
 
-static const WDF_DMA_DIRECTION READ = WdfDmaDirectionReadFromDevice;
 static const WDF_DMA_DIRECTION WRITE = WdfDmaDirectionWriteToDevice;
-
-/* What a callback does, once; the context of an Execute. */
-typedef struct script {
-    void (*run)(struct script *of, WDFDMATRANSACTION own);
-    WDFDMATRANSACTION other;
-    struct script *next; /* of [other]'s */
-    WDFDMATRANSACTION waiters[2];
-    uint64_t number; /* of [waiters] */
-} script;
-
-static BOOLEAN program(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT context,
-                       WDF_DMA_DIRECTION direction, PSCATTER_GATHER_LIST list) {
-    (void)device;
-    (void)direction;
-    (void)list;
-    script *of = context;
-    if (of != NULL && of->run != NULL) {
-        void (*run)(script *, WDFDMATRANSACTION) = of->run;
-        of->run = NULL;
-        run(of, transaction);
-    }
-    return TRUE;
-}
-
-static void fill(WDFDMATRANSACTION transaction, PMDL mdl, size_t length) {
-    CHECK_STATUS(WdfDmaTransactionInitializeUsingOffset(transaction, program, READ, mdl, 0, length),
-                 STATUS_SUCCESS);
-}
-
-static void start(WDFDMATRANSACTION transaction, PMDL mdl, size_t length, script *context) {
-    fill(transaction, mdl, length);
-    CHECK_STATUS(WdfDmaTransactionExecute(transaction, context), STATUS_SUCCESS);
-}
-
-static void reserve(WDFDMATRANSACTION transaction, ULONG registers) {
-    CHECK_STATUS(
-        WdfDmaTransactionAllocateResources(transaction, READ, registers, world_reserve_dma, NULL),
-        STATUS_SUCCESS);
-}
-
-static bool complete(WDFDMATRANSACTION transaction, NTSTATUS expected) {
-    NTSTATUS status = STATUS_UNSUCCESSFUL;
-    bool over = WdfDmaTransactionDmaCompleted(transaction, &status);
-    CHECK_STATUS(status, expected);
-    return over;
-}
-
-static void complete_some(WDFDMATRANSACTION transaction, size_t length, NTSTATUS expected) {
-    NTSTATUS status = STATUS_UNSUCCESSFUL;
-    WdfDmaTransactionDmaCompletedWithLength(transaction, length, &status);
-    CHECK_STATUS(status, expected);
-}
-
-static WDFDMAENABLER packet_enabler(const world *of) {
-    return world_enabler(of->device,
-                         &(world_profile){.profile = WdfDmaProfilePacket, .version = 3});
-}
 
 /* The system adapter has all registers, and its channel: five wait, in both queues. */
 TEST(who_waits_for_what_is_told_apart) {
@@ -154,15 +96,20 @@ TEST(a_reservation_carries_two_transactions) {
     WDFDMATRANSACTION item = world_transaction(of.enabler);
     NTSTATUS status;
     reserve(item, 2);
-    start(item, mdl, 3 * WORLD_PAGE, NULL);
+    fill(item, mdl, 3 * WORLD_PAGE);
+    CHECK(!WdfDmaTransactionCancel(item));
+    CHECK_STATUS(WdfDmaTransactionExecute(item, NULL), STATUS_SUCCESS);
     CHECK(!WdfDmaTransactionCancel(item));
     complete_some(item, 0, STATUS_MORE_PROCESSING_REQUIRED);
     complete_some(item, 1000, STATUS_MORE_PROCESSING_REQUIRED);
+    complete_some(item, 500, STATUS_MORE_PROCESSING_REQUIRED);
     CHECK(!complete(item, STATUS_MORE_PROCESSING_REQUIRED));
     WdfDmaTransactionDmaCompletedFinal(item, 500, &status);
     CHECK_STATUS(status, STATUS_SUCCESS);
     CHECK(!WdfDmaTransactionCancel(item));
     CHECK_STATUS(WdfDmaTransactionRelease(item), STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionInitializeUsingOffset(item, program, READ, mdl, 0, 0),
+                 STATUS_INVALID_PARAMETER);
     start(item, mdl, 100, NULL);
     WdfDmaTransactionDmaCompletedFinal(item, 100, &status);
     CHECK_STATUS(status, STATUS_SUCCESS);
@@ -173,23 +120,25 @@ TEST(a_reservation_carries_two_transactions) {
         map, {"create", "no transaction", "STATUS_SUCCESS", 1},
         {"initialize", "reserved", "STATUS_SUCCESS", 1},
         {"initialize", "released, with a reservation", "STATUS_SUCCESS", 1},
+        {"initialize", "released, with a reservation", "STATUS_INVALID_PARAMETER", 1},
         {"allocate_resources", "created", "STATUS_SUCCESS, called back inside", 1},
         {"execute", "initialized, with a reservation", "STATUS_SUCCESS, called back inside", 2},
         {"dma_completed", "transfer, with a reservation",
          "STATUS_MORE_PROCESSING_REQUIRED, called back inside", 1},
         {"dma_completed_with_length", "transfer, with a reservation",
-         "STATUS_MORE_PROCESSING_REQUIRED, called back inside", 2},
+         "STATUS_MORE_PROCESSING_REQUIRED, called back inside", 3},
         {"dma_completed_final", "transfer, with a reservation", "STATUS_SUCCESS", 2},
+        {"cancel", "initialized, with a reservation", "FALSE", 1},
         {"cancel", "transfer, with a reservation", "FALSE", 1},
         {"cancel", "transfer_completed, with a reservation", "FALSE", 1},
         {"release", "transfer_completed, with a reservation", "STATUS_SUCCESS", 2},
         {"free_resources", "released, with a reservation", "returned", 1},
         {"delete", "released", "returned", 1},
-        {"program_dma", "transfer, with a reservation", "called in a call on this transaction", 5},
+        {"program_dma", "transfer, with a reservation", "called in a call on this transaction", 6},
         {"reserve_dma", "reserved", "called in a call on this transaction", 1});
-    GOALS_EXPECT(map, {"cancel_too_late", 1}, {"reservation_kept", 1}, {"partial_then_bounce", 1},
-                 {"bounce_forced", 5}, {"zero_length", 1}, {"final_with_rest", 1},
-                 {"profile_packet", 5});
+    GOALS_EXPECT(map, {"cancel_too_late", 1}, {"reservation_kept", 1}, {"partial_then_bounce", 2},
+                 {"bounce_forced", 6}, {"zero_length", 1}, {"final_with_rest", 1},
+                 {"profile_packet", 6});
     wdfdma_coverage_destroy(map);
 }
 
@@ -214,6 +163,21 @@ TEST(transfers_are_counted_by_their_bytes) {
         CHECK_EQUAL(wdfdma_coverage_get_goal(map, "zero_length"), 0);
         wdfdma_coverage_destroy(map);
     }
+}
+
+/* A byte at a time: the third transfer is as short as the first two. */
+TEST(transfers_of_one_byte_are_counted) {
+    world of = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    wdfdma_coverage *map = coverage_of(of.machine);
+    WDFDMATRANSACTION item = world_transaction(of.enabler);
+    fill(item, world_mdl(of.machine, 0, WORLD_PAGE, NULL), 5);
+    WdfDmaTransactionSetMaximumLength(item, 1);
+    CHECK_STATUS(WdfDmaTransactionExecute(item, NULL), STATUS_SUCCESS);
+    for (int byte = 1; byte < 5; byte++) {
+        CHECK(!complete(item, STATUS_MORE_PROCESSING_REQUIRED));
+    }
+    CHECK_EQUAL(wdfdma_coverage_get_goal(map, "three_transfers"), 3);
+    wdfdma_coverage_destroy(map);
 }
 
 /* The first page lies where the device reaches it, the second does not. */
@@ -395,8 +359,8 @@ TEST(requests_are_executed) {
     world of = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
     PMDL mdl = chain_of(of.machine, 1);
     wdfdma_coverage *map = coverage_of(of.machine);
-    WDFDMATRANSACTION items[3];
-    for (int i = 0; i < 3; i++) {
+    WDFDMATRANSACTION items[4];
+    for (int i = 0; i < 4; i++) {
         items[i] = world_transaction(of.enabler);
         CHECK_STATUS(WdfDmaTransactionInitializeUsingRequest(
                          items[i], request_of(of.device, mdl, 100), program, READ),
@@ -404,22 +368,22 @@ TEST(requests_are_executed) {
         if (i == 1) {
             reserve(world_transaction(packet_enabler(&of)), 3);
         }
-        if (i == 2) {
+        if (i >= 2) {
             WdfDmaTransactionSetImmediateExecution(items[i], TRUE);
         }
         CHECK_STATUS(WdfDmaTransactionExecute(items[i], NULL),
-                     i == 2 ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS);
+                     i >= 2 ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS);
     }
-    CELLS_EXPECT(map, {"create", "no transaction", "STATUS_SUCCESS", 4},
-                 {"initialize_using_request", "created", "STATUS_SUCCESS", 3},
+    CELLS_EXPECT(map, {"create", "no transaction", "STATUS_SUCCESS", 5},
+                 {"initialize_using_request", "created", "STATUS_SUCCESS", 4},
                  {"allocate_resources", "created", "STATUS_SUCCESS, called back inside", 1},
                  {"execute", "initialized", "STATUS_SUCCESS, called back inside", 1},
                  {"execute", "initialized", "STATUS_SUCCESS, it waits", 1},
-                 {"execute", "initialized", "STATUS_INSUFFICIENT_RESOURCES", 1},
-                 {"set_immediate_execution", "initialized", "returned", 1},
+                 {"execute", "initialized", "STATUS_INSUFFICIENT_RESOURCES", 2},
+                 {"set_immediate_execution", "initialized", "returned", 2},
                  {"program_dma", "transfer", "called in a call on this transaction", 1},
                  {"reserve_dma", "reserved", "called in a call on this transaction", 1});
-    GOALS_EXPECT(map, {"pool_empty", 6}, {"request_executed", 2}, {"profile_packet", 1});
+    GOALS_EXPECT(map, {"pool_empty", 10}, {"request_executed", 2}, {"profile_packet", 1});
     wdfdma_coverage_destroy(map);
 }
 
@@ -439,6 +403,10 @@ TEST(chains_are_met_where_they_are_taken) {
             } else {
                 CHECK_STATUS(WdfDmaTransactionInitializeUsingOffset(item, program, READ, mdl, 0, 0),
                              STATUS_INVALID_PARAMETER);
+            }
+            if (way < 2) { /* nor are the calls after it */
+                CHECK_STATUS(WdfDmaTransactionExecute(item, NULL), STATUS_SUCCESS);
+                CHECK(complete(item, STATUS_SUCCESS));
             }
             CHECK_EQUAL(wdfdma_coverage_get_goal(map, "chain"), mdls == 2 && way < 2);
             CHECK_EQUAL(wdfdma_coverage_get_goal(map, "reservation_kept"), 0);
@@ -498,6 +466,109 @@ TEST(deletions_are_told_apart) {
     wdfdma_coverage_destroy(map);
 }
 
+/* A transfer that waits cannot be deleted. */
+TEST(a_deletion_that_is_refused_is_none) {
+    wdfdma_machine_config config = world_config(8);
+    world of = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    wdfdma_coverage *map = coverage_of(of.machine);
+    WDFDMATRANSACTION waits = world_transaction(packet_enabler(&of));
+    reserve(world_transaction(of.enabler), 8);
+    start(waits, world_mdl(of.machine, 0, WORLD_PAGE, NULL), 100, NULL);
+    WdfObjectDelete(waits);
+    CHECK_BUGCHECK(of.machine, WDFDMA_BUGCHECK_WDF_VIOLATION);
+    CHECK_EQUAL(
+        wdfdma_coverage_get_count(map, "delete", "transfer, waits for registers", "a bug check"),
+        1);
+    CHECK_EQUAL(wdfdma_coverage_get_goal(map, "deleted_while_waiting"), 0);
+    wdfdma_coverage_destroy(map);
+}
+
+static BOOLEAN configure_and_delete(WDFDMATRANSACTION transaction, WDFDEVICE device, PVOID context,
+                                    PMDL mdl, size_t offset, size_t length) {
+    (void)device;
+    (void)context;
+    (void)mdl;
+    (void)offset;
+    (void)length;
+    NTSTATUS status;
+    WdfDmaTransactionDmaCompletedFinal(transaction, 0, &status);
+    WdfObjectDelete(transaction);
+    return FALSE;
+}
+
+TEST(a_transaction_is_deleted_as_its_channel_is_configured) {
+    world of = world_open(NULL, (world_profile){.profile = WdfDmaProfileSystem});
+    wdfdma_coverage *map = coverage_of(of.machine);
+    WDFDMATRANSACTION item = world_transaction(of.enabler);
+    WdfDmaTransactionSetChannelConfigurationCallback(item, configure_and_delete, NULL);
+    start(item, world_mdl(of.machine, 0, WORLD_PAGE, NULL), 100, NULL);
+    CELLS_EXPECT(map, {"create", "no transaction", "STATUS_SUCCESS", 1},
+                 {"initialize", "created", "STATUS_SUCCESS", 1},
+                 {"execute", "initialized", "STATUS_SUCCESS, called back inside", 1},
+                 {"dma_completed_final", "transfer", "STATUS_SUCCESS", 1},
+                 {"delete", "transfer_completed", "returned", 1},
+                 {"set_callback", "created", "returned", 1},
+                 {"configure_dma_channel", "transfer", "called in a call on this transaction", 1});
+    GOALS_EXPECT(map, {"deleted_in_own_callback", 1}, {"final_with_rest", 1},
+                 {"configure_refused", 1});
+    wdfdma_coverage_destroy(map);
+}
+
+/* Whom its registers let through meets it as it stood, for its deletion is not over. */
+static WDFDMATRANSACTION deleted_now;
+
+static void ask_the_deleted(WDFDMATRANSACTION transaction, PVOID context) {
+    (void)transaction;
+    (void)context;
+    WdfDmaTransactionGetBytesTransferred(deleted_now);
+}
+
+TEST(a_deletion_is_not_over_in_the_callbacks_of_others) {
+    wdfdma_machine_config config = world_config(8);
+    world of = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    wdfdma_coverage *map = coverage_of(of.machine);
+    deleted_now = world_transaction(of.enabler);
+    reserve(deleted_now, 8);
+    CHECK_STATUS(WdfDmaTransactionAllocateResources(world_transaction(packet_enabler(&of)), READ, 4,
+                                                    ask_the_deleted, NULL),
+                 STATUS_SUCCESS);
+    WdfObjectDelete(deleted_now);
+    CELLS_EXPECT(map, {"create", "no transaction", "STATUS_SUCCESS", 2},
+                 {"allocate_resources", "created", "STATUS_SUCCESS, called back inside", 1},
+                 {"allocate_resources", "created", "STATUS_SUCCESS, it waits", 1},
+                 {"delete", "reserved", "returned, others were let through", 1},
+                 {"get_bytes_transferred", "reserved", "returned", 1},
+                 {"reserve_dma", "reserved", "called in a call on this transaction", 1},
+                 {"reserve_dma", "reserved", "called in a call on another", 1});
+    GOALS_EXPECT(map, {"pool_empty", 3});
+    wdfdma_coverage_destroy(map);
+}
+
+static void end_half(script *of, WDFDMATRANSACTION own) {
+    NTSTATUS status = STATUS_SUCCESS;
+    (void)of;
+    WdfDmaTransactionDmaCompletedFinal(own, 50, &status);
+    CHECK_STATUS(status, STATUS_WDF_TOO_MANY_TRANSFERS);
+}
+
+/* Half of a single transfer is an error, and no end with a rest. */
+TEST(half_a_single_transfer_is_no_end) {
+    world of = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    wdfdma_coverage *map = coverage_of(of.machine);
+    WDFDMATRANSACTION item = world_transaction(of.enabler);
+    script ends = {.run = end_half};
+    WdfDmaTransactionSetSingleTransferRequirement(item, TRUE);
+    start(item, world_mdl(of.machine, 0, WORLD_PAGE, NULL), 100, &ends);
+    CELLS_EXPECT(map, {"create", "no transaction", "STATUS_SUCCESS", 1},
+                 {"initialize", "created", "STATUS_SUCCESS", 1},
+                 {"execute", "initialized", "STATUS_SUCCESS, called back inside", 1},
+                 {"dma_completed_final", "transfer", "STATUS_WDF_TOO_MANY_TRANSFERS", 1},
+                 {"set_single_transfer_requirement", "created", "returned", 1},
+                 {"program_dma", "transfer", "called in a call on this transaction", 1});
+    GOALS_EXPECT(map, {"single_transfer_executed", 1}, {"profile_packet", 1});
+    wdfdma_coverage_destroy(map);
+}
+
 static void execute_other(script *of, WDFDMATRANSACTION own) {
     (void)own;
     CHECK_STATUS(WdfDmaTransactionExecute(of->other, of->next), STATUS_SUCCESS);
@@ -514,7 +585,7 @@ TEST(callbacks_nest) {
     PMDL mdl = world_mdl(of.machine, 0, WORLD_PAGE, NULL);
     WDFDMATRANSACTION items[DEEP];
     script scripts[DEEP];
-    for (int depth = 1; depth <= DEEP; depth += depth < 4 ? 1 : 18) {
+    for (int depth = 1; depth <= DEEP; depth += depth < 4 ? 1 : 13) {
         wdfdma_coverage *map = coverage_of(of.machine);
         for (int i = depth - 1; i >= 0; i--) {
             items[i] = world_transaction(packet_enabler(&of));
@@ -553,7 +624,7 @@ static void reserve_and_free(script *of, WDFDMATRANSACTION own) {
 
 /* What a call inside a callback gives back serves the last who waits, or not yet the last. */
 TEST(the_last_waiter_is_served_in_a_callback) {
-    for (uint64_t waiters = 0; waiters <= 2; waiters++) {
+    for (uint64_t waiters = 0; waiters <= 3; waiters++) { /* of three, two for one channel */
         wdfdma_machine_config config = world_config(8);
         world of =
             world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
@@ -563,6 +634,11 @@ TEST(the_last_waiter_is_served_in_a_callback) {
         gives.other = world_transaction(of.enabler);
         for (int i = 0; i < 2; i++) {
             gives.waiters[i] = world_transaction(packet_enabler(&of));
+        }
+        if (waiters == 3) {
+            WDFDMAENABLER own = packet_enabler(&of);
+            gives.waiters[1] = world_transaction(own);
+            gives.waiters[2] = world_transaction(own);
         }
         reserve(gives.other, 6);
         start(world_transaction(packet_enabler(&of)), mdl, 100, &gives);
@@ -604,5 +680,10 @@ HARNESS_MAIN(ENTRY(who_waits_for_what_is_told_apart), ENTRY(a_cancel_lets_others
              ENTRY(single_transfers_are_executed), ENTRY(a_busy_device_is_met),
              ENTRY(a_duplex_device_goes_both_ways), ENTRY(requests_are_executed),
              ENTRY(chains_are_met_where_they_are_taken), ENTRY(deletions_are_told_apart),
-             ENTRY(callbacks_nest), ENTRY(the_last_waiter_is_served_in_a_callback),
+             ENTRY(callbacks_nest), ENTRY(transfers_of_one_byte_are_counted),
+             ENTRY(a_deletion_that_is_refused_is_none),
+             ENTRY(a_transaction_is_deleted_as_its_channel_is_configured),
+             ENTRY(a_deletion_is_not_over_in_the_callbacks_of_others),
+             ENTRY(half_a_single_transfer_is_no_end),
+             ENTRY(the_last_waiter_is_served_in_a_callback),
              ENTRY(a_channel_goes_from_one_to_the_next))

@@ -1,6 +1,7 @@
-/* What a map of coverage must hold after a sequence, cell by cell and goal by goal: nothing else was met. */
-#ifndef WDFDMA_TESTS_COVERAGE_ROWS_H
-#define WDFDMA_TESTS_COVERAGE_ROWS_H
+/* What a map of coverage must hold after a sequence, cell by cell and goal by goal: nothing else was met. And
+ * a driver whose callbacks do what a script says. */
+#ifndef WDFDMA_TESTS_COVERAGE_WORLD_H
+#define WDFDMA_TESTS_COVERAGE_WORLD_H
 
 #include "world.h"
 
@@ -85,5 +86,67 @@ static inline void goals_expect(const wdfdma_coverage *map, const come *rows, si
         static const come rows[] = {__VA_ARGS__}; \
         goals_expect((map), rows, sizeof(rows) / sizeof(rows[0])); \
     } while (0)
+
+static const WDF_DMA_DIRECTION READ = WdfDmaDirectionReadFromDevice;
+
+/* What a callback does, once; the context of an Execute. */
+typedef struct script {
+    void (*run)(struct script *of, WDFDMATRANSACTION own);
+    WDFDMATRANSACTION other;
+    struct script *next; /* of [other]'s */
+    WDFDMATRANSACTION waiters[3];
+    uint64_t number; /* of [waiters] */
+    PMDL mdl;
+    PDMA_ADAPTER adapter;
+    wdfdma_machine *machine;
+} script;
+
+static inline BOOLEAN program(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT context,
+                              WDF_DMA_DIRECTION direction, PSCATTER_GATHER_LIST list) {
+    (void)device;
+    (void)direction;
+    (void)list;
+    script *of = context;
+    if (of != NULL && of->run != NULL) {
+        void (*run)(script *, WDFDMATRANSACTION) = of->run;
+        of->run = NULL;
+        run(of, transaction);
+    }
+    return TRUE;
+}
+
+static inline void fill(WDFDMATRANSACTION transaction, PMDL mdl, size_t length) {
+    CHECK_STATUS(WdfDmaTransactionInitializeUsingOffset(transaction, program, READ, mdl, 0, length),
+                 STATUS_SUCCESS);
+}
+
+static inline void start(WDFDMATRANSACTION transaction, PMDL mdl, size_t length, script *context) {
+    fill(transaction, mdl, length);
+    CHECK_STATUS(WdfDmaTransactionExecute(transaction, context), STATUS_SUCCESS);
+}
+
+static inline void reserve(WDFDMATRANSACTION transaction, ULONG registers) {
+    CHECK_STATUS(
+        WdfDmaTransactionAllocateResources(transaction, READ, registers, world_reserve_dma, NULL),
+        STATUS_SUCCESS);
+}
+
+static inline bool complete(WDFDMATRANSACTION transaction, NTSTATUS expected) {
+    NTSTATUS status = STATUS_UNSUCCESSFUL;
+    bool over = WdfDmaTransactionDmaCompleted(transaction, &status);
+    CHECK_STATUS(status, expected);
+    return over;
+}
+
+static inline void complete_some(WDFDMATRANSACTION transaction, size_t length, NTSTATUS expected) {
+    NTSTATUS status = STATUS_UNSUCCESSFUL;
+    WdfDmaTransactionDmaCompletedWithLength(transaction, length, &status);
+    CHECK_STATUS(status, expected);
+}
+
+static inline WDFDMAENABLER packet_enabler(const world *of) {
+    return world_enabler(of->device,
+                         &(world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+}
 
 #endif
