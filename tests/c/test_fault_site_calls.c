@@ -278,6 +278,69 @@ TEST(a_wdm_driver_has_sites) {
     wdfdma_site_log_close(log);
 }
 
+typedef struct EDGE_CONTEXT {
+    uint64_t Value;
+} EDGE_CONTEXT;
+WDF_DECLARE_CONTEXT_TYPE_WITH_NAME(EDGE_CONTEXT, GetEdge)
+
+/* The call number [way] of those that may fail, the transaction's own apart; all fail at their sites. */
+APART static NTSTATUS call_fails(const world *of, WDFREQUEST request, int way) {
+    WDF_OBJECT_ATTRIBUTES attributes;
+    WDF_COMMON_BUFFER_CONFIG config;
+    WDFCOMMONBUFFER buffer = NULL;
+    PMDL mdl = NULL;
+    WDF_OBJECT_ATTRIBUTES_INIT_CONTEXT_TYPE(&attributes, EDGE_CONTEXT);
+    WDF_COMMON_BUFFER_CONFIG_INIT(&config, 0);
+    switch (way) {
+    case 0:
+        return world_configure(of->enabler, WdfDmaDirectionReadFromDevice);
+    case 1:
+        return WdfCommonBufferCreate(of->enabler, 100, NULL, &buffer);
+    case 2:
+        return WdfCommonBufferCreateWithConfig(of->enabler, 100, &config, NULL, &buffer);
+    case 3:
+        return WdfRequestRetrieveInputWdmMdl(request, &mdl);
+    case 4:
+        return WdfRequestRetrieveOutputWdmMdl(request, &mdl);
+    default:
+        return WdfObjectAllocateContext(of->enabler, &attributes, NULL);
+    }
+}
+
+TEST(each_call_that_may_fail_has_a_site) {
+    for (int way = 0; way < 7; way++) {
+        wdfdma_site_log *log = log_begin();
+        world made = world_open(NULL, (world_profile){.profile = WdfDmaProfileSystem});
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        const wdfdma_request_config config = {.type = WdfRequestTypeDeviceControl,
+                                              .io_control_code = METHOD_BUFFERED,
+                                              .input = mdl,
+                                              .output = mdl,
+                                              .input_length = 100,
+                                              .output_length = 100};
+        WDFREQUEST request = NULL;
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        CHECK_STATUS(wdfdma_request_create(made.device, &config, &request), STATUS_SUCCESS);
+        if (way == 0) { /* an enabler whose channel is not configured yet */
+            WDF_DMA_ENABLER_CONFIG system;
+            WDF_DMA_ENABLER_CONFIG_INIT(&system, WdfDmaProfileSystem, WORLD_PAGE);
+            CHECK_STATUS(WdfDmaEnablerCreate(made.device, &system, NULL, &made.enabler),
+                         STATUS_SUCCESS);
+        }
+        sites_set(made.machine, log, 0);
+        NTSTATUS status =
+            way == 6 ? WdfDmaTransactionInitializeUsingRequest(
+                           transaction, request, world_program_dma, WdfDmaDirectionReadFromDevice)
+                     : call_fails(&made, request, way);
+        CHECK(!NT_SUCCESS(status));
+        CHECK_EQUAL(wdfdma_site_log_get_count(log), 1);
+        CHECK_EQUAL(count_sites(log, ""), 1);
+        CHECK_EQUAL(wdfdma_machine_get_sites(made.machine)->unnamed, 0);
+        harness_machine_end(made.machine);
+        wdfdma_site_log_close(log);
+    }
+}
+
 /* ---- Who names a site ---- */
 
 TEST(a_source_names_the_sites) {
@@ -326,5 +389,5 @@ TEST(a_source_may_halt_the_machine) {
 SITES_MAIN(ENTRY(a_call_keeps_its_site_over_others), ENTRY(the_library_is_no_frame),
            ENTRY(a_note_is_of_its_own_call_only), ENTRY(each_call_notes_its_site),
            ENTRY(registers_and_adapters_are_denied), ENTRY(a_mapping_falls_short),
-           ENTRY(a_wdm_driver_has_sites), ENTRY(a_source_names_the_sites),
-           ENTRY(a_source_may_halt_the_machine))
+           ENTRY(each_call_that_may_fail_has_a_site), ENTRY(a_wdm_driver_has_sites),
+           ENTRY(a_source_names_the_sites), ENTRY(a_source_may_halt_the_machine))
