@@ -58,10 +58,8 @@ bool memory_find_pfn(const wdfdma_machine *machine, const void *address, uint64_
 
 bool memory_can_hold(const wdfdma_machine *machine, uint64_t pages) {
     const region *part = &machine->regions[REGION_PAGES];
-    if (pages > part->limit_bytes / PAGE_BYTES) {
-        return false;
-    }
     uint32_t size_class = size_class_find(pages);
+    WDFDMA_ASSERT(size_class < PAGE_CLASS_COUNT); /* a physical address has 52 bits */
     return hal_of(machine)->blocks_free[size_class] != NULL ||
            size_class_get_units(size_class) <= (part->limit_bytes - part->used_bytes) / PAGE_BYTES;
 }
@@ -116,12 +114,10 @@ static void page_forget(wdfdma_machine *machine, page_block *block, uint64_t pag
                  host_get_number(machine, block->bytes + page * PAGE_BYTES));
 }
 
-/* Enters the frames that are not alive yet; false, with all of them taken out again, where
- * memory ran out. */
+/* Enters the frames that are not alive yet, and counts them; false where memory ran out. */
 static bool frames_enter(wdfdma_machine *machine, const uint64_t *pfns, size_t count,
                          uint64_t *entered) {
     table *frames = &hal_of(machine)->frames;
-    *entered = 0;
     for (size_t i = 0; i < count; i++) {
         if (table_find(frames, pfns[i]) != NULL) {
             continue;

@@ -117,10 +117,7 @@ void IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULO
     memcpy(target->pfns, source->pfns + first, (size_t)pages * sizeof *target->pfns);
     TargetMdl->ByteOffset = byte_offset;
     TargetMdl->ByteCount = (ULONG)bytes;
-    if (!mdl_build(machine, target, true)) {
-        mdl_bugcheck(machine, &target->head);
-        return;
-    }
+    mdl_build(machine, target, true); /* its frames are alive, so it needs no memory */
     TargetMdl->StartVa = (PVOID)((uintptr_t)VirtualAddress - byte_offset);
     TargetMdl->MdlFlags = (CSHORT)(TargetMdl->MdlFlags | MDL_PARTIAL);
 }
