@@ -40,6 +40,11 @@ static bool ranges_overlap(uint64_t first, uint64_t length, uint64_t second, uin
     return first < second + others && second < first + length;
 }
 
+/* Whose mapping [at], one of an MDL's, is or is a part of; 0 for NULL. Only a part is not live. */
+static COLD uint64_t whole_get_owner(const wdfdma_machine *machine, const mapping *at) {
+    return mapping_get_owner_handle(machine, at == NULL || at->live ? at : at->previous);
+}
+
 /* The newest mapping on [of] that covers some of the range, and through which the device writes
  * where [reads] alone harm nobody; NULL: there is none. */
 static const mapping *mdl_find_mapping(const mdl_object *of, uint64_t offset, uint64_t bytes,
@@ -86,7 +91,7 @@ static bool part_tell_shared(wdfdma_machine *machine, const mdl_object *of, cons
         return false;
     }
     const uint64_t parameters[3] = {of->head.handle, part->offset, part->length};
-    const uint64_t others[2] = {mapping_get_owner_handle(machine, there),
+    const uint64_t others[2] = {whole_get_owner(machine, there),
                                 mapping_get_owner_handle(machine, whole)};
     verifier_rule_among(machine, WDFDMA_RULE_BUFFER_SHARED, parameters, &of->head, others);
     return true;
@@ -98,8 +103,7 @@ static mapping *parts_make(wdfdma_machine *machine, mapping *whole, const mdl_wa
                            uint32_t count) {
     mdl_walk part = *first;
     uint64_t countdown = failures_suspend(machine);
-    mapping *parts =
-        data_allocate(machine, count * sizeof *parts, mapping_get_owner(machine, whole));
+    mapping *parts = data_allocate(machine, count * sizeof *parts, NULL);
     failures_resume(machine, countdown);
     for (uint32_t i = 0; parts != NULL && i < count; i++) {
         parts[i] = (mapping){.next = i + 1 < count ? &parts[i + 1] : NULL,
@@ -205,7 +209,7 @@ bool mdl_may_touch(wdfdma_machine *machine, const mdl_object *of, uint64_t offse
         return true;
     }
     const uint64_t parameters[3] = {of->head.handle, offset, bytes};
-    const uint64_t others[2] = {mapping_get_owner_handle(machine, there), 0};
+    const uint64_t others[2] = {whole_get_owner(machine, there), 0};
     verifier_rule_among(machine, WDFDMA_RULE_BUFFER_TOUCHED, parameters, &of->head, others);
     return !machine->state.halted;
 }
@@ -222,8 +226,8 @@ bool mdl_may_go(wdfdma_machine *machine, const mdl_object *of) {
     uint32_t count = mdl_count_mappings(of);
     if (UNLIKELY(count != 0)) {
         const uint64_t parameters[3] = {of->head.handle, count, 0};
-        const uint64_t others[2] = {mapping_get_owner_handle(machine, of->live),
-                                    mapping_get_owner_handle(machine, of->live->next_on)};
+        const uint64_t others[2] = {whole_get_owner(machine, of->live),
+                                    whole_get_owner(machine, of->live->next_on)};
         verifier_rule_among(machine, WDFDMA_RULE_BUFFER_FREED_WHILE_MAPPED, parameters, &of->head,
                             others);
     }
