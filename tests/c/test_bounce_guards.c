@@ -179,6 +179,94 @@ TEST(each_mapping_of_a_run_has_guards) {
     violation_check(&of, 1, WDFDMA_RULE_DMA_0F_5, address_number(start + PART), of.address + PART);
 }
 
+/* ---- Where guards end ---- */
+
+/* A grant is told of its own registers, and of none behind them. */
+TEST(the_register_behind_a_grant_is_not_looked_at) {
+    for (ULONG registers = 1; registers < 5; registers++) {
+        bounced of = bounced_open(PACKET, true);
+        const world_profile profile = {.profile = WdfDmaProfilePacket, .version = 3};
+        bounced next = {.transaction = world_transaction(world_enabler(of.device, &profile))};
+        rules_set(of.machine, WDFDMA_RULE_DMA_0F_3, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_COLLECT);
+        of.address = WORLD_REGISTERS_ADDRESS + registers * WORLD_PAGE;
+        device_write(&of, 0, 1, 0x77);
+        reservation_make(&of, registers);
+        CHECK_EQUAL(violations_count(&of), 0);
+        reservation_make(&next, 1);
+        REQUIRE(CHECK_EQUAL(violations_count(&of), 1));
+        violation_check(&of, 0, WDFDMA_RULE_DMA_0F_3, of.address, 0);
+        harness_machine_end(of.machine);
+    }
+}
+
+/* Up to the last byte of the last register, and no further. */
+TEST(the_last_register_is_checked_whole) {
+    static const uint32_t pools[] = {1, 2, 15, 16, 17, 32};
+    for (size_t i = 0; i < sizeof pools / sizeof *pools; i++) {
+        wdfdma_machine_config config = world_config(pools[i]);
+        bounced of = {.machine = harness_machine(&config)};
+        uint8_t byte = 0;
+        size_t count = 7;
+        iommu_remove(of.machine);
+        rules_set(of.machine, WDFDMA_RULE_DMA_0F_3, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_COLLECT);
+        of.address = WORLD_REGISTERS_ADDRESS + pools[i] * (uint64_t)WORLD_PAGE - 1;
+        bytes_read(&of, 0, &byte, 1);
+        CHECK_EQUAL(byte, 0x0F);
+        CHECK_STATUS(wdfdma_machine_check_leaks(of.machine, NULL, &count), STATUS_SUCCESS);
+        CHECK_EQUAL(count, 0);
+        device_write(&of, 0, 1, 0x77);
+        CHECK_STATUS(wdfdma_machine_check_leaks(of.machine, NULL, &count), STATUS_SUCCESS);
+        CHECK_EQUAL(count, 1);
+        violation_check(&of, 0, WDFDMA_RULE_DMA_0F_3, of.address, 0);
+        harness_machine_end(of.machine);
+    }
+}
+
+/* The part that a change is told of is found from the transfer's first register on, wherever that is. */
+TEST(parts_are_found_behind_other_registers) {
+    for (ULONG others = 0; others < 4; others++) {
+        for (size_t part = 0; part < 2; part++) {
+            bounced of = bounced_open(GATHER, true);
+            const world_profile profile = {.profile = WdfDmaProfilePacket, .version = 3};
+            bounced before = {.transaction = world_transaction(world_enabler(of.device, &profile))};
+            PMDL mdls[2] = {world_mdl(of.machine, OFFSET, FIRST_LENGTH, NULL),
+                            world_mdl(of.machine, SECOND_OFFSET, SECOND_LENGTH, NULL)};
+            mdls[0]->Next = mdls[1];
+            of.mdl = mdls[0];
+            rules_set(of.machine, WDFDMA_RULE_DMA_0F_3, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_COLLECT);
+            if (others != 0) {
+                reservation_make(&before, others);
+            }
+            bounced_start(&of, READ, FIRST_LENGTH + SECOND_LENGTH);
+            CHECK_EQUAL(of.address, WORLD_REGISTERS_ADDRESS + others * WORLD_PAGE + OFFSET);
+            of.address += part * WORLD_PAGE - OFFSET;
+            device_write(&of, 3, 1, 0x77);
+            bounced_finish(&of);
+            found_check(&of, WDFDMA_RULE_DMA_0F_4, WDFDMA_MODE_COLLECT,
+                        address_number(MmGetMdlVirtualAddress(mdls[part])), of.address + 3);
+            harness_machine_end(of.machine);
+        }
+    }
+}
+
+/* What is no more has no address. */
+TEST(a_change_around_a_buffer_that_is_gone) {
+    bounced of = bounced_open(PACKET, true);
+    rules_set(of.machine, WDFDMA_RULE_DMA_0F_3, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_COLLECT);
+    rules_set(of.machine, WDFDMA_RULE_BUFFER_FREED_WHILE_MAPPED,
+              WDFDMA_RULE_BUFFER_FREED_WHILE_MAPPED, WDFDMA_MODE_IGNORE);
+    bounced_start(&of, READ, LENGTH);
+    device_write(&of, -1, 1, 0x77);
+    CHECK_STATUS(wdfdma_mdl_destroy(of.machine, of.mdl), STATUS_SUCCESS);
+    bounced_finish(&of);
+    REQUIRE(CHECK_EQUAL(violations_count(&of), 1));
+    violation_check(&of, 0, WDFDMA_RULE_DMA_0F_4, 0, of.address - 1);
+}
+
 HARNESS_MAIN(ENTRY(what_bounces_has_guards), ENTRY(the_rest_of_the_run_is_a_guard),
              ENTRY(a_long_overrun_is_told_once), ENTRY(each_part_of_a_list_has_guards),
-             ENTRY(each_part_is_told_of), ENTRY(each_mapping_of_a_run_has_guards))
+             ENTRY(each_part_is_told_of), ENTRY(each_mapping_of_a_run_has_guards),
+             ENTRY(the_register_behind_a_grant_is_not_looked_at),
+             ENTRY(the_last_register_is_checked_whole),
+             ENTRY(parts_are_found_behind_other_registers),
+             ENTRY(a_change_around_a_buffer_that_is_gone))

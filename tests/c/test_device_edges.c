@@ -70,7 +70,7 @@ TEST(it_matters_who_has_the_register_now) {
     static const struct {
         ULONG before,
             between; /* registers that others have before the transfer's; the second goes */
-    } rows[] = {{1, 1}, {63, 1}, {64, 6}, {60, 4}, {127, 1}, {100, 70}};
+    } rows[] = {{1, 1}, {63, 1}, {64, 6}, {60, 4}, {127, 1}, {100, 70}, {100, 26}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         wdfdma_machine_config config = world_config(256);
         config.force_map_registers = true;
@@ -113,6 +113,33 @@ TEST(it_matters_who_has_the_register_now) {
     }
 }
 
+/* A transfer that does not bounce ends in one that did, and its registers go the shortest way. */
+TEST(registers_go_with_a_transfer_that_does_not_use_them) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL chain = world_mdl(made.machine, 0, 100, (const uint64_t[]){1 << 20});
+    chain->Next = world_mdl(made.machine, 0, 100, (const uint64_t[]){77});
+    world_seen told = {0};
+    NTSTATUS status;
+    CHECK_STATUS(world_initialize(transaction, READ, chain, 0, 200), STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionExecute(transaction, &told), STATUS_SUCCESS);
+    CHECK_EQUAL(told.list[0].Address.QuadPart, WORLD_REGISTERS_ADDRESS);
+    CHECK_STATUS(wdfdma_device_write(made.machine, WORLD_REGISTERS_ADDRESS, "abc", 3),
+                 STATUS_SUCCESS);
+    CHECK(!WdfDmaTransactionDmaCompleted(transaction, &status));
+    const refusal held = {WDFDMA_RULE_DEVICE_AFTER_COMPLETION, transaction,
+                          mdl_handle(made.machine, 0)};
+    const refusal freed = {WDFDMA_RULE_DEVICE_AFTER_FREE, transaction, held.mdl};
+    wdfdma_snapshot *before = world_snapshot(made.machine);
+    CHECK(world_free_registers(made.machine) < 64);
+    check_refusal(made.machine, WORLD_REGISTERS_ADDRESS, &held);
+    CHECK_STATUS(wdfdma_machine_restore(made.machine, before), STATUS_SUCCESS);
+    CHECK(WdfDmaTransactionDmaCompleted(transaction, &status));
+    CHECK_EQUAL(world_free_registers(made.machine), 64);
+    check_refusal(made.machine, WORLD_REGISTERS_ADDRESS, &freed);
+    wdfdma_snapshot_destroy(before);
+}
+
 /* Pages of the buffer's own, each told as long as it is remembered. */
 TEST(the_last_pages_are_remembered) {
     enum {
@@ -145,8 +172,10 @@ TEST(the_last_pages_are_remembered) {
 
 /* It is no MDL's, and its owner is gone. */
 TEST(a_common_buffer_that_is_gone) {
-    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
-    PMDL mdl = world_mdl(made.machine, 0, 100, NULL);
+    world made = {.machine = harness_machine(NULL)};
+    PMDL mdl = world_mdl(made.machine, 0, 100, NULL); /* the machine's first object */
+    made.device = world_device(made.machine);
+    made.enabler = world_enabler(made.device, &(world_profile){.profile = WdfDmaProfilePacket});
     WDFCOMMONBUFFER buffer = NULL;
     CHECK_STATUS(WdfCommonBufferCreate(made.enabler, 100, WDF_NO_OBJECT_ATTRIBUTES, &buffer),
                  STATUS_SUCCESS);
@@ -162,6 +191,7 @@ TEST(a_common_buffer_that_is_gone) {
     CHECK_EQUAL(found->parameters[1], (uintptr_t)buffer);
     CHECK_EQUAL(found->handle, 0);
     CHECK_EQUAL(found->others[0].handle, 0);
+    CHECK_EQUAL(found->others[1].handle, 0);
     CHECK_STATUS(wdfdma_machine_restore(made.machine, before), STATUS_SUCCESS);
     wdfdma_snapshot_destroy(before);
     CHECK_STATUS(wdfdma_mdl_destroy(made.machine, mdl), STATUS_SUCCESS);
@@ -305,8 +335,10 @@ TEST(a_wrong_write_ends_where_it_was_to) {
     }
 }
 
-HARNESS_MAIN(ENTRY(it_matters_who_has_the_register_now), ENTRY(the_last_pages_are_remembered),
-             ENTRY(a_common_buffer_that_is_gone), ENTRY(one_of_three_mappings_of_a_page_ends),
+HARNESS_MAIN(ENTRY(it_matters_who_has_the_register_now),
+             ENTRY(registers_go_with_a_transfer_that_does_not_use_them),
+             ENTRY(the_last_pages_are_remembered), ENTRY(a_common_buffer_that_is_gone),
+             ENTRY(one_of_three_mappings_of_a_page_ends),
              ENTRY(a_chain_that_grew_ends_with_its_registers),
              ENTRY(a_look_that_fails_costs_nothing), ENTRY(accesses_are_written),
              ENTRY(a_wrong_write_ends_where_it_was_to))

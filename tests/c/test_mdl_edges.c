@@ -102,7 +102,39 @@ TEST(counts_that_do_not_fit_are_none) {
         CHECK_EQUAL(wdfdma_mdl_get_bytes(machine, built) != NULL, rows[i].fits);
         MmBuildMdlForNonPagedPool(mine);
         CHECK_EQUAL(world_rule(machine), rows[i].fits ? WDFDMA_RULE_NONE : WDFDMA_RULE_INVALID_MDL);
-        CHECK_EQUAL((mine->MdlFlags & MDL_PAGES_LOCKED) != 0, rows[i].fits);
+        CHECK_EQUAL(mine->MdlFlags != 0, rows[i].fits);
+        harness_machine_end(machine);
+    }
+}
+
+/* What is no MDL, or is no more, is the end of the machine and of nobody else. */
+TEST(what_is_no_mdl_is_not_looked_into) {
+    for (int call = 0; call < 4; call++) {
+        wdfdma_machine *machine = harness_machine(NULL);
+        PMDL built = world_mdl(machine, 0, WORLD_PAGE, NULL);
+        MDL forged = *built;
+        CSHORT flags = forged.MdlFlags;
+        switch (call) {
+        case 0:
+            MmBuildMdlForNonPagedPool(&forged);
+            break;
+        case 1:
+            MmProbeAndLockPages(&forged, KernelMode, IoReadAccess);
+            break;
+        case 2:
+            MmUnlockPages(&forged);
+            break;
+        default:
+            CHECK(MmMapLockedPagesSpecifyCache(&forged, KernelMode, MmCached, NULL, FALSE,
+                                               NormalPagePriority) == NULL);
+            MmUnmapLockedPages(NULL, &forged);
+            break;
+        }
+        const wdfdma_bugcheck *found = wdfdma_machine_get_bugcheck(machine);
+        REQUIRE(found != NULL);
+        CHECK_EQUAL(found->rule, WDFDMA_RULE_INVALID_MDL);
+        CHECK_EQUAL(found->handle, 0);
+        CHECK_EQUAL(forged.MdlFlags, flags);
         harness_machine_end(machine);
     }
 }
@@ -351,6 +383,7 @@ TEST(the_irql_is_written) {
 
 HARNESS_MAIN(ENTRY(the_size_is_told_where_it_fits), ENTRY(flags_tell_how_it_was_made),
              ENTRY(a_buffer_without_an_address_has_room), ENTRY(counts_that_do_not_fit_are_none),
+             ENTRY(what_is_no_mdl_is_not_looked_into),
              ENTRY(a_partial_mdl_is_where_it_was_asked_for),
              ENTRY(a_refused_partial_mdl_changes_nothing), ENTRY(a_partial_mdl_needs_no_memory),
              ENTRY(locked_pages_are_unlocked_under_a_transfer),

@@ -90,6 +90,8 @@ TEST(freed_pages_are_taken_again) {
         const int *order = orders[round % 4];
         for (int i = 0; i < 3; i++) {
             held[i] = world_mdl(machine, 0, 4 * WORLD_PAGE, NULL);
+            const uint8_t *zeros = wdfdma_mdl_get_bytes(machine, held[i]);
+            CHECK(zeros[0] == 0 && memcmp(zeros, zeros + 1, 4 * WORLD_PAGE - 1) == 0);
             memset(wdfdma_mdl_get_bytes(machine, held[i]), i + 1, 4 * WORLD_PAGE);
         }
         for (int i = 0; i < 3; i++) {
@@ -159,13 +161,26 @@ TEST(what_does_not_fit_leaves_no_trace) {
     CHECK_EQUAL(next[1], next[0]);
 }
 
+/* Nothing of the pages behind [before] is memory that a driver could describe. */
+static void check_nothing_behind(wdfdma_machine *machine, PMDL before) {
+    uint8_t *end = (uint8_t *)wdfdma_mdl_get_bytes(machine, before) + WORLD_PAGE;
+    for (size_t page = 0; page < PAGES; page++) {
+        wdfdma_snapshot *now = world_snapshot(machine);
+        PMDL mine = IoAllocateMdl(end + page * WORLD_PAGE, 10, FALSE, FALSE, NULL);
+        MmBuildMdlForNonPagedPool(mine);
+        CHECK_EQUAL(world_rule(machine), WDFDMA_RULE_INVALID_MDL);
+        CHECK_STATUS(wdfdma_machine_restore(machine, now), STATUS_SUCCESS);
+        wdfdma_snapshot_destroy(now);
+    }
+}
+
 /* Each allocation of a call fails once: the same frames serve the next one, and are zero. */
 TEST(frames_are_not_half_alive) {
     uint32_t refused = 0;
     for (uint64_t n = 1; n < 12; n++) {
         wdfdma_machine *machine = harness_machine(NULL);
         uint64_t frames[PAGES];
-        PMDL made = NULL, again = NULL;
+        PMDL made = NULL, again = NULL, before = world_mdl(machine, 0, WORLD_PAGE, NULL);
         for (uint64_t i = 0; i < PAGES; i++) {
             frames[i] = 5000 + 3 * i;
         }
@@ -175,8 +190,9 @@ TEST(frames_are_not_half_alive) {
         if (status != STATUS_SUCCESS) {
             refused++;
             CHECK_STATUS(status, STATUS_INSUFFICIENT_RESOURCES);
-            CHECK_EQUAL(wdfdma_machine_get_state(machine)->objects[WDFDMA_OBJECT_MDL], 0);
-            CHECK_EQUAL(wdfdma_machine_get_state(machine)->objects[WDFDMA_OBJECT_MEMORY], 0);
+            CHECK_EQUAL(wdfdma_machine_get_state(machine)->objects[WDFDMA_OBJECT_MDL], 1);
+            CHECK_EQUAL(wdfdma_machine_get_state(machine)->objects[WDFDMA_OBJECT_MEMORY], 1);
+            check_nothing_behind(machine, before);
             CHECK_STATUS(mdl_try(machine, PAGES, frames, &made), STATUS_SUCCESS);
         }
         REQUIRE(made != NULL);
@@ -191,6 +207,7 @@ TEST(frames_are_not_half_alive) {
         CHECK_STATUS(mdl_try(machine, PAGES, frames, &again), STATUS_SUCCESS);
         CHECK_STATUS(wdfdma_mdl_destroy(machine, made), STATUS_SUCCESS);
         CHECK_STATUS(wdfdma_mdl_destroy(machine, again), STATUS_SUCCESS);
+        CHECK_STATUS(wdfdma_mdl_destroy(machine, before), STATUS_SUCCESS);
         CHECK_EQUAL(wdfdma_machine_get_state(machine)->objects[WDFDMA_OBJECT_MEMORY], 0);
         harness_machine_end(machine);
     }
