@@ -8,7 +8,7 @@
 #include "hal.h"
 
 static void queue_append(request_queue *queue, hal_request *request) {
-    request->next = NULL;
+    WDFDMA_ASSERT(request->next == NULL);
     request->previous = queue->last;
     if (queue->last == NULL) {
         queue->first = request;
@@ -125,8 +125,6 @@ bool channel_take_here(wdfdma_machine *machine, adapter *by, hal_request *reques
         by->registers_held += count;
     }
     request->adapter = by;
-    request->count = count;
-    request->base = *base;
     if (keeps) {
         by->channel_base = *base;
         by->channel_count = *base == NO_REGISTER ? 0 : count;

@@ -28,9 +28,9 @@ struct hal_request {
     hal_request *previous;
     adapter *adapter;
     hal_routine routine;
-    void *context;    /* the key of a cancel */
-    uint32_t count;   /* registers asked for */
-    uint32_t base;    /* granted: the first register, or NO_REGISTER: a NULL base */
+    void *context;    /* a transaction, whose request it is; NULL: a WDM driver's */
+    uint32_t count;   /* registers asked for by channel_allocate */
+    uint32_t base;    /* granted by it: the first register, or NO_REGISTER: a NULL base */
     uint32_t waiting; /* wdfdma_waiting */
 };
 

@@ -62,11 +62,7 @@ bool list_find(wdfdma_machine *machine, const list_request *request, mdl_walk *p
 
 void list_put(wdfdma_machine *machine, adapter *by, mapping *map, uint32_t base, uint32_t count,
               const object *concerned) {
-    if (by->lists_held == 0) {
-        verifier_dma_violation(machine, WDFDMA_RULE_DMA_06, by->lists_held, by->lists_held + 1, 0,
-                               &by->head);
-        return;
-    }
+    WDFDMA_ASSERT(by->lists_held != 0);
     map_flush(machine, map, map->length, concerned);
     if (machine->state.halted) {
         return;

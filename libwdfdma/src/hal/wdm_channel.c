@@ -222,7 +222,6 @@ static wdm_request *channel_request_create(wdfdma_machine *machine, adapter *by,
         return NULL;
     }
     asked->list.request.adapter = by;
-    asked->list.request.context = asked;
     asked->list.request.count = ask->registers;
     asked->device = ask->device;
     asked->control = ask->control;

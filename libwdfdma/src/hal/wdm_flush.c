@@ -8,7 +8,8 @@ static void mapping_flush(wdfdma_machine *machine, wdm_mapping *used, uint64_t b
     mapping part = used->map;
     uint64_t skipped = begin > part.offset ? begin - part.offset : 0;
     uint64_t last = end < part.offset + part.length ? end : part.offset + part.length;
-    if (part.device_writes && part.first_register != NO_REGISTER && part.offset + skipped < last) {
+    WDFDMA_ASSERT(part.offset + skipped < last); /* it meets the range */
+    if (part.device_writes && part.first_register != NO_REGISTER) {
         uint32_t in_page = mdl_page_offset(mapping_get_mdl(&part), part.offset);
         uint32_t passed = (uint32_t)((in_page + skipped) / PAGE_BYTES);
         part.first_register += passed;

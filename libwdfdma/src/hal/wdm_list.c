@@ -95,7 +95,6 @@ static wdm_request *list_request_create(wdfdma_machine *machine, adapter *by, co
     }
     asked->list.request.adapter = by;
     asked->list.capacity = (uint32_t)registers;
-    asked->list.request.context = asked;
     asked->list.mdl = ask->mdl;
     asked->list.offset = ask->offset;
     asked->list.length = ask->length;
@@ -165,7 +164,6 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
     PSCATTER_GATHER_LIST list =
         asked->target->drivers != NULL ? asked->target->drivers : asked->target->list;
     asked->list.request.count = (uint32_t)registers;
-    asked->list.request.base = NO_REGISTER;
     asked->list.request.routine = list_is_granted;
     if (!fault_hits_routine(machine, ask->routine, &status)) {
         status = channel_allocate(machine, &asked->list.request, list_is_granted, ask->synchronous);
