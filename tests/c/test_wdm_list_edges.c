@@ -186,6 +186,30 @@ TEST(a_chain_is_of_locked_mdls) {
     }
 }
 
+/* The first MDL is looked at before the address in it, and no further one for its sake. */
+TEST(an_address_is_in_an_mdl) {
+    for (int way = 0; way < 3; way++) {
+        wdm made = list_open(false, WDFDMA_MODE_DEFAULT);
+        PMDL one = world_mdl(made.machine, 0, 1, NULL);
+        MDL forged = *made.mdl;
+        char *start = MmGetMdlVirtualAddress(way == 2 ? one : made.mdl);
+        seen list = {0};
+        one->Next = &forged;
+        NTSTATUS status = made.ops->GetScatterGatherList(made.adapter, made.object,
+                                                         way == 0   ? NULL
+                                                         : way == 1 ? &forged
+                                                                    : one,
+                                                         start - (way == 1 ? WORLD_PAGE : 0), 1,
+                                                         on_list, &list, TRUE);
+        CHECK_STATUS(status, way == 2 ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL);
+        CHECK_EQUAL(list.calls, way == 2);
+        CHECK_EQUAL(world_rule(made.machine),
+                    way == 2 ? WDFDMA_RULE_NONE : WDFDMA_RULE_INVALID_MDL);
+        one->Next = NULL;
+        harness_machine_end(made.machine);
+    }
+}
+
 /* The chain breaks, or grows, while its list waits: its adapter is told of. */
 TEST(a_chain_changes_while_it_waits) {
     for (int way = 0; way < 2; way++) {
@@ -282,5 +306,5 @@ TEST(a_list_whose_chain_changed_is_not_put) {
 HARNESS_MAIN(ENTRY(a_routine_is_told_its_device), ENTRY(a_list_is_told_once),
              ENTRY(a_list_is_built_in_a_buffer), ENTRY(a_range_ends_with_its_chain),
              ENTRY(a_chain_is_of_locked_mdls), ENTRY(a_chain_changes_while_it_waits),
-             ENTRY(a_list_that_is_shared_is_not_given), ENTRY(only_ones_own_list_is_put),
-             ENTRY(a_list_whose_chain_changed_is_not_put))
+             ENTRY(an_address_is_in_an_mdl), ENTRY(a_list_that_is_shared_is_not_given),
+             ENTRY(only_ones_own_list_is_put), ENTRY(a_list_whose_chain_changed_is_not_put))
