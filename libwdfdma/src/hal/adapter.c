@@ -35,9 +35,7 @@ adapter *adapter_create(wdfdma_machine *machine, const DEVICE_DESCRIPTION *descr
     }
     made->version = description->Version >= DEVICE_DESCRIPTION_VERSION3 ? 3 : 2;
     made->width = width;
-    made->reach = machine->config.force_map_registers ? 0
-                  : width >= 64                       ? UINT64_MAX
-                                                      : 1ull << (width - 12);
+    made->reach = machine->config.force_map_registers ? 0 : 1ull << (width - 12);
     made->map_registers = granted;
     made->maximum_length = description->MaximumLength;
     made->master = description->Master != 0;

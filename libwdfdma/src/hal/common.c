@@ -5,7 +5,7 @@
 static uint64_t adapter_get_reach(const wdfdma_machine *machine, const adapter *by) {
     uint32_t bits = machine->config.physical_address_bits;
     bits = by->width < bits ? by->width : bits;
-    return bits < 12 ? 0 : 1ull << (bits - 12);
+    return 1ull << (bits - 12);
 }
 
 NTSTATUS common_allocate(wdfdma_machine *machine, adapter *by, uint64_t bytes, common_memory *out) {

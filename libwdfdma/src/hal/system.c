@@ -3,9 +3,8 @@
 #include "hal.h"
 
 void transfer_context_initialize(transfer_context *context) {
+    WDFDMA_ASSERT(!context->mapped && context->adapter == NULL);
     context->cancelled = false;
-    context->mapped = false;
-    context->adapter = NULL;
 }
 
 static void context_stop(transfer_context *context) {
