@@ -132,6 +132,46 @@ TEST(a_chain_may_run_to_the_end_of_its_last_page) {
     }
 }
 
+/* However few bytes the second MDL has. */
+TEST(a_chain_is_mapped_an_mdl_at_a_time) {
+    for (uint32_t bytes = 1; bytes < 4; bytes++) {
+        run made = run_open(true, false, 4, WDFDMA_MODE_DEFAULT);
+        run_use(&made, world_mdl(made.wdm.machine, 0, 4096, NULL));
+        made.wdm.mdl->Next = world_mdl(made.wdm.machine, 0, bytes, NULL);
+        ULONG length = 4096 + bytes;
+        run_map(&made, 0, &length, TRUE);
+        CHECK_EQUAL(length, 4096);
+        CHECK_STATUS(run_flush(&made, 0, length), STATUS_SUCCESS);
+        length = 4096 + bytes;
+        CHECK_STATUS(run_map_ex(&made, 0, &length, TRUE), STATUS_SUCCESS);
+        CHECK_EQUAL(length, 4096);
+        harness_machine_end(made.wdm.machine);
+    }
+}
+
+/* All that an adapter has mapped is at most what its registers carry, also where nothing bounces. */
+TEST(mappings_are_bounded_together) {
+    DEVICE_DESCRIPTION narrow = describe(false);
+    seen first;
+    run made = {.wdm = wdm_open(false, false)};
+    narrow.MaximumLength = WORLD_PAGE;
+    made.wdm.adapter = adapter_get(&made.wdm, narrow);
+    made.base = channel_get(&made.wdm, 2, DeallocateObjectKeepRegisters, &first);
+    run_use(&made, world_mdl(made.wdm.machine, 0, BUFFER_BYTES, NULL));
+    wdfdma_machine_set_rule_mode(made.wdm.machine, WDFDMA_RULE_NONE, WDFDMA_MODE_COLLECT);
+    ULONG length = SOME;
+    run_map(&made, 2 * WORLD_PAGE, &length, TRUE);
+    CHECK_EQUAL(length, SOME);
+    length = 2 * WORLD_PAGE;
+    run_map(&made, 0, &length, TRUE);
+    CHECK_EQUAL(length, 0);
+    told_check(run_told(&made, 1), WDFDMA_RULE_DMA_0D, 2 * WORLD_PAGE + SOME, 2 * WORLD_PAGE, 0);
+    length = 2 * WORLD_PAGE - SOME;
+    run_map(&made, 0, &length, TRUE);
+    CHECK_EQUAL(length, 2 * WORLD_PAGE - SOME);
+    run_told(&made, 1);
+}
+
 TEST(nothing_is_mapped_without_a_length) {
     run made = run_open(false, false, 2, WDFDMA_MODE_COLLECT);
     CHECK_EQUAL(run_map(&made, 0, NULL, TRUE), 0);
@@ -140,15 +180,24 @@ TEST(nothing_is_mapped_without_a_length) {
     CHECK_EQUAL(wdfdma_machine_get_state(made.wdm.machine)->mappings, 0);
 }
 
+TEST(nothing_is_flushed_without_a_length) {
+    run made = run_open(false, false, 2, WDFDMA_MODE_COLLECT);
+    ULONG length = SOME;
+    run_map(&made, 0, &length, TRUE);
+    CHECK_STATUS(run_flush(&made, 0, 0), STATUS_UNSUCCESSFUL);
+    CHECK_EQUAL(world_rule(made.wdm.machine), WDFDMA_RULE_LENGTH_PAST_BUFFER);
+    CHECK_EQUAL(wdfdma_machine_get_state(made.wdm.machine)->mappings, 1);
+}
+
 /* ---- What is flushed ---- */
 
 /* Of the bytes that a device wrote through registers only those come that are flushed, wherever in the
- * mapping they lie. */
+ * mapping they lie; what is flushed behind it stays as it was. */
 TEST(a_part_is_flushed) {
     static const struct {
         ULONG offset, length;
-    } rows[] = {{0, 9000},   {0, 50},     {10, 20},     {3000, 2000}, {4046, 1},
-                {4046, 500}, {8500, 500}, {3996, 4096}, {50, 8950},   {8999, 1}};
+    } rows[] = {{0, 9000},   {0, 50},      {10, 20},   {3000, 2000}, {4046, 1},   {4046, 500},
+                {8500, 500}, {3996, 4096}, {50, 8950}, {8999, 1},    {8000, 3000}};
     static uint8_t data[9000], back[BUFFER_BYTES], expected[BUFFER_BYTES];
     enum {
         BEGIN = 50
@@ -156,13 +205,16 @@ TEST(a_part_is_flushed) {
     world_fill(data, sizeof data, 9);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         run made = run_open(false, true, 4, WDFDMA_MODE_DEFAULT);
-        ULONG length = sizeof data;
+        ULONG length = sizeof data, left = length - rows[i].offset;
+        world_fill(expected, sizeof expected, 77);
+        CHECK_STATUS(wdfdma_mdl_write(made.wdm.machine, made.wdm.mdl, 0, expected, sizeof expected),
+                     STATUS_SUCCESS);
         uint64_t at = run_map(&made, BEGIN, &length, FALSE);
         CHECK_EQUAL(length, sizeof data);
         CHECK_STATUS(wdfdma_device_write(made.wdm.machine, at, data, sizeof data), STATUS_SUCCESS);
         CHECK_STATUS(run_flush(&made, BEGIN + rows[i].offset, rows[i].length), STATUS_SUCCESS);
-        memset(expected, 0, sizeof expected);
-        memcpy(expected + BEGIN + rows[i].offset, data + rows[i].offset, rows[i].length);
+        memcpy(expected + BEGIN + rows[i].offset, data + rows[i].offset,
+               rows[i].length < left ? rows[i].length : left);
         CHECK_STATUS(wdfdma_mdl_read(made.wdm.machine, made.wdm.mdl, 0, back, sizeof back),
                      STATUS_SUCCESS);
         CHECK_BYTES(back, expected, sizeof back);
@@ -266,6 +318,7 @@ TEST(a_chain_changes_under_its_registers) {
 HARNESS_MAIN(ENTRY(a_mapping_ends_with_its_registers),
              ENTRY(a_length_may_run_to_the_end_of_its_page),
              ENTRY(a_chain_may_run_to_the_end_of_its_last_page),
-             ENTRY(nothing_is_mapped_without_a_length), ENTRY(a_part_is_flushed),
-             ENTRY(a_flush_meets_what_it_covers), ENTRY(a_flush_of_nothing_is_told_apart),
-             ENTRY(a_chain_changes_under_its_registers))
+             ENTRY(nothing_is_mapped_without_a_length), ENTRY(nothing_is_flushed_without_a_length),
+             ENTRY(a_chain_is_mapped_an_mdl_at_a_time), ENTRY(mappings_are_bounded_together),
+             ENTRY(a_part_is_flushed), ENTRY(a_flush_meets_what_it_covers),
+             ENTRY(a_flush_of_nothing_is_told_apart), ENTRY(a_chain_changes_under_its_registers))

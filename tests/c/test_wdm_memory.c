@@ -74,6 +74,17 @@ static void turn_channel_too_wide(driver *of) {
     CHECK_EQUAL(first.calls, 0);
 }
 
+static void turn_channel_refused(driver *of) {
+    seen first = {.answer = DeallocateObject};
+    registers_take_all(of);
+    CHECK_STATUS(of->wdm.ops->AllocateAdapterChannelEx(of->wdm.adapter, of->wdm.object, of->context,
+                                                       2, DMA_SYNCHRONOUS_CALLBACK, on_control,
+                                                       &first, NULL),
+                 STATUS_INSUFFICIENT_RESOURCES);
+    CHECK_EQUAL(first.calls, 0);
+    registers_give_back(of);
+}
+
 static void turn_channel_cancelled(driver *of) {
     seen first = {.answer = DeallocateObject};
     registers_take_all(of);
@@ -204,7 +215,7 @@ static void (*const turns[])(driver *of) = {
     turn_channel,           turn_channel_kept, turn_channel_alone,   turn_channel_too_wide,
     turn_channel_cancelled, turn_list,         turn_list_built,      turn_list_refused,
     turn_list_cancelled,    turn_buffer,       turn_buffer_too_high, turn_context_cancelled,
-    turn_mapping,           turn_answer_frees, turn_adapter,
+    turn_channel_refused,   turn_mapping,      turn_answer_frees,    turn_adapter,
 };
 enum {
     TURN_COUNT = sizeof turns / sizeof *turns

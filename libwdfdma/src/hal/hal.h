@@ -126,7 +126,7 @@ typedef struct pool_run {
 } pool_run;
 
 typedef struct pool {
-    uint64_t *held;   /* bit set: not free; bits past the end are set */
+    uint64_t *held;   /* bit set: not free; so are the bits past the end of the last word */
     free_runs *nodes; /* a heap-ordered tree over the words, root at 1 */
     pool_run *runs;   /* of each register: the run that begins with it */
     uint32_t word_count;

@@ -261,8 +261,8 @@ size_t pool_get_bytes(uint32_t registers) {
            (size_t)registers * sizeof(pool_run);
 }
 
-/* The words past the end are full, and so are the nodes over them, which are zero as the memory
- * is. */
+/* Nothing is free in the nodes past the last word, which are zero as the memory is: the words under
+ * them are not looked at. */
 void pool_open(wdfdma_machine *machine, void *memory) {
     pool *of = &hal_of(machine)->pool;
     uint32_t registers = machine->config.map_registers;
@@ -277,9 +277,6 @@ void pool_open(wdfdma_machine *machine, void *memory) {
         of->held[0] = FULL;
     } else {
         of->held[of->word_count - 1] = ~bits_mask(0, last_bits);
-    }
-    for (uint32_t word = of->word_count; word < of->leaf_count; word++) {
-        of->held[word] = FULL;
     }
     for (uint32_t leaf = 0; leaf < of->word_count; leaf++) {
         of->nodes[of->leaf_count + leaf] = word_measure(of->held[leaf]);
