@@ -177,7 +177,7 @@ class Judges:
         def draw(value: dict[str, Any]) -> None:
             test_differential.expect_same(value)
             case = _make_case(Scenario.parse(value))
-            tests.append(Test("drawn", partial(_run_drawn, case, value)))
+            tests.append(Test("drawn", partial(_run_drawn, case, value, _run_and_look(case))))
 
         _settings(DRAWN)(given(test_differential.scenarios())(draw))()
         return tests
@@ -312,12 +312,21 @@ def _run_recording(case: _Case) -> str:
     return "" if data == case.data else str(compare(case.scenario, render_log(data)) or "")
 
 
-def _run_drawn(case: _Case, value: dict[str, Any]) -> str:
+def _run_drawn(case: _Case, value: dict[str, Any], end: tuple[Any, Any]) -> str:
     import test_differential
 
-    if _run_case(case) != case.data:
+    if _run_and_look(case) != end:
         test_differential.expect_same(value)
     return ""
+
+
+def _run_and_look(case: _Case) -> tuple[bytes, Any]:
+    """The log of a case, and how its machine stands at the end."""
+    from stateful.states import read_library
+    from wdfdma.run import _copy_log, run_program
+
+    with run_program(case.scenario, case.program, case.result) as machine:
+        return _copy_log(machine), read_library(machine)
 
 
 def _make_test(item: Any) -> Test:

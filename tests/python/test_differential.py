@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from model import Model, Record, Undefined
 from model import run_scenario as run_in_model
-from stateful.actions import Author, Step
-from stateful.worlds import worlds
-from wdfdma import first_difference, run_scenario
+from stateful.actions import Author, Step, is_idle
+from stateful.states import State, read_library, read_model
+from wdfdma import Scenario, first_difference, run_scenario
+from wdfdma.records import render_log
+from wdfdma.run import _copy_log, check_scenario, run_program
+from wdfdma.testing import worlds
 
 REGRESSION = Path(__file__).parents[1] / "conformance" / "regression"
 MOST_TURNS = 25
@@ -48,21 +51,20 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     return {**FORMAT, **world, "steps": steps}
 
 
-def is_idle(model: Model, step: Step) -> bool:
-    """Whether what the step belongs to has failed before."""
-    number = step.get("transaction", 0)
-    if step["op"] == "create" or "enabler" in step:
-        return False
-    state = model.transactions[number].state if number in model.transactions else "deleted"
-    return state == "deleted" or (step["op"] == "execute" and state != "initialized")
+def run_in_library(scenario: dict[str, Any]) -> tuple[list[Record], State]:
+    """The log, and how the machine stands at the end."""
+    parsed = Scenario.parse(scenario)
+    with run_program(parsed, *check_scenario(parsed)) as machine:
+        return render_log(_copy_log(machine)), read_library(machine)
 
 
 def expect_same(scenario: dict[str, Any]) -> None:
-    """Asserts that both logs are equal, or that the library stops where the model knows no more."""
-    actual = run_scenario(scenario)
+    """Asserts that both logs and ends are equal, or that the library stops where the model knows no more."""
+    actual, state = run_in_library(scenario)
     undefined = None
     try:
-        expected: list[Record] = run_in_model(scenario)
+        model = run_in_model(scenario)
+        expected: list[Record] = model.log
     except Undefined as stop:
         expected, undefined = stop.log, stop.reason
         assert len(actual) == len(expected) + 1, undefined
@@ -71,6 +73,8 @@ def expect_same(scenario: dict[str, Any]) -> None:
         actual = actual[:-1]
     difference = first_difference(expected, actual)
     assert difference is None, f"{undefined or ''}\n{difference}"
+    if undefined is None and not model.halted:
+        assert state == read_model(model)
 
 
 @given(scenarios())
@@ -84,7 +88,7 @@ def test_what_was_wrong_once_stays_right(path: Path) -> None:
     expect_same(scenario)
     undefined = False
     try:
-        log = run_in_model(scenario)
+        log = run_in_model(scenario).log
     except Undefined as stop:
         log, undefined = stop.log, True
     assert undefined == ("undefined" in scenario)

@@ -20,6 +20,7 @@ class PacketTransaction(Transaction):
         self.staging = False
         self.stage_again = False
         self.stopped = False
+        self.is_mapped = False
 
     def prepare(self) -> str:
         self.new_context()
@@ -52,6 +53,7 @@ class PacketTransaction(Transaction):
             return BUFFER_TOO_SMALL
         self.reserved = found
         self.chain = None
+        self.start = self.length = self.remaining = 0
         self.new_context()
         self.state = "reserved"
         status = self.allocate(self.adapter, self.reserved)
@@ -81,7 +83,9 @@ class PacketTransaction(Transaction):
     def give_back(self, force: bool) -> None:
         if self.run is None or (self.reserved and not force):
             return
-        self.free_registers(self.own_adapter("registers given back"), self.run)
+        adapter = self.own_adapter("registers given back")
+        self.is_mapped = False
+        self.free_registers(adapter, self.run)
         if self.world.device_owner is self:
             self.world.device_owner = None
         self.reserved = 0
@@ -168,6 +172,7 @@ class PacketTransaction(Transaction):
         self.fragment = mapping.length
         self.bounces = mapping.bounced
         self.mapped = (offset, mapping.length)
+        self.is_mapped = True
         found = [list(element) for element in mapping.elements]
         self.fire("program_dma", direction=self.direction, elements=found)
         return SUCCESS
@@ -193,3 +198,4 @@ class PacketTransaction(Transaction):
     def end_mapping(self) -> None:
         self.own_adapter("completed")
         self.own_run()
+        self.is_mapped = False

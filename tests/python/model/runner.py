@@ -63,7 +63,7 @@ class Model:
         self.device_owner: object | None = None
         self.enablers: list[Enabler] = [make_enabler(machine, e) for e in enablers]
         self.buffers: list[Chain] = [
-            [Mdl(mdl["offset"], mdl["length"], tuple(mdl["pfns"])) for mdl in chain]
+            [Mdl(mdl.get("offset", 0), mdl["length"], tuple(mdl["pfns"])) for mdl in chain]
             for chain in buffers
         ]
         self.transactions: dict[int, Transaction] = {}
@@ -210,11 +210,11 @@ def owner(request: Request) -> int:
     return request.owner.number
 
 
-def run_scenario(scenario: Mapping[str, Any]) -> list[Record]:
-    """The log of a scenario; Undefined carries what came before it in its own [log]."""
+def run_scenario(scenario: Mapping[str, Any]) -> Model:
+    """The model after a scenario, with its log; Undefined carries what came before it in its own [log]."""
     model = Model(scenario.get("machine", {}), scenario["enablers"], scenario.get("buffers", []))
     for step in scenario["steps"]:
         if model.halted:
             break
         model.step(step)
-    return model.log
+    return model

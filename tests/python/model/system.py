@@ -18,10 +18,12 @@ class SystemTransaction(PacketTransaction):
         self.context = TransferContext()
         self.reserved_on: Adapter | None = None
         self.due: str | None = None
+        self.device_address_offset = 0
 
     def prepare(self) -> str:
         if self.reserved and self.adapter is not self.reserved_on:
             raise Undefined("reserved in one direction, initialized in the other")
+        self.device_address_offset = 0
         return super().prepare()
 
     def new_context(self) -> None:
@@ -90,7 +92,8 @@ class SystemTransaction(PacketTransaction):
             self.bugcheck()
 
     def set_device_address_offset(self, offset: int) -> None:
-        """Added to the device's own address, which nothing here looks at."""
+        """Added to the device's own address, which nothing else here looks at."""
+        self.device_address_offset = offset
 
     def set_callback(self, event: str, value: bool) -> None:
         self.callbacks[event] = value

@@ -7,9 +7,10 @@ from typing import Any, Protocol, TypeVar
 from hypothesis import strategies as st
 
 from model import Model, Transaction
-from stateful.worlds import DIRECTIONS, Settings
+from wdfdma.testing.strategies import Settings
 
 Step = dict[str, Any]
+DIRECTIONS = st.sampled_from(["read", "write"])
 T = TypeVar("T")
 
 
@@ -79,6 +80,10 @@ class Author:
         number = draw(st.sampled_from(live))
         if rarely(draw, 24):
             return [self.any_step(draw, number)]
+        return self.turn(draw, number)
+
+    def turn(self, draw: Draw, number: int) -> list[Step]:
+        """What a driver usually does with a transaction as it stands, most of it right."""
         op = draw(st.sampled_from(USUAL[self.model.transactions[number].state]))
         return self.start(draw, number) if op == "start" else [self.make(draw, op, number)]
 
@@ -222,3 +227,11 @@ def completed_lengths(transaction: Transaction | None) -> st.SearchStrategy[int]
     """Lengths to complete: mostly within the current transfer."""
     fragment = transaction.fragment if transaction else 0
     return st.just(fragment) | st.integers(0, fragment or 4096) | st.sampled_from([0, 512, 4096])
+
+
+def is_idle(model: Model, step: Step) -> bool:
+    """Whether what the step belongs to has failed before."""
+    if step["op"] == "create" or "enabler" in step:
+        return False
+    transaction = model.transactions.get(step["transaction"])
+    return transaction is None or (step["op"] == "execute" and transaction.state != "initialized")
