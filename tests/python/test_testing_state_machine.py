@@ -16,6 +16,7 @@ from wdfdma import BugCheck, Rule, Scenario, TransactionState
 from wdfdma.run import execute_scenario
 from wdfdma.testing import Actor, DmaStateMachine, Player, transaction_rule
 from wdfdma.testing.actor import OVER, may_cancel, may_complete, may_go
+from wdfdma.testing.player import Step
 from wdfdma.testing.rule_choice import GROUPS
 
 FEW = settings(
@@ -253,6 +254,21 @@ def test_several_wait() -> None:
         pass
 
     assert run_and_count(Few)["waiters"] >= 2
+
+
+def test_controller_finishes_what_runs() -> None:
+    answers = []
+
+    class Watched(DmaStateMachine, rules=("transfer", "controller")):
+        def play(self, step: Step) -> Any:
+            answer = super().play(step)
+            if step["op"] == "complete_transfer" and not self.world["faults"]:
+                answers.append(answer)
+            return answer
+
+    run_state_machine_as_test(Watched, settings=settings(GENERATE, derandomize=True))
+    assert answers
+    assert all(answers)
 
 
 def test_violation_that_is_no_advice_fails() -> None:

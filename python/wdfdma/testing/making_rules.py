@@ -10,7 +10,7 @@ from wdfdma.testing import strategies
 from wdfdma.testing.actor import Actor
 from wdfdma.testing.bundles import BUFFERS, ENABLERS, TRANSACTIONS
 from wdfdma.testing.strategies import Settings
-from wdfdma.testing.taking_steps import FaultyPlayer, TakingSteps
+from wdfdma.testing.taking_steps import TakingSteps
 
 _DEFAULT_ADDRESS_BITS = 36
 # Made once, as what the rules draw from is.
@@ -67,7 +67,7 @@ class MakingRules(TakingSteps):
             [{**mdl, "pfns": [pfn % frames for pfn in mdl["pfns"]]} for mdl in chain]
             for chain in self.world["buffers"]
         ]
-        self.player = FaultyPlayer(self.world, **self.machine_settings)
+        self.player = self.player_type(self.world, **self.machine_settings)
         self._machine_state = lib.wdfdma_machine_get_state(self.player.machine._core.machine)
         for actor in self.expected:
             actor.number = self.created

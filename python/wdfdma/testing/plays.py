@@ -123,8 +123,9 @@ def _enabler_method(name: str) -> Play:
 def _complete_transfer(player: "Player", step: Step) -> bool:
     enabler, direction = player.enablers[step["enabler"]], _DIRECTIONS[step["direction"]]
     owner = enabler.get_info(direction).channel_owner
-    if owner is not None:
-        player.actors[owner.label].controller_runs = False
+    actor = None if owner is None else player.actors.get(owner.label)
+    if actor is not None:
+        actor.controller_runs = False
     return enabler.complete_transfer(direction)
 
 

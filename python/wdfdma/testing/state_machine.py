@@ -55,7 +55,7 @@ class DmaStateMachine(MakingRules, TransactionRules, WorldRules, ObjectRules):
 
     After each step `check` holds: the machine's invariants, free + held = N, first come, first served, and no rule of
     the verifier broken that is not advice or in `allowed_rules`. `machine_settings` are those of the machine that no
-    scenario has.
+    scenario has. `player_type` makes the calls, and is called back: one of a subclass may watch both, or be the device.
     """
 
     TestCase = _Tested()

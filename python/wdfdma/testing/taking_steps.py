@@ -32,6 +32,7 @@ class TakingSteps(RuleBasedStateMachine):
     """A driver and its device before any rule; until the world is made there is no player."""
 
     machine_settings: ClassVar[dict[str, Any]] = {"log": 64}
+    player_type: ClassVar[type[FaultyPlayer]] = FaultyPlayer
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +63,7 @@ class TakingSteps(RuleBasedStateMachine):
             step[key] = value.number if type(value) is Actor else value
         self.steps.append(step)
         self._seen.add(op)
-        answer = self.player.perform(step)
+        answer = self.play(step)
         if op == "create" and answer == SUCCESS:
             self.actors.append(self.player.actors[step["transaction"]])
             self.created += 1
@@ -74,6 +75,13 @@ class TakingSteps(RuleBasedStateMachine):
         if op in _ENDS:
             self.actors = [actor for actor in self.actors if actor.is_live]
         return answer
+
+    def play(self, step: Step) -> Any:
+        """Makes the call of one step, for `take`; a subclass may look at what stands before it and after it.
+
+        Errors: as `take`.
+        """
+        return self.player.perform(step)
 
     def list_fitting(self, bundle: str, fits: Test) -> list[Any]:
         """What is in the [bundle] and [fits], the oldest first; of transactions, those that are not deleted."""

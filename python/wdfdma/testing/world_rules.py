@@ -13,6 +13,7 @@ from wdfdma.testing.actor import (
     is_live,
     may_access,
     may_initialize,
+    may_stop,
 )
 from wdfdma.testing.bundles import (
     BUFFERS,
@@ -54,10 +55,11 @@ class WorldRules(TakingSteps):
         else:
             self.take("device_write", transaction=transaction, **keys, value=0x5A)
 
-    @rule(enabler=ENABLERS, direction=direction)
-    def complete_transfer(self, enabler: int, direction: str) -> None:
-        """The system's DMA controller finishes what runs on the channel, if anything does."""
-        self.take("complete_transfer", enabler=enabler, direction=direction)
+    @transaction_rule(may_stop)
+    def complete_transfer(self, transaction: Actor) -> None:
+        """The system's DMA controller finishes what runs on the transaction's channel."""
+        keys = {"enabler": transaction.enabler, "direction": transaction.direction}
+        self.take("complete_transfer", **keys)
 
     @rule()
     def change_power(self) -> None:
