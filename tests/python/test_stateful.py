@@ -1,27 +1,51 @@
-"""A driver works through the Python face, in whatever order, and the model says what comes of it."""
+"""A driver works through the Python face, in whatever order, and the model says what comes of it.
+
+`DmaStateMachine` is the driver: what it calls where a correct one may, and what one gets wrong beside that. Each step
+is taken by the model, too.
+"""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar
 
 import pytest
-from hypothesis import note, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from model import Record, Undefined
-from stateful.actions import Author, Step
+from model import Pool, Record, Undefined
+from model.system import SystemTransaction
+from stateful.actions import Author, Step, is_idle
 from stateful.driver import Driver, Saved
+from stateful.memory import Memory
 from stateful.mirror import Mirror
-from stateful.worlds import worlds
-from wdfdma import BugCheck, Run, Waiting
+from stateful.states import read_library, read_model
+from wdfdma import BugCheck
+from wdfdma.testing import Actor, DmaStateMachine, strategies, transaction_rule
+from wdfdma.testing.actor import (
+    CREATED,
+    INITIALIZED,
+    OVER,
+    RELEASED,
+    RESERVED,
+    TRANSFER,
+    is_live,
+)
+from wdfdma.testing.strategies import Settings
 
-F = TypeVar("F", bound=Callable[..., Any])
-MOST_TRANSACTIONS = 5
-MOST_SNAPSHOTS = 3
-OVER = ("transfer_completed", "transfer_failed")
+MOST_SNAPSHOTS = 4
+BEFORE = (CREATED, RELEASED, RESERVED)
+NOT_BUSY = (CREATED, RELEASED, INITIALIZED)
+USED = (INITIALIZED, RESERVED, *OVER)
+ENDS = ("cancel", "release", "release", "free_resources", "delete")
+GROUPS = ("transfer", "reserve", "cancel", "set", "react", "controller", "interrupt")
 
 
 def visible(log: list[Record]) -> list[Record]:
@@ -34,71 +58,87 @@ def felt(log: list[Record]) -> list[Record]:
     return [record for record in visible(log) if record.get("event") not in ("break", "bugcheck")]
 
 
-def in_states(*states: str) -> Callable[[F], F]:
-    """Only while a transaction is in one of these states, or in any if none is given."""
-    return precondition(lambda self: self.find(states))
+def author_rule(name: str, fits: Callable[[Actor], bool], *ops: str) -> Any:
+    """A rule that does one of [ops], right or not, to a transaction that [fits]."""
+
+    def act(self: DriverMachine, transaction: Actor, data: st.DataObject) -> None:
+        op = data.draw(st.sampled_from(ops))
+        self.take_all([self.author.make(data.draw, op, transaction.number)])
+
+    act.__name__ = name
+    return transaction_rule(fits, data=st.data())(act)
 
 
-class DriverMachine(RuleBasedStateMachine):
-    """One world; [saved] are snapshots of both sides, and [created] numbers the transactions."""
+def in_states(*states: int) -> Callable[[Actor], bool]:
+    return lambda actor: actor.is_live and actor.state in states
 
-    world: dict[str, Any]
-    driver: Driver | None = None
 
-    @initialize(world=worlds(), data=st.data(), transactions=st.integers(1, 3))
-    def begin(self, world: dict[str, Any], data: st.DataObject, transactions: int) -> None:
-        self.world = world
-        self.start()
-        for _ in range(transactions):
-            self.create(data)
+def waits(actor: Actor) -> bool:
+    return actor.is_live and actor.is_waiting
 
-    def start(self) -> None:
-        self.saved: list[tuple[Saved, Mirror, int]] = []
-        self.created = 0
-        self.driver = Driver(self.world)
-        self.mirror = Mirror(self.world)
-        self.author = Author(self.world, self.mirror)
 
-    def teardown(self) -> None:
-        if self.driver is not None:
-            self.driver.machine.close()
+class DriverMachine(DmaStateMachine, rules=GROUPS):
+    """[saved] are snapshots of both sides, the first of the world as it was made.
+
+    Once the machine halts, both sides go back to the last one.
+    """
+
+    machine_settings: ClassVar[dict[str, Any]] = {"log": "grow"}
+    player_type = Driver
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saved: list[tuple[Saved, list[Step], int]] = []
+
+    @initialize(machine=strategies.machines())
+    def make_machine(self, machine: Settings) -> None:
+        """Without faults, of which the model knows nothing."""
+        self.world["machine"] = machine
+        self.set_up("faults", [])
+
+    def set_up(self, part: str, value: Any) -> None:
+        super().set_up(part, value)
+        if self.player is not None:
+            self.author = Author(self.world, self.mirror)
+            self.save()
+
+    @property
+    def mirror(self) -> Mirror:
+        found: Mirror = self.player.mirror
+        return found
 
     # Both sides take a step.
 
-    def get_driver(self) -> Driver:
-        assert self.driver is not None
-        return self.driver
-
-    def find(self, states: tuple[str, ...] = ()) -> list[int]:
-        """The transactions in one of [states]; none where nothing can be done."""
-        if self.driver is None or self.mirror.halted:
-            return []
-        found = self.mirror.transactions.items()
-        return [number for number, item in found if not states or item.state in states]
-
-    def take(self, step: Step) -> None:
-        note(f"{step}")
-        driver, mirror = self.get_driver(), self.mirror
+    def play(self, step: Step) -> Any:
+        """What the call did, or None where the machine halted."""
+        player, mirror = self.player, self.mirror
         before = len(mirror.log)
         undefined = ""
         try:
             mirror.step(step)
         except Undefined as stop:
             undefined = stop.reason
-        driver.programmed.extend(mirror.programmed)
+        player.programmed.extend(mirror.programmed)
         mirror.programmed.clear()
-        bugcheck = None
+        answer, bugcheck = None, None
         try:
-            driver.perform(step)
+            answer = player.perform(step)
         except BugCheck as error:
             bugcheck = error
         self.compare(bugcheck, undefined, felt(mirror.log[before:]))
+        self.actors = [actor for actor in self.actors if actor.is_live]
+        if bugcheck is not None:
+            with pytest.raises(BugCheck):
+                player.device.get_alignment_requirement()
+            self.go_back(self.saved[-1])
+        return answer
 
     def compare(self, bugcheck: BugCheck | None, undefined: str, expected: list[Record]) -> None:
-        driver = self.get_driver()
-        log = driver.machine.log_records()
+        player, machine = self.player, self.player.machine
+        log = machine.log_records()
         assert (bugcheck is not None) == self.mirror.halted, (bugcheck, undefined)
-        assert driver.seen == expected
+        assert machine.halted == self.mirror.halted
+        assert player.seen == expected
         if bugcheck is not None:
             code = "WDFDMA_VIOLATION" if undefined else "WDF_VIOLATION"
             assert bugcheck.code.name == code, (bugcheck, undefined)
@@ -108,183 +148,97 @@ class DriverMachine(RuleBasedStateMachine):
             assert bugcheck.rule, undefined
             log.pop()
         assert log == visible(self.mirror.log)
-        assert not driver.programmed
-        driver.seen.clear()
+        assert not player.programmed
+        player.seen.clear()
+        if bugcheck is None:
+            assert read_library(machine._core.machine) == read_model(self.mirror)
+            self.mirror.invariants()
 
-    def make(self, data: st.DataObject, op: str, *states: str) -> None:
-        number = data.draw(st.sampled_from(self.find(states)))
-        self.take(self.author.make(data.draw, op, number))
+    # What a driver does that nobody says is correct.
 
-    # The life of transactions.
+    initialize_anyhow = author_rule("initialize_anyhow", in_states(*BEFORE), "initialize")
+    reserve_anyhow = author_rule("reserve_anyhow", in_states(*NOT_BUSY), "allocate_resources")
+    complete_anyhow = author_rule("complete_anyhow", in_states(TRANSFER), "complete")
+    give_up = author_rule("give_up", waits, "cancel")
+    end_anyhow = author_rule("end_anyhow", in_states(*USED), *ENDS)
+    set_anything = author_rule("set_anything", in_states(*NOT_BUSY), "setter")
+    react = author_rule("react", is_live, "on")
 
-    @precondition(lambda self: not self.mirror.halted)
-    @precondition(lambda self: len(self.mirror.transactions) < MOST_TRANSACTIONS)
-    @rule(data=st.data())
-    def create(self, data: st.DataObject) -> None:
-        """Numbers them as the machine labels them."""
-        enabler = data.draw(st.sampled_from(range(len(self.world["enablers"]))))
-        self.take({"op": "create", "transaction": self.created, "enabler": enabler})
-        self.created += 1
+    @transaction_rule(is_live, data=st.data())
+    def do_usual(self, transaction: Actor, data: st.DataObject) -> None:
+        """What is usual in the transaction's state, most of it right."""
+        self.take_all(self.author.turn(data.draw, transaction.number))
 
-    @in_states("created", "released", "reserved")
-    @rule(data=st.data())
-    def initialize_transaction(self, data: st.DataObject) -> None:
-        self.make(data, "initialize", "created", "released", "reserved")
-
-    @in_states("initialized")
-    @rule(data=st.data())
-    def execute(self, data: st.DataObject) -> None:
-        self.make(data, "execute", "initialized")
-
-    @in_states("created", "released", *OVER)
-    @rule(data=st.data())
-    def release_and_start(self, data: st.DataObject) -> None:
-        number = data.draw(st.sampled_from(self.find(("created", "released", *OVER))))
-        if number in self.find(OVER):
-            self.take({"op": "release", "transaction": number})
-        for step in self.author.start(data.draw, number) if number in self.find() else []:
-            if number in self.find(("initialized",) if step["op"] == "execute" else ()):
-                self.take(step)
-
-    @in_states("transfer")
-    @rule(data=st.data())
-    def complete_until_over(self, data: st.DataObject) -> None:
-        number = data.draw(st.sampled_from(self.find(("transfer",))))
-        for _ in range(4):
-            if number in self.find(("transfer",)) and not self.waits(number):
-                self.take({"op": "dma_completed", "transaction": number})
-
-    @in_states("transfer")
-    @rule(data=st.data())
-    def complete(self, data: st.DataObject) -> None:
-        working = [n for n in self.find(("transfer",)) if not self.waits(n)]
-        number = data.draw(st.sampled_from(working or self.find(("transfer",))))
-        self.take(self.author.complete(data.draw, number))
-
-    @in_states("created", "released", "initialized")
-    @rule(data=st.data())
-    def allocate(self, data: st.DataObject) -> None:
-        self.make(data, "allocate_resources", "created", "released", "initialized")
-
-    @in_states("initialized", "reserved", "transfer")
-    @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
-        states = ("initialized", "reserved", "transfer")
-        waiting = [number for number in self.find(states) if self.waits(number)]
-        number = data.draw(st.sampled_from(waiting or self.find(states)))
-        self.take({"op": "cancel", "transaction": number})
-
-    @in_states("initialized", "reserved", *OVER)
-    @rule(data=st.data())
-    def release(self, data: st.DataObject) -> None:
-        self.make(data, "release", "initialized", "reserved", *OVER)
-
-    @in_states("released", "reserved", *OVER)
-    @rule(data=st.data())
-    def free(self, data: st.DataObject) -> None:
-        self.make(data, "free_resources", "released", "reserved", *OVER)
-
-    @in_states(*OVER)
-    @rule(data=st.data())
-    def delete(self, data: st.DataObject) -> None:
-        self.make(data, "delete", *OVER)
-
-    # What is set, asked for, and scripted.
-
-    @in_states("created", "released", "initialized")
-    @rule(data=st.data())
-    def set_something(self, data: st.DataObject) -> None:
-        self.make(data, "setter", "created", "released", "initialized")
-
-    @in_states()
-    @rule(data=st.data())
-    def react(self, data: st.DataObject) -> None:
-        self.make(data, "on")
-
-    @in_states()
-    @rule(data=st.data())
-    def do_anything(self, data: st.DataObject) -> None:
-        step = self.author.any_step(data.draw, data.draw(st.sampled_from(self.find())))
+    @transaction_rule(is_live, data=st.data())
+    def do_anything(self, transaction: Actor, data: st.DataObject) -> None:
+        step = self.author.any_step(data.draw, transaction.number)
         if step["op"] != "create":
-            self.take(step)
+            self.take_all([step])
 
-    @in_states("transfer")
-    @rule(data=st.data())
-    def use_enabler(self, data: st.DataObject) -> None:
-        self.take(self.author.on_enabler(data.draw))
+    def take_all(self, steps: list[Step]) -> None:
+        for step in steps:
+            if not is_idle(self.mirror, step):
+                self.take(step["op"], **{key: step[key] for key in step if key != "op"})
 
-    # Snapshots, and what follows a halt.
+    # Snapshots.
 
-    @precondition(lambda self: self.created and len(self.saved) < MOST_SNAPSHOTS)
+    @precondition(lambda self: len(self.saved) < MOST_SNAPSHOTS)
     @rule()
     def save(self) -> None:
-        saved = self.get_driver().save(), copy.deepcopy(self.mirror), self.created
-        self.saved.append(saved)
+        self.saved.append((self.player.save(), list(self.steps), self.created))
 
-    @precondition(lambda self: self.saved)
-    @rule(data=st.data())
-    def restore(self, data: st.DataObject) -> None:
-        saved, mirror, self.created = data.draw(st.sampled_from(self.saved))
-        self.get_driver().restore(saved)
-        self.mirror = self.author.model = copy.deepcopy(mirror)
+    @rule(number=st.integers(0, MOST_SNAPSHOTS - 1))
+    def restore(self, number: int) -> None:
+        self.go_back(self.saved[number % len(self.saved)])
 
-    @precondition(lambda self: self.mirror.halted)
-    @rule(data=st.data())
-    def restart(self, data: st.DataObject) -> None:
-        driver = self.get_driver()
-        with pytest.raises(BugCheck):
-            driver.device.get_alignment_requirement()
-        driver.machine.close()
-        self.start()
-        self.create(data)
+    def go_back(self, saved: tuple[Saved, list[Step], int]) -> None:
+        found, steps, self.created = saved
+        self.player.restore(found)
+        self.author.model = self.mirror
+        self.actors = list(self.player.actors.values())
+        self.steps = list(steps)
 
     # What always holds.
 
-    def waits(self, number: int) -> bool:
-        return self.mirror.waits(self.mirror.transactions[number])
+    def check_queue(self) -> None:
+        """The model says who is let through; of a wrong driver, some are so more than once."""
+        self._most_waiters = max(self._most_waiters, len(self.mirror.pool.waiting))
 
-    @invariant()
-    def check(self) -> None:
-        if self.driver is not None:
-            self.driver.machine.check()
-            assert self.driver.machine.halted == self.mirror.halted
-            self.mirror.invariants()
-
-    @invariant()
-    def compare_states(self) -> None:
-        if self.driver is None or self.mirror.halted:
-            return
-        transactions = {}
-        for number, transaction in self.driver.transactions.items():
-            info = transaction.get_info()
-            waiting = info.waiting != Waiting.NOT
-            assert waiting == self.waits(number)
-            transactions[str(number)] = {
-                "state": info.state.label,
-                "bytes_transferred": info.bytes_transferred,
-                "transfer_length": info.transfer_length,
-            }
-        free = self.driver.machine.state.free_registers
-        expected = self.mirror.snapshot()
-        assert expected == {"free_registers": free, "transactions": transactions}
-
-    @invariant()
-    def compare_pools(self) -> None:
-        if self.driver is None or self.mirror.halted:
-            return
-        machine, pool = self.driver.machine, self.mirror.pool
-        runs = machine.pool.runs()
-        assert runs == sorted(Run(run.first, run.count) for run in pool.held)
-        held = sum(run.length for run in runs)
-        assert machine.state.free_registers + held == machine.state.map_registers
-        waiters = [("registers", item.label) for item in machine.pool.waiters() if item]
-        assert waiters == [waiter for waiter in self.mirror.waiters() if waiter[0] == "registers"]
+    def check_violations(self) -> None:
+        """A driver that does anything breaks rules."""
+        self._violations = self._count[0]
 
     @invariant()
     def compare_bytes(self) -> None:
-        if self.driver is not None and not self.mirror.halted:
-            assert self.driver.memory.read() == self.driver.memory.content
+        if self.player is not None:
+            assert self.player.memory.read() == self.player.memory.content
 
 
 TestDriver = DriverMachine.TestCase
-TestDriver.settings = settings(stateful_step_count=25)
+TestDriver.settings = settings(TestDriver.settings, stateful_step_count=25)
+
+
+# What is broken is found.
+
+
+@pytest.mark.parametrize(
+    ("of", "name"),
+    [
+        pytest.param(SystemTransaction, "set_device_address_offset", id="a field"),
+        pytest.param(Pool, "_release_channel", id="a channel"),
+        pytest.param(Memory, "put", id="bytes"),
+    ],
+)
+def test_difference_is_found(monkeypatch: pytest.MonkeyPatch, of: type, name: str) -> None:
+    """The model, or what is expected of memory, leaves one thing out."""
+    monkeypatch.setattr(of, name, lambda *arguments: None)
+    always = settings(
+        max_examples=200,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(DriverMachine, settings=always)

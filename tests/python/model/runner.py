@@ -9,7 +9,7 @@ from typing import Any
 from .enabler import Enabler, Machine, make_enabler
 from .hal import Chain, Mdl, controller_done
 from .packet import PacketTransaction
-from .pool import SUCCESS, Adapter, Pool, Record, Request, Undefined, in_order
+from .pool import SUCCESS, Adapter, Pool, Record, Undefined, in_order
 from .scatter_gather import ScatterGatherTransaction
 from .system import SystemTransaction
 from .transaction import BugCheck, Transaction
@@ -112,13 +112,6 @@ class Model:
         queues = [self.pool.waiting, *(adapter.queue for adapter in self.adapters())]
         return any(request.owner is owner for queue in queues for request in queue)
 
-    def waiters(self) -> list[tuple[str, int]]:
-        """Who waits: for registers in the order of service, then for each adapter's channel."""
-        found = [("registers", owner(request)) for request in self.pool.waiting]
-        for adapter in self.adapters():
-            found += [("channel", owner(request)) for request in adapter.queue]
-        return found
-
     def invariants(self) -> None:
         """Asserts what holds between any two steps of a machine that has not halted."""
         if self.halted:
@@ -203,11 +196,6 @@ class Model:
         del self.transactions[number]
         for key in [key for key in self._reactions if key[0] == number]:
             del self._reactions[key]
-
-
-def owner(request: Request) -> int:
-    assert isinstance(request.owner, Transaction)
-    return request.owner.number
 
 
 def run_scenario(scenario: Mapping[str, Any]) -> Model:

@@ -1,81 +1,58 @@
-"""A driver and its device, which do the steps of a scenario through the Python face."""
+"""A driver and its device, which do the steps of a scenario, and the mirror that says what comes of them."""
 
 from __future__ import annotations
 
 import copy
-from collections import defaultdict, deque
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
 from model import Record
 from stateful.memory import Memory, pattern
-from stateful.mirror import Programmed
-from wdfdma import (
-    CompletionStatus,
-    Direction,
-    DmaCompletion,
-    DmaEnabler,
-    DmaTransaction,
-    Element,
-    Machine,
-    Mdl,
-    Profile,
-    Snapshot,
-    Status,
-    TransactionState,
-)
+from stateful.mirror import Mirror, Programmed
+from wdfdma import DmaCompletion, DmaTransaction, Snapshot, Status, TransferInfo
+from wdfdma.testing import Actor
+from wdfdma.testing.actor import TRANSFER
+from wdfdma.testing.taking_steps import FaultyPlayer
 
 Step = dict[str, Any]
-Reactions = defaultdict[tuple[int, str], deque[Step]]
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A snapshot of the machine, and what the driver knew then."""
+    """A snapshot of the machine, and what the driver and the mirror knew then."""
 
     snapshot: Snapshot
-    transactions: dict[int, DmaTransaction]
-    reactions: Reactions
+    mirror: Mirror
+    actors: dict[Actor, dict[str, Any]]
+    reactions: Any
     written: dict[int, tuple[Programmed, bytes]]
     content: bytes
 
 
-class Driver:
+class Driver(FaultyPlayer):
     """[seen] is what the face answered and what callbacks got, as a log would have it.
 
     The device reads or writes each transfer whole as soon as it is programmed. What it wrote into
-    map registers is in [written] until the transfer is flushed.
+    map registers is in [written] until the transfer is flushed. A step on a transaction that is not
+    there, in a reaction, is left out.
     """
 
-    def __init__(self, world: dict[str, Any]) -> None:
-        self.machine = Machine(**world["machine"], log="grow")
-        self.memory = Memory(self.machine, world)
-        self.device = self.machine.device()
-        self.enablers = [self._make_enabler(**settings) for settings in world["enablers"]]
-        self.buffers = [self._make_chain(chain) for chain in world["buffers"]]
-        self.transactions: dict[int, DmaTransaction] = {}
-        self.reactions: Reactions = defaultdict(deque)
+    def prepare(self) -> None:
+        super().prepare()
+        self.memory = Memory(self.machine, self.world)
+        self.mirror = Mirror(self.world)
         self.written: dict[int, tuple[Programmed, bytes]] = {}
         self.programmed: deque[Programmed] = deque()
         self.seen: list[Record] = []
         self.transfers = 0
 
-    def _make_enabler(self, profile: str, **settings: Any) -> DmaEnabler:
-        enabler = self.device.enabler(Profile[profile.upper()], **settings)
-        if profile.startswith("system"):
-            enabler.configure_system_profile(Direction.READ).check()
-        if profile == "system_duplex":
-            enabler.configure_system_profile(Direction.WRITE).check()
-        return enabler
-
-    def _make_chain(self, chain: list[dict[str, Any]]) -> Mdl:
-        mdls = [self.machine.mdl(**settings) for settings in chain]
-        return self.machine.chain(*mdls)
-
     def save(self) -> Saved:
+        kept = [name for name in Actor.__slots__ if name != "info"]
         return Saved(
             self.machine.snapshot(),
-            dict(self.transactions),
+            copy.deepcopy(self.mirror),
+            {item: {name: getattr(item, name) for name in kept} for item in self.actors.values()},
             copy.deepcopy(self.reactions),
             dict(self.written),
             bytes(self.memory.content),
@@ -83,119 +60,53 @@ class Driver:
 
     def restore(self, saved: Saved) -> None:
         self.machine.restore(saved.snapshot)
-        self.transactions = dict(saved.transactions)
+        self.mirror = copy.deepcopy(saved.mirror)
+        for actor in self.actors.values():
+            actor.is_live = False
+        self.actors = {actor.number: actor for actor in saved.actors}
+        for actor, values in saved.actors.items():
+            for name, value in values.items():
+                setattr(actor, name, value)
+            actor.refresh()
         self.reactions = copy.deepcopy(saved.reactions)
         self.written = dict(saved.written)
         self.memory.content[:] = saved.content
+        self.programmed.clear()
+        self.seen.clear()
 
     # Steps.
 
-    def perform(self, step: Step) -> None:
-        """Does one step; what its callbacks did stands before it in [seen]."""
-        op = step["op"]
-        if "transaction" not in step:
-            enabler, direction = self.enablers[step["enabler"]], _direction(step)
-            answer: Record = {"returns": getattr(enabler, op)(direction)}
-            keys = {"enabler": step["enabler"], "direction": step["direction"]}
-        elif op == "create":
-            answer, keys = self._create(step), {"transaction": step["transaction"]}
-        elif step["transaction"] not in self.transactions:
-            return
-        elif op == "on":
-            self.reactions[step["transaction"], step["event"]].append(step)
-            return
-        else:
-            answer, keys = self._call(op, step), {"transaction": step["transaction"]}
-        self.seen.append({"op": op, **keys, **answer})
+    def perform(self, step: Step) -> Any:
+        """What its callbacks did stands before it in [seen]."""
+        op, actor = step["op"], self.actors.get(step.get("transaction", -1))
+        if "transaction" in step and actor is None and op != "create":
+            return None
+        if actor is not None:
+            self.expect_bytes(actor, op, step.get("length"))
+        answer = super().perform(step)
+        if op in Mirror.RECORDED:
+            keys = ("transaction",) if "transaction" in step else ("enabler", "direction")
+            self.seen.append({"op": op, **{key: step[key] for key in keys}, **show(answer)})
+        if op == "create":
+            assert self.actors[step["transaction"]].transaction.label == step["transaction"]
+        if op == "delete":
+            assert actor is not None
+            assert not actor.transaction.is_live
+        return answer
 
-    def _create(self, step: Step) -> Record:
-        transaction = self.enablers[step["enabler"]].transaction()
-        assert transaction.label == step["transaction"]
-        self.transactions[transaction.label] = transaction
-        return {"status": "STATUS_SUCCESS"}
-
-    def _call(self, op: str, step: Step) -> Record:
-        number = step["transaction"]
-        transaction = self.transactions[number]
-        if op.startswith("dma_completed"):
-            self._flush_completed(transaction, step.get("length"))
-        elif op in ("release", "delete"):
-            self._flush(transaction, 0)
-        method = getattr(self, f"_{op}", None)
-        if method is not None:
-            answer = method(transaction, step)
-        else:
-            arguments = [step[key] for key in ("length", "offset", "value") if key in step]
-            answer = getattr(transaction, op)(*arguments)
-        return _show(answer)
-
-    def _initialize(self, transaction: DmaTransaction, step: Step) -> Status:
-        return transaction.initialize(
-            self.buffers[step["buffer"]],
-            offset=step["offset"],
-            length=step["length"],
-            direction=_direction(step),
-            program_dma=self._program_dma,
-        )
-
-    def _allocate_resources(self, transaction: DmaTransaction, step: Step) -> Status:
-        return transaction.allocate_resources(
-            _direction(step), reserve_dma=self._reserve_dma, map_registers=step["map_registers"]
-        )
-
-    def _set_callback(self, transaction: DmaTransaction, step: Step) -> None:
-        if step["event"] == "configure_dma_channel":
-            configure = self._configure_dma_channel if step["value"] else None
-            transaction.set_channel_configuration_callback(configure)
-        else:
-            complete = self._dma_transfer_complete if step["value"] else None
-            transaction.set_transfer_complete_callback(complete)
-
-    def _delete(self, transaction: DmaTransaction, step: Step) -> None:
+    def on_event(self, transaction: DmaTransaction, event: str, **fields: Any) -> bool:
         number = transaction.label
-        transaction.delete()
-        assert not transaction.is_live
-        del self.transactions[number]
-        for key in [key for key in self.reactions if key[0] == number]:
-            del self.reactions[key]
-
-    # Callbacks.
-
-    def _react(self, transaction: DmaTransaction, event: str, **fields: Any) -> bool:
-        number = transaction.label
-        self.seen.append({"event": event, "transaction": number, **fields})
+        shown = {key: show_field(value) for key, value in fields.items()}
+        self.seen.append({"event": event, "transaction": number, **shown})
         if event == "program_dma" and self.programmed:
-            self._transfer(self.programmed.popleft(), **fields)
-        reactions = self.reactions[number, event]
-        reaction: Step = reactions.popleft() if reactions else {"do": []}
-        for step in reaction["do"]:
-            self.perform(step)
+            self.transfer(self.programmed.popleft(), **shown)
+        answer = super().on_event(transaction, event, **fields)
         self.seen.append({"event": "leave", "of": event, "transaction": number})
-        return bool(reaction.get("returns", True))
-
-    def _program_dma(
-        self, transaction: DmaTransaction, direction: Direction, elements: list[Element]
-    ) -> bool:
-        pairs = [list(element) for element in elements]
-        return self._react(transaction, "program_dma", direction=direction.label, elements=pairs)
-
-    def _reserve_dma(self, transaction: DmaTransaction) -> None:
-        self._react(transaction, "reserve_dma")
-
-    def _configure_dma_channel(
-        self, transaction: DmaTransaction, mdl: Mdl, offset: int, length: int
-    ) -> bool:
-        return self._react(transaction, "configure_dma_channel", offset=offset, length=length)
-
-    def _dma_transfer_complete(
-        self, transaction: DmaTransaction, direction: Direction, status: CompletionStatus
-    ) -> None:
-        fields = {"direction": direction.label, "status": status.label}
-        self._react(transaction, "dma_transfer_complete", **fields)
+        return answer
 
     # The device.
 
-    def _transfer(self, programmed: Programmed, direction: str, elements: list[list[int]]) -> None:
+    def transfer(self, programmed: Programmed, direction: str, elements: list[list[int]]) -> None:
         """Moves all bytes of a transfer, and knows where they must come from or arrive."""
         if direction == "write":
             read = [self.machine.device_read(*element) for element in elements]
@@ -212,27 +123,33 @@ class Driver:
         else:
             self.memory.put(programmed.places, data)
 
-    def _flush_completed(self, transaction: DmaTransaction, length: int | None) -> None:
-        info = transaction.get_info()
-        if info.state is TransactionState.TRANSFER:
-            wanted = info.transfer_length if length is None else length
-            self._flush(transaction, wanted if wanted <= info.transfer_length else 0)
+    def expect_bytes(self, actor: Actor, op: str, length: int | None) -> None:
+        """What a completion flushes, or a step that ends the transaction without one drops."""
+        if op in ("release", "delete"):
+            self.flush(actor, 0)
+        elif op.startswith("dma_completed"):
+            actor.refresh()
+            if actor.state == TRANSFER:
+                whole = actor.info.transfer_length
+                wanted = whole if length is None else length
+                self.flush(actor, wanted if wanted <= whole else 0)
 
-    def _flush(self, transaction: DmaTransaction, length: int) -> None:
+    def flush(self, actor: Actor, length: int) -> None:
         """Expects [length] bytes to arrive, or all that are in a list, which is put whole."""
-        written = self.written.pop(transaction.label, None)
-        if written is None:
-            return
-        programmed, data = written
-        is_list = transaction.enabler.get_info().profile.label.startswith("scatter_gather")
-        self.memory.put(programmed.places, data if is_list else data[:length])
+        written = self.written.pop(actor.number, None)
+        if written is not None:
+            programmed, data = written
+            self.memory.put(programmed.places, data if actor.is_list else data[:length])
 
 
-def _direction(step: Step) -> Direction:
-    return Direction[step["direction"].upper()]
+def show_field(value: Any) -> Any:
+    """What a callback was called with, as a log has it."""
+    if isinstance(value, list):
+        return [list(element) for element in value]
+    return getattr(value, "label", value)
 
 
-def _show(answer: Any) -> Record:
+def show(answer: Any) -> Record:
     """What a call of the face returned, with the keys of a log."""
     if answer is None:
         return {}
@@ -240,6 +157,6 @@ def _show(answer: Any) -> Record:
         return {"status": answer.name}
     if isinstance(answer, DmaCompletion):
         return {"returns": answer.completed, "status": answer.status.name}
-    if isinstance(answer, int):
-        return {"returns": answer}
-    return {"map_registers": answer.map_registers, "elements": answer.elements}
+    if isinstance(answer, TransferInfo):
+        return {"map_registers": answer.map_registers, "elements": answer.elements}
+    return {"returns": answer}

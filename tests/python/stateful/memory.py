@@ -21,7 +21,7 @@ class Memory:
     """[content] is what is expected; `read` asks the machine, through MDLs over whole pages."""
 
     def __init__(self, machine: Machine, world: dict[str, Any]) -> None:
-        frames = 1 << world["machine"]["physical_address_bits"] - 12
+        frames = 1 << world["machine"].get("physical_address_bits", 36) - 12
         used = {pfn for chain in world["buffers"] for mdl in chain for pfn in mdl["pfns"]}
         near = {pfn + step for pfn in used for step in (-1, 0, 1) if 0 <= pfn + step < frames}
         self._at = {pfn: index * PAGE for index, pfn in enumerate(sorted(near))}

@@ -7,7 +7,7 @@ from typing import Any
 
 from model import Model
 from model.hal import Element, parts
-from model.runner import Step
+from model.runner import ANSWERS, ARGUMENTS, OF_ENABLERS, Step
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,14 @@ class Programmed:
 
 
 class Mirror(Model):
-    """[programmed] grows with each transfer. Steps on what is not there any more are left out."""
+    """[programmed] grows with each transfer. Steps on what is not there any more are left out.
+
+    So are those that the model does not know; the log has a record of the others, but for `on`.
+    """
+
+    RECORDED = frozenset(
+        {"create", "delete", "free_resources", "stop_system_transfer", *ANSWERS, *ARGUMENTS}
+    ) | frozenset(OF_ENABLERS)
 
     def __init__(self, world: dict[str, Any]) -> None:
         super().__init__(world["machine"], world["enablers"], world["buffers"])
@@ -39,5 +46,7 @@ class Mirror(Model):
         return super().fire(number, event, fields)
 
     def _take(self, step: Step) -> None:
-        if step["op"] == "create" or step.get("transaction", -1) in {-1, *self.transactions}:
+        op = step["op"]
+        known = op in self.RECORDED or op == "on"
+        if known and (op == "create" or step.get("transaction", -1) in {-1, *self.transactions}):
             super()._take(step)
