@@ -22,7 +22,7 @@ _DIRECTIONS = (Direction.READ, Direction.WRITE)
 class RequestView:
     """A request for a channel and for [registers] map registers, that waits.
 
-    [handle] is its transaction's; a WDM driver's request has none.
+    [handle] is its transaction's; a WDM driver's request has none, nor has one whose transaction was deleted.
     """
 
     handle: int
@@ -162,7 +162,9 @@ def _make_request(item: Any) -> RequestView:
     if item.transaction != NULL:
         name = name_handle(ObjectType.TRANSACTION, item.transaction)
     else:
-        name = f"a WDM driver on {name_handle(ObjectType.ADAPTER, item.adapter)}"
+        info = ffi.new("wdfdma_adapter_info *")
+        lib.wdfdma_adapter_get_info(item.adapter, info)
+        name = _name_stranger(name_handle(ObjectType.ADAPTER, item.adapter), info)
     return RequestView(
         to_number(item.transaction),
         name,
@@ -170,6 +172,11 @@ def _make_request(item: Any) -> RequestView:
         item.registers,
         Waiting(item.waiting),
     )
+
+
+def _name_stranger(adapter: str, info: Any) -> str:
+    """Who is at an adapter with a request that no live transaction has."""
+    return f"{'a WDM driver' if info.wdm else 'a deleted transaction'} on {adapter}"
 
 
 def _read_enablers(machine: Any) -> Iterator[tuple[int, EnablerView]]:
@@ -246,7 +253,7 @@ def _read_adapters(machine: Any, owners: dict[str, str]) -> Iterator[tuple[int, 
         name = name_handle(ObjectType.ADAPTER, handle)
         owner = name_handle(ObjectType.TRANSACTION, info.channel_owner)
         if info.channel_owned and info.channel_owner == NULL:
-            owner = f"a WDM driver on {name}"
+            owner = _name_stranger(name, info)
         yield (
             to_number(handle),
             AdapterView(

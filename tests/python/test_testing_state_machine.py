@@ -20,7 +20,11 @@ from wdfdma.testing.player import Step
 from wdfdma.testing.rule_choice import GROUPS
 
 FEW = settings(
-    max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=60,
+    deadline=None,
+    database=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
 )
 GENERATE = settings(FEW, phases=[Phase.generate])
 SHRINK = settings(

@@ -326,3 +326,18 @@ def test_a_denied_grant_comes_when_registers_are_freed(
     assert (wait.verdict, wait.reason) == (QUEUED, "queued behind transaction 0")
     holder.free_resources()
     assert is_served(denied)
+
+
+def test_a_deleted_transaction_that_waits_is_no_wdm_driver() -> None:
+    with Machine(map_registers=4, force_map_registers=True, verifier=False) as machine:
+        enabler = machine.device().enabler(maximum_length=12288, dma_version=3)
+        buffer = machine.mdl(12288)
+        items = [enabler.transaction() for _ in range(2)]
+        for item in items:
+            item.initialize(buffer, program_dma=lambda *_: None).check()
+            item.execute().check()
+        items[1].delete()
+        assert [wait.transaction for wait in machine.waits()] == [
+            "a deleted transaction on adapter 0"
+        ]
+        assert "WDM" not in machine.dump()
