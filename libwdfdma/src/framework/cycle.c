@@ -225,7 +225,7 @@ HOT_INLINE PSCATTER_GATHER_LIST gather_stage_plainly(wdfdma_machine *machine, tr
     if (UNLIKELY(!gather_is_plain(item, registers)) ||
         UNLIKELY(item->held_list != LIST_NONE || item->hal.gather.extras != NULL) ||
         UNLIKELY(!channel_take_here(machine, by, &item->hal.gather.own.request, (uint32_t)registers,
-                                    false, &base))) {
+                                    &base))) {
         return NULL;
     }
     plain_map(machine, item, address, list);
@@ -251,8 +251,7 @@ HOT_INLINE PSCATTER_GATHER_LIST packet_stage_plainly(wdfdma_machine *machine, tr
             return NULL;
         }
     } else {
-        if (UNLIKELY(!channel_take_here(machine, by, &item->hal.packet.request, count, is_system,
-                                        &base))) {
+        if (UNLIKELY(!channel_take_here(machine, by, &item->hal.packet.request, count, &base))) {
             return NULL;
         }
         count = base == NO_REGISTER ? 0 : count;

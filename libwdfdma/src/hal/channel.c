@@ -112,7 +112,7 @@ static void channel_own(hal_request *request) {
 }
 
 bool channel_take_here(wdfdma_machine *machine, adapter *by, hal_request *request, uint32_t count,
-                       bool keeps, uint32_t *base) {
+                       uint32_t *base) {
     *base = NO_REGISTER;
     if (UNLIKELY(by->channel != NULL)) {
         return false;
@@ -125,10 +125,8 @@ bool channel_take_here(wdfdma_machine *machine, adapter *by, hal_request *reques
         by->registers_held += count;
     }
     request->adapter = by;
-    if (keeps) {
-        by->channel_base = *base;
-        by->channel_count = *base == NO_REGISTER ? 0 : count;
-    }
+    by->channel_base = *base;
+    by->channel_count = *base == NO_REGISTER ? 0 : count;
     channel_own(request);
     return true;
 }

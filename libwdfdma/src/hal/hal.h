@@ -219,9 +219,9 @@ NTSTATUS channel_allocate(wdfdma_machine *machine, hal_request *request, hal_rou
                           bool synchronous);
 /* Takes channel and [count] registers (0: none) for [request] where that takes nothing but a few
  * bits of the pool; false, with nothing changed, otherwise. At most the adapter's limit may be
- * asked for. [keeps]: the channel's owner frees both at once, later. */
+ * asked for. */
 bool channel_take_here(wdfdma_machine *machine, adapter *by, hal_request *request, uint32_t count,
-                       bool keeps, uint32_t *base);
+                       uint32_t *base);
 /* The channel alone is given on; its registers stay. */
 void channel_release(wdfdma_machine *machine, adapter *by);
 static inline void channel_disown(adapter *by) {
