@@ -153,8 +153,8 @@ HOT_PATH NTSTATUS WdfDmaTransactionInitializeUsingOffset(WDFDMATRANSACTION DmaTr
 
 /* ---- Execute ---- */
 
-/* The registers for the whole range, in one run of pages that the device reaches; 0 where it is
- * not that, or they are more than the adapter may have. */
+/* The registers for the whole range, in one run of pages that the device reaches; 0 where it is not
+ * that. */
 HOT_INLINE uint64_t plain_measure(const transaction *item, uint64_t *address) {
     const adapter *by = item->adapter;
     const mdl_object *at = item->cursor;
@@ -171,7 +171,9 @@ HOT_INLINE uint64_t plain_measure(const transaction *item, uint64_t *address) {
     uint64_t start = mdl->ByteOffset + item->offset;
     uint64_t registers = pages_spanned(start, length);
     *address = at->pfns[0] * PAGE_BYTES + start;
-    return LIKELY(registers <= by->map_registers) ? registers : 0;
+    /* They carry any fragment, wherever it begins. */
+    WDFDMA_ASSERT(registers <= by->map_registers);
+    return registers;
 }
 
 /* What only a packet or system transaction asks before it starts. */

@@ -276,8 +276,7 @@ static inline uint32_t transaction_get_traits(const transaction *item) {
     bool single = item->hindrances.single_transfer && item->is_version_3;
     return (item->is_scatter_gather ? (uint32_t)FAULT_TRAIT_LISTS : 0) |
            (single ? (uint32_t)FAULT_TRAIT_SINGLE_TRANSFER : 0) |
-           (packet_2 ? (uint32_t)FAULT_TRAIT_VERSION_2_PACKET : 0) |
-           (item->is_version_3 ? (uint32_t)FAULT_TRAIT_VERSION_3 : 0);
+           (packet_2 ? (uint32_t)FAULT_TRAIT_VERSION_2_PACKET : 0);
 }
 /* A call that the state does not allow: where that is because a failure was not heeded, a rule of
  * ours says so first. */

@@ -13,17 +13,9 @@ static bool is_version_2_packet(const transaction *item) {
 
 /* What a grant finds when its transaction has moved on while it waited. */
 NO_INLINE static bool grant_is_welcome(wdfdma_machine *machine, const transaction *item) {
-    switch (item->state) {
-    case WDFDMA_STATE_RESERVED:
+    bool goes_on = item->state == WDFDMA_STATE_INITIALIZED || item->state == WDFDMA_STATE_TRANSFER;
+    if (item->state == WDFDMA_STATE_RESERVED || (goes_on && item->mdl != NULL)) {
         return true;
-    case WDFDMA_STATE_INITIALIZED:
-    case WDFDMA_STATE_TRANSFER:
-        if (item->mdl != NULL) {
-            return true;
-        }
-        break;
-    default:
-        break;
     }
     verifier_rule(machine, WDFDMA_RULE_PENDING_RESERVATION_DISTURBED, &item->base.head);
     return false;
@@ -91,7 +83,6 @@ NTSTATUS packet_allocate(wdfdma_machine *machine, transaction *item, uint32_t re
     }
     asked->adapter = item->adapter;
     asked->count = registers;
-    asked->base = NO_REGISTER;
     asked->routine = packet_is_granted;
     return channel_allocate(machine, asked, packet_is_granted_now,
                             item->immediate && item->is_version_3);
