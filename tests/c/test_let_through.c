@@ -10,6 +10,7 @@ static struct {
     uint32_t configured;
     uint32_t reserved;
     uint32_t ends;
+    uint64_t address; /* of the last list */
     wdfdma_transaction_info inside;
 } seen;
 
@@ -26,7 +27,7 @@ static BOOLEAN program(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTE
     (void)device;
     (void)context;
     (void)direction;
-    (void)list;
+    seen.address = (uint64_t)list->Elements[0].Address.QuadPart;
     seen.programmed++;
     act_once(transaction);
     return TRUE;
@@ -251,6 +252,7 @@ static void half_and_end(WDFDMATRANSACTION transaction) {
     CHECK(wdfdma_enabler_complete_transfer(world_info(transaction).enabler,
                                            WdfDmaDirectionReadFromDevice));
     complete_half(transaction);
+    seen.inside = world_info(transaction);
 }
 
 static void half_and_halt(WDFDMATRANSACTION transaction) {
@@ -297,7 +299,7 @@ TEST(a_stage_meets_what_its_callback_did) {
         right = CHECK_EQUAL(seen.configured, rows[row].configures) && right;
         right = CHECK_EQUAL(seen.ends, 0) && right;
         right = CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->mappings, 0) && right;
-        if (rows[row].act == half_and_halt) {
+        if (seen.inside.length != 0) {
             wdfdma_transaction_info info = world_info(transaction);
             right = CHECK_EQUAL(info.remaining, seen.inside.remaining) && right;
             right = CHECK_EQUAL(info.transfer_length, seen.inside.transfer_length) && right;
@@ -347,6 +349,9 @@ TEST(started_again_while_it_waits) {
         CHECK_STATUS(start(transaction, mdl, 2 * WORLD_PAGE), STATUS_SUCCESS);
         CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
         CHECK_EQUAL(world_info(transaction).waiting, WDFDMA_WAITING_POOL);
+        size_t told = 0;
+        wdfdma_machine_get_violations(made.machine, &told);
+        CHECK_EQUAL(told, 0);
         CHECK_STATUS(start(transaction, mdl, 2 * WORLD_PAGE), STATUS_UNSUCCESSFUL);
         CHECK_EQUAL(world_rule(made.machine), WDFDMA_RULE_PENDING_RESERVATION_DISTURBED);
         CHECK_EQUAL(seen.programmed, 0);
@@ -369,6 +374,74 @@ TEST(deleted_while_the_controller_runs) {
         CHECK_EQUAL(world_free_registers(made.machine), registers);
         harness_machine_end(made.machine);
     }
+}
+
+/* Deleted in the middle of its transfer, the verifier off: its request is the driver's again. */
+TEST(deleted_with_a_request) {
+    world made = open_world(8, WdfDmaProfilePacket, false, false);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    const wdfdma_request_config config = {.type = WdfRequestTypeRead,
+                                          .output = world_mdl(made.machine, 0, WORLD_PAGE, NULL),
+                                          .output_length = WORLD_PAGE};
+    WDFREQUEST request = NULL;
+    wdfdma_request_info info;
+    CHECK_STATUS(wdfdma_request_create(made.device, &config, &request), STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionInitializeUsingRequest(transaction, request, program,
+                                                         WdfDmaDirectionReadFromDevice),
+                 STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_request_get_info(request, &info), STATUS_SUCCESS);
+    CHECK_EQUAL(info.references, 1);
+    WdfObjectDelete(transaction);
+    CHECK_STATUS(wdfdma_request_get_info(request, &info), STATUS_SUCCESS);
+    CHECK_EQUAL(info.references, 0);
+    CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->mappings, 0);
+    WdfRequestComplete(request, STATUS_SUCCESS);
+    CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
+}
+
+/* The channel was freed behind the framework's back: whoever completes the transfer is told of. */
+TEST(completed_without_its_channel) {
+    for (int way = 0; way < 2; way++) {
+        world made = open_world(8, WdfDmaProfileSystem, true, way != 0);
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PDMA_ADAPTER adapter =
+            WdfDmaEnablerWdmGetDmaAdapter(made.enabler, WdfDmaDirectionReadFromDevice);
+        NTSTATUS status = STATUS_SUCCESS;
+        CHECK_STATUS(start(transaction, world_mdl(made.machine, 0, WORLD_PAGE, NULL), WORLD_PAGE),
+                     STATUS_SUCCESS);
+        CHECK(wdfdma_enabler_complete_transfer(made.enabler, WdfDmaDirectionReadFromDevice));
+        KIRQL before = KfRaiseIrql(DISPATCH_LEVEL);
+        adapter->DmaOperations->FreeAdapterObject(adapter, DeallocateObjectKeepRegisters);
+        KeLowerIrql(before);
+        CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
+        CHECK(!WdfDmaTransactionDmaCompleted(transaction, &status));
+        CHECK_STATUS(status, STATUS_UNSUCCESSFUL);
+        CHECK_EQUAL(world_rule(made.machine), WDFDMA_RULE_CHANNEL_NOT_OWNED);
+        CHECK_EQUAL(world_parameter(made.machine, 1), (uintptr_t)transaction);
+        harness_machine_end(made.machine);
+    }
+}
+
+static void shorten(WDFDMATRANSACTION transaction) {
+    (void)transaction;
+    seen.mdl->ByteCount = 1024;
+}
+
+/* A driver that shortens an MDL while the channel is configured has the bytes of the next one. */
+TEST(a_chain_is_shortened) {
+    world made = open_world(8, WdfDmaProfileSystem, true, false);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    seen.mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    seen.mdl->Next = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    WdfDmaTransactionSetChannelConfigurationCallback(transaction, configure, NULL);
+    CHECK_STATUS(WdfDmaTransactionInitializeUsingOffset(
+                     transaction, program, WdfDmaDirectionReadFromDevice, seen.mdl, 2048, 1000),
+                 STATUS_SUCCESS);
+    seen.act = shorten;
+    CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+    CHECK_EQUAL(seen.programmed, 1);
+    CHECK_EQUAL(seen.address, MmGetMdlPfnArray(seen.mdl->Next)[0] * WORLD_PAGE + 1024);
 }
 
 static void reserve_inside(WDFDMATRANSACTION transaction) {
@@ -441,4 +514,6 @@ HARNESS_MAIN(ENTRY(a_list_comes_after_the_end), ENTRY(initialized_too_early),
              ENTRY(reserved_too_early), ENTRY(a_range_begins_anew),
              ENTRY(a_stage_meets_what_its_callback_did), ENTRY(a_chain_is_cut),
              ENTRY(started_again_while_it_waits), ENTRY(deleted_while_the_controller_runs),
-             ENTRY(no_callback_is_deeper_than_the_stack), ENTRY(an_end_that_halts_has_not_come))
+             ENTRY(deleted_with_a_request), ENTRY(completed_without_its_channel),
+             ENTRY(a_chain_is_shortened), ENTRY(no_callback_is_deeper_than_the_stack),
+             ENTRY(an_end_that_halts_has_not_come))

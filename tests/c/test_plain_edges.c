@@ -294,6 +294,63 @@ TEST(an_empty_range_is_refused) {
     }
 }
 
+/* How many elements a list may have is asked of each range anew. */
+TEST(a_limit_of_elements_holds_at_each_offset) {
+    static const struct {
+        uint32_t in_page; /* of the MDL */
+        size_t offset;
+        size_t length;
+        bool fits;
+    } rows[] = {
+        {0, 0, 4096, true},    {0, 1, 4096, false},   {0, 4095, 1, true},
+        {0, 4095, 2, false},   {100, 0, 4096, false}, {100, 3996, 100, true},
+        {100, 3995, 2, false}, {100, 0, 3996, true},  {100, 100, 3897, false},
+    };
+    for (int keeps_log = 0; keeps_log < 2; keeps_log++) {
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            world made = open_world(WdfDmaProfileScatterGather, keeps_log != 0);
+            WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+            transfer(transaction, world_mdl(made.machine, 0, 2 * WORLD_PAGE, NULL));
+            WdfDmaEnablerSetMaximumScatterGatherElements(made.enabler, 1);
+            PMDL mdl = world_mdl(made.machine, rows[i].in_page, 2 * WORLD_PAGE, NULL);
+            CHECK_STATUS(initialize(transaction, mdl, rows[i].offset, rows[i].length),
+                         rows[i].fits ? STATUS_SUCCESS : STATUS_WDF_TOO_FRAGMENTED);
+            harness_machine_end(made.machine);
+        }
+    }
+}
+
+/* Just the bytes of the transfer are the device's while it is under way. */
+TEST(a_transfer_owns_its_bytes) {
+    static const struct {
+        size_t at;
+        bool is_owned;
+    } rows[] = {{0, false}, {1999, false}, {2000, true}, {2999, true}, {3000, false}};
+    for (uint32_t way = 0; way < 2 * PROFILES; way++) {
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            world made = open_world(profiles[way / 2], way % 2 != 0);
+            WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+            PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+            uint8_t byte = 0;
+            size_t told = 0;
+            CHECK_STATUS(initialize(transaction, mdl, 0, 1000), STATUS_SUCCESS);
+            CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+            complete(transaction);
+            CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
+            CHECK_STATUS(initialize(transaction, mdl, 2000, 1000), STATUS_SUCCESS);
+            CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+            CHECK_STATUS(wdfdma_mdl_read(made.machine, mdl, rows[i].at, &byte, 1), STATUS_SUCCESS);
+            wdfdma_machine_get_violations(made.machine, &told);
+            CHECK_EQUAL(told, rows[i].is_owned);
+            complete(transaction);
+            CHECK_STATUS(wdfdma_mdl_read(made.machine, mdl, rows[i].at, &byte, 1), STATUS_SUCCESS);
+            wdfdma_machine_get_violations(made.machine, &told);
+            CHECK_EQUAL(told, rows[i].is_owned);
+            harness_machine_end(made.machine);
+        }
+    }
+}
+
 /* What happens inside EvtProgramDma */
 
 static void complete_half(WDFDMATRANSACTION transaction) {
@@ -551,6 +608,7 @@ TEST(bytes_counted_twice_are_told) {
 HARNESS_MAIN(ENTRY(a_list_is_made_anew), ENTRY(a_callback_keeps_the_level),
              ENTRY(a_transfer_is_counted), ENTRY(a_null_base_has_no_registers),
              ENTRY(a_state_allows_what_it_allows), ENTRY(an_empty_range_is_refused),
+             ENTRY(a_limit_of_elements_holds_at_each_offset), ENTRY(a_transfer_owns_its_bytes),
              ENTRY(a_transfer_completed_inside_goes_on_outside), ENTRY(the_end_is_told_outside),
              ENTRY(a_channel_is_configured_each_time), ENTRY(a_reserved_channel_has_a_direction),
              ENTRY(the_channel_is_given_on), ENTRY(a_device_of_version_2_is_busy),

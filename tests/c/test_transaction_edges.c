@@ -226,6 +226,59 @@ TEST(a_reservation_misses_its_buffer) {
     CHECK_EQUAL(world_info(transaction).reserved, 0);
 }
 
+/* One that is gone further on in the chain is missed, too. */
+TEST(a_chain_has_no_gap) {
+    for (int way = 0; way < 3; way++) {
+        world made =
+            world_open(NULL, (world_profile){.profile = way == 0 ? WdfDmaProfilePacket
+                                                                 : WdfDmaProfileScatterGather,
+                                             .version = 3});
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        mdl->Next = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        CHECK_STATUS(wdfdma_mdl_destroy(made.machine, mdl->Next), STATUS_SUCCESS);
+        if (way == 1) {
+            WdfDmaTransactionSetSingleTransferRequirement(transaction, TRUE);
+        }
+        NTSTATUS status = initialize(transaction, mdl, 0, WORLD_PAGE + 100);
+        if (way == 0) {
+            CHECK_STATUS(status, STATUS_SUCCESS);
+            status = reserve(transaction, WdfDmaDirectionReadFromDevice, 0);
+        }
+        CHECK_STATUS(status, STATUS_UNSUCCESSFUL);
+        CHECK_EQUAL(world_rule(made.machine), WDFDMA_RULE_INVALID_MDL);
+        harness_machine_end(made.machine);
+    }
+}
+
+/* A range may run past its chain to the end of the last page, and no further, to have its registers
+ * counted. */
+TEST(a_range_may_fill_the_last_page) {
+    static const struct {
+        uint32_t in_page;
+        uint32_t bytes;
+        size_t offset;
+        size_t length;
+        uint32_t registers; /* 0: refused */
+    } rows[] = {
+        {0, 4096, 0, 4096, 1},    {0, 4096, 0, 8192, 2},   {0, 4096, 0, 8193, 0},
+        {100, 1000, 0, 4996, 2},  {100, 1000, 0, 4997, 0}, {100, 1000, 50, 4896, 2},
+        {100, 1000, 50, 4897, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        world made = open_packet(3);
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, rows[i].in_page, rows[i].bytes, NULL);
+        CHECK_STATUS(initialize(transaction, mdl, rows[i].offset, rows[i].length), STATUS_SUCCESS);
+        CHECK_STATUS(reserve(transaction, WdfDmaDirectionReadFromDevice, 0),
+                     rows[i].registers == 0 ? STATUS_BUFFER_TOO_SMALL : STATUS_SUCCESS);
+        if (!CHECK_EQUAL(world_info(transaction).reserved, rows[i].registers)) {
+            printf("    in row %zu\n", i);
+        }
+        harness_machine_end(made.machine);
+    }
+}
+
 /* A system profile has the directions that it was configured for. */
 TEST(a_direction_is_configured) {
     for (int way = 0; way < 2; way++) {
@@ -387,6 +440,53 @@ TEST(a_kept_reservation_is_told_once) {
     }
 }
 
+/* A reservation that waits itself keeps nothing from others. */
+TEST(a_waiting_reservation_is_not_kept) {
+    wdfdma_machine_config config = world_config(4);
+    world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    WDFDMATRANSACTION first = world_transaction(made.enabler);
+    WDFDMATRANSACTION second = world_transaction(made.enabler);
+    CHECK_STATUS(reserve(first, WdfDmaDirectionReadFromDevice, 3), STATUS_SUCCESS);
+    CHECK_STATUS(reserve(second, WdfDmaDirectionReadFromDevice, 2), STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionRelease(second), STATUS_SUCCESS);
+    told_last(made.machine, 0);
+    WdfDmaTransactionFreeResources(first);
+    CHECK_EQUAL(world_rule(made.machine), WDFDMA_RULE_PENDING_RESERVATION_DISTURBED);
+}
+
+static BOOLEAN configure_answer;
+
+static BOOLEAN configure(WDFDMATRANSACTION transaction, WDFDEVICE device, PVOID context, PMDL mdl,
+                         size_t offset, size_t length) {
+    (void)transaction;
+    (void)device;
+    (void)context;
+    (void)mdl;
+    (void)offset;
+    (void)length;
+    return configure_answer;
+}
+
+/* A channel that was refused is a goal of coverage. */
+TEST(a_refused_channel_is_counted) {
+    for (uint32_t way = 0; way < 2; way++) {
+        world made = world_open(NULL, (world_profile){.profile = WdfDmaProfileSystem});
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        wdfdma_coverage *map = NULL;
+        CHECK_STATUS(wdfdma_coverage_create(&map), STATUS_SUCCESS);
+        CHECK_STATUS(wdfdma_machine_set_coverage(made.machine, map), STATUS_SUCCESS);
+        WdfDmaTransactionSetChannelConfigurationCallback(transaction, configure, NULL);
+        configure_answer = way == 0;
+        CHECK_STATUS(initialize(transaction, world_mdl(made.machine, 0, 100, NULL), 0, 100),
+                     STATUS_SUCCESS);
+        CHECK_STATUS(execute(transaction, NULL), STATUS_SUCCESS);
+        CHECK_EQUAL(programmed, 1 - way);
+        CHECK_EQUAL(wdfdma_coverage_get_goal(map, "configure_refused"), way);
+        wdfdma_coverage_destroy(map);
+        harness_machine_end(made.machine);
+    }
+}
+
 /* EvtProgramDma is logged with its direction. */
 TEST(a_program_is_logged_with_its_direction) {
     for (uint64_t way = 0; way < 2; way++) {
@@ -414,7 +514,9 @@ HARNESS_MAIN(ENTRY(a_completion_of_bytes_begins_a_new_count),
              ENTRY(a_reservation_forgets_the_buffer), ENTRY(a_release_forgets_the_cycle),
              ENTRY(a_maximum_length_only_takes_away), ENTRY(registers_are_asked_for_a_transfer),
              ENTRY(version_2_counts_each_mdl), ENTRY(a_reservation_misses_its_buffer),
-             ENTRY(a_direction_is_configured), ENTRY(some_may_not_reserve),
+             ENTRY(a_direction_is_configured), ENTRY(a_chain_has_no_gap),
+             ENTRY(a_range_may_fill_the_last_page), ENTRY(a_waiting_reservation_is_not_kept),
+             ENTRY(a_refused_channel_is_counted), ENTRY(some_may_not_reserve),
              ENTRY(a_parent_that_is_gone_is_told), ENTRY(a_request_that_is_gone_is_not_got),
              ENTRY(transfer_contexts_come_and_go),
              ENTRY(a_cancelled_reservation_is_told_with_its_count),
