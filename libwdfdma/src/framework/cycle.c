@@ -412,7 +412,6 @@ HOT_INLINE bool plain_give_back(wdfdma_machine *machine, transaction *item) {
                          !registers_put_here(machine, by, by->channel_base, by->channel_count))) {
                 return false;
             }
-            by->channel_count = 0;
             channel_disown(by);
             packet_forget_registers(item);
         }
@@ -462,9 +461,6 @@ HOT_PATH NTSTATUS WdfDmaTransactionRelease(WDFDMATRANSACTION DmaTransaction) {
                 ? item->held_list == LIST_NONE
                 : !item->holds_base || (item->reserved != 0 && reservation_is_mute(machine, item));
         if (LIKELY(gone)) {
-            if (item->is_scatter_gather) {
-                item->adapter = NULL;
-            }
             item->state = WDFDMA_STATE_RELEASED;
             item->request = 0;
             transaction_reset(item);
