@@ -18,16 +18,22 @@ static struct {
     WDFDMATRANSACTION other;
     uint64_t address;
     PVOID context; /* of the last callback that is not EvtProgramDma */
+    WDFCONTEXT program_context;
+    const wdfdma_machine_state *state; /* of the machine, or NULL: not looked at */
 } seen;
 
 static BOOLEAN program(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT context,
                        WDF_DMA_DIRECTION direction, PSCATTER_GATHER_LIST list) {
     (void)device;
-    (void)context;
     (void)direction;
     seen.programmed++;
+    seen.program_context = context;
     seen.irql = KeGetCurrentIrql();
     seen.address = (uint64_t)list->Elements[0].Address.QuadPart;
+    if (seen.state != NULL) {
+        CHECK_EQUAL(seen.state->depth, 1);
+        CHECK_EQUAL(seen.state->op, WDFDMA_OP_EXECUTE);
+    }
     seen.inside++;
     seen.inside_most = seen.inside > seen.inside_most ? seen.inside : seen.inside_most;
     if (seen.act != NULL) {
@@ -62,7 +68,13 @@ static void on_end(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT c
     seen.end = status;
 }
 
+/* By an address and by an offset, in turn. */
 static NTSTATUS initialize(WDFDMATRANSACTION transaction, PMDL mdl, size_t offset, size_t length) {
+    static uint32_t turn;
+    if (turn++ % 2 == 0) {
+        return WdfDmaTransactionInitialize(transaction, program, WdfDmaDirectionReadFromDevice, mdl,
+                                           (uint8_t *)MmGetMdlVirtualAddress(mdl) + offset, length);
+    }
     return WdfDmaTransactionInitializeUsingOffset(
         transaction, program, WdfDmaDirectionReadFromDevice, mdl, offset, length);
 }
@@ -144,11 +156,14 @@ TEST(a_callback_keeps_the_level) {
         WDFDMATRANSACTION transaction = world_transaction(made.enabler);
         PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
         transfer(transaction, mdl);
+        seen.state = wdfdma_machine_get_state(made.machine);
         for (int i = 0; i < 3; i++) {
             KIRQL before = KfRaiseIrql(levels[i]);
             transfer(transaction, mdl);
             CHECK_EQUAL(seen.irql, levels[i] < DISPATCH_LEVEL ? DISPATCH_LEVEL : levels[i]);
             CHECK_EQUAL(KeGetCurrentIrql(), levels[i]);
+            CHECK_EQUAL(seen.state->depth, 0);
+            CHECK_EQUAL(seen.state->op, WDFDMA_OP_NONE);
             KeLowerIrql(before);
         }
         harness_machine_end(made.machine);
@@ -357,6 +372,161 @@ static void complete_half(WDFDMATRANSACTION transaction) {
     NTSTATUS status = STATUS_UNSUCCESSFUL;
     CHECK(!WdfDmaTransactionDmaCompletedWithLength(transaction, WORLD_PAGE / 2, &status));
     CHECK_STATUS(status, STATUS_MORE_PROCESSING_REQUIRED);
+}
+
+static void refuse_other(WDFDMATRANSACTION transaction) {
+    (void)transaction;
+    CHECK_STATUS(WdfDmaTransactionExecute(seen.other, NULL), STATUS_UNSUCCESSFUL);
+}
+
+/* Execute's context is for each EvtProgramDma of the transaction. */
+TEST(each_transfer_has_the_context) {
+    for (uint32_t way = 0; way < 2 * PROFILES; way++) {
+        world made = open_world(profiles[way / 2], way % 2 != 0);
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        transfer(transaction, mdl);
+        CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionExecute(transaction, &made), STATUS_SUCCESS);
+        CHECK(seen.program_context == &made);
+        seen.program_context = NULL;
+        complete_half(transaction);
+        CHECK(seen.program_context == &made);
+        complete(transaction);
+        harness_machine_end(made.machine);
+    }
+}
+
+/* One byte that is left is a transfer of its own. */
+TEST(a_byte_is_left) {
+    for (int way = 0; way < 4; way++) {
+        const world_profile profile = {.profile = way / 2 == 0 ? WdfDmaProfilePacket
+                                                               : WdfDmaProfileScatterGather,
+                                       .version = 3,
+                                       .maximum_length = WORLD_PAGE};
+        world made = open_with(NULL, profile, way % 2 != 0);
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, 0, 2 * WORLD_PAGE, NULL);
+        CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
+        for (int turn = 0; turn < 2; turn++) {
+            NTSTATUS status = STATUS_SUCCESS;
+            CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE + 1), STATUS_SUCCESS);
+            CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+            CHECK(!WdfDmaTransactionDmaCompleted(transaction, &status));
+            CHECK_STATUS(status, STATUS_MORE_PROCESSING_REQUIRED);
+            CHECK_EQUAL(world_info(transaction).transfer_length, 1);
+            complete(transaction);
+            CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
+        }
+        CHECK_EQUAL(seen.programmed, 4);
+        harness_machine_end(made.machine);
+    }
+}
+
+/* Who waits for what a transaction holds comes next when it is complete. */
+TEST(who_waits_comes_next) {
+    for (uint32_t way = 0; way < 2 * PROFILES; way++) {
+        wdfdma_machine_config config = world_config(4);
+        world made = open_with(&config, (world_profile){.profile = profiles[way / 2], .version = 3},
+                               way % 2 != 0);
+        WDFDMATRANSACTION pair[] = {world_transaction(made.enabler),
+                                    world_transaction(made.enabler)};
+        PMDL mdl = world_mdl(made.machine, 0, 3 * WORLD_PAGE, NULL);
+        PMDL other = world_mdl(made.machine, 0, 3 * WORLD_PAGE, NULL);
+        transfer(pair[0], mdl);
+        transfer(pair[1], other);
+        for (uint32_t turn = 0; turn < 3; turn++) {
+            seen.programmed = 0;
+            CHECK_STATUS(initialize(pair[0], mdl, 0, 3 * WORLD_PAGE), STATUS_SUCCESS);
+            CHECK_STATUS(initialize(pair[1], other, 0, 3 * WORLD_PAGE), STATUS_SUCCESS);
+            CHECK_STATUS(WdfDmaTransactionExecute(pair[0], NULL), STATUS_SUCCESS);
+            CHECK_STATUS(WdfDmaTransactionExecute(pair[1], NULL), STATUS_SUCCESS);
+            CHECK_EQUAL(seen.programmed, 1);
+            CHECK(world_info(pair[1]).waiting != WDFDMA_WAITING_NOT);
+            complete(pair[0]);
+            CHECK_EQUAL(seen.programmed, 2);
+            CHECK_EQUAL(world_info(pair[0]).registers, 0);
+            complete(pair[1]);
+            CHECK_EQUAL(world_free_registers(made.machine), 4);
+            CHECK_STATUS(WdfDmaTransactionRelease(pair[0]), STATUS_SUCCESS);
+            CHECK_STATUS(WdfDmaTransactionRelease(pair[1]), STATUS_SUCCESS);
+        }
+        harness_machine_end(made.machine);
+    }
+}
+
+/* A mapping that a failed transfer left with its reservation ends when the next one begins. */
+TEST(a_mapping_that_was_left_ends) {
+    for (int way = 0; way < 2; way++) {
+        world made = open_world(WdfDmaProfilePacket, way != 0);
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        PMDL other = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        const wdfdma_machine_state *state = wdfdma_machine_get_state(made.machine);
+        bring(transaction, mdl, WDFDMA_STATE_RESERVED);
+        bring(transaction, mdl, WDFDMA_STATE_TRANSFER_FAILED);
+        CHECK_EQUAL(state->mappings, 1);
+        CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
+        CHECK_STATUS(initialize(transaction, other, 0, WORLD_PAGE), STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
+        CHECK_EQUAL(state->mappings, 1);
+        complete(transaction);
+        CHECK_EQUAL(state->mappings, 0);
+        harness_machine_end(made.machine);
+    }
+}
+
+/* A call makes its machine the current one, and one inside a callback of another machine is none. */
+TEST(a_call_is_of_its_machine) {
+    for (int way = 0; way < 2; way++) {
+        world other = open_world(WdfDmaProfilePacket, way != 0);
+        seen.other = world_transaction(other.enabler);
+        PMDL foreign = world_mdl(other.machine, 0, WORLD_PAGE, NULL);
+        WDFDMATRANSACTION waiting = seen.other;
+        world made = open_world(WdfDmaProfilePacket, way != 0);
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        transfer(transaction, mdl);
+        transfer(waiting, foreign);
+        CHECK(wdfdma_machine_current() == other.machine);
+        CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
+        CHECK(wdfdma_machine_current() == made.machine);
+        CHECK_STATUS(initialize(waiting, foreign, 0, WORLD_PAGE), STATUS_SUCCESS);
+        CHECK(wdfdma_machine_current() == other.machine);
+        seen.other = waiting;
+        seen.act = refuse_other;
+        CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_UNSUCCESSFUL);
+        CHECK_EQUAL(world_rule(made.machine), WDFDMA_RULE_WDF_INVALID_HANDLE);
+        CHECK(wdfdma_machine_get_bugcheck(other.machine) == NULL);
+        CHECK_EQUAL(world_state(waiting), WDFDMA_STATE_INITIALIZED);
+        harness_machine_end(made.machine);
+        harness_machine_end(other.machine);
+    }
+}
+
+static void misuse(WDFDMATRANSACTION transaction) {
+    WdfDmaTransactionSetSingleTransferRequirement(transaction, TRUE);
+}
+
+/* A violation inside EvtProgramDma is told with it. */
+TEST(a_violation_has_its_callback) {
+    for (uint32_t way = 0; way < 2 * PROFILES; way++) {
+        world made = open_world(profiles[way / 2], way % 2 != 0);
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+        transfer(transaction, mdl);
+        size_t told = 0;
+        seen.act = misuse;
+        transfer(transaction, mdl);
+        const wdfdma_violation *violation = wdfdma_machine_get_violations(made.machine, &told);
+        REQUIRE(told == 1);
+        CHECK_EQUAL(violation->rule, WDFDMA_RULE_VERIFIER_BREAK);
+        CHECK_EQUAL(violation->depth, 1);
+        CHECK_EQUAL(violation->frames[0].event, WDFDMA_EVENT_PROGRAM_DMA);
+        CHECK_EQUAL(violation->frames[0].object, wdfdma_object_get_label(transaction));
+        harness_machine_end(made.machine);
+    }
 }
 
 /* The next transfer of a packet waits until EvtProgramDma of this one has returned. */
@@ -613,4 +783,7 @@ HARNESS_MAIN(ENTRY(a_list_is_made_anew), ENTRY(a_callback_keeps_the_level),
              ENTRY(a_channel_is_configured_each_time), ENTRY(a_reserved_channel_has_a_direction),
              ENTRY(the_channel_is_given_on), ENTRY(a_device_of_version_2_is_busy),
              ENTRY(bytes_counted_twice_are_told), ENTRY(a_log_may_begin_inside),
+             ENTRY(each_transfer_has_the_context), ENTRY(a_byte_is_left),
+             ENTRY(who_waits_comes_next), ENTRY(a_mapping_that_was_left_ends),
+             ENTRY(a_call_is_of_its_machine), ENTRY(a_violation_has_its_callback),
              ENTRY(a_request_is_held))
