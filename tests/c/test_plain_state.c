@@ -73,6 +73,11 @@ TEST(a_device_address_offset_goes_with_its_cycle) {
         }
         harness_machine_end(made.machine);
     }
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket});
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    WdfDmaTransactionSetDeviceAddressOffset(transaction, 16);
+    CHECK_EQUAL(world_info(transaction).device_address_offset, 0);
+    CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->breaks, 1);
 }
 
 /* A transaction that was released holds no request: none of its executions counts as a request's. */

@@ -306,6 +306,50 @@ TEST(a_refused_channel_is_written) {
     remove(PATH);
 }
 
+/* Each callback is written between the call that it is made in and what it calls. */
+TEST(each_callback_is_written) {
+    static const struct {
+        int call;
+        wdfdma_event event;
+    } made_in[] = {{RESERVE, WDFDMA_EVENT_RESERVE_DMA},
+                   {EXECUTE, WDFDMA_EVENT_CONFIGURE_DMA_CHANNEL},
+                   {CONTROLLER, WDFDMA_EVENT_DMA_TRANSFER_COMPLETE}};
+    world made = open_world();
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    WdfDmaTransactionSetChannelConfigurationCallback(transaction, configure, NULL);
+    WdfDmaTransactionSetTransferCompleteCallback(transaction, on_end, NULL);
+    REQUIRE(NT_SUCCESS(wdfdma_journal_begin(made.machine, PATH, 0)));
+    for (int i = 0; i < 3; i++) {
+        NTSTATUS status = STATUS_SUCCESS;
+        uint64_t values[VALUES] = {0};
+        uint8_t code = 0;
+        if (made_in[i].call == EXECUTE) {
+            CHECK_STATUS(
+                world_initialize(transaction, WdfDmaDirectionWriteToDevice, mdl, 0, WORLD_PAGE),
+                STATUS_SUCCESS);
+        }
+        uint64_t at = wdfdma_journal_get_bytes(made.machine, NULL);
+        call_make(&made, transaction, made_in[i].call, &status);
+        CHECK_STATUS(status, STATUS_SUCCESS);
+        size_t count = entry_read(at, &code, values);
+        for (at += 2; count != 0; count--) {
+            uint64_t left = values[0];
+            memmove(values, values + 1, sizeof values - sizeof *values);
+            do {
+                at++;
+                left >>= 7;
+            } while (left != 0);
+        }
+        CHECK_EQUAL(entry_read(at, &code, values), 2);
+        CHECK_EQUAL(code, WDFDMA_JOURNAL_ENTER);
+        CHECK_EQUAL(values[0], made_in[i].event);
+        CHECK_EQUAL(values[1], wdfdma_object_get_label(transaction));
+    }
+    wdfdma_journal_end(made.machine);
+    remove(PATH);
+}
+
 /* A machine that has halted, by the call itself or before, answers nothing. */
 TEST(a_halted_machine_answers_nothing) {
     for (int call = 0; call < CALLS; call++) {
@@ -325,4 +369,4 @@ TEST(a_halted_machine_answers_nothing) {
 }
 
 HARNESS_MAIN(ENTRY(each_call_is_written), ENTRY(a_refused_channel_is_written),
-             ENTRY(a_halted_machine_answers_nothing))
+             ENTRY(a_halted_machine_answers_nothing), ENTRY(each_callback_is_written))

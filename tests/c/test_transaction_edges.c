@@ -79,6 +79,172 @@ TEST(a_completion_of_bytes_begins_a_new_count) {
     }
 }
 
+/* A cycle counts its own completions of no bytes. */
+TEST(a_cycle_counts_anew) {
+    world made = open_packet(3);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    for (int turn = 0; turn < 3; turn++) {
+        NTSTATUS status;
+        CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
+        CHECK_STATUS(execute(transaction, NULL), STATUS_SUCCESS);
+        for (int i = 0; i < 2; i++) {
+            CHECK(!WdfDmaTransactionDmaCompletedWithLength(transaction, 0, &status));
+        }
+        CHECK(WdfDmaTransactionDmaCompletedWithLength(transaction, WORLD_PAGE + 1, &status));
+        CHECK_STATUS(status, STATUS_INVALID_PARAMETER);
+        CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
+    }
+    const wdfdma_violation *told = told_last(made.machine, 3);
+    CHECK_EQUAL(told->rule, WDFDMA_RULE_VERIFIER_BREAK);
+}
+
+/* A reservation is not stopped by what stopped the cycle before. */
+TEST(a_reservation_is_not_stopped) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfileSystem});
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
+    WdfDmaTransactionStopSystemTransfer(transaction);
+    CHECK(world_info(transaction).stopped);
+    CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
+    CHECK_STATUS(reserve(transaction, WdfDmaDirectionReadFromDevice, 2), STATUS_SUCCESS);
+    CHECK(!world_info(transaction).stopped);
+    CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
+    CHECK_STATUS(execute(transaction, NULL), STATUS_SUCCESS);
+    CHECK_EQUAL(programmed, 1);
+}
+
+/* Lists that wait are cancelled one by one, the oldest first; a completion had asked for the second. */
+TEST(lists_that_wait_are_cancelled_in_turn) {
+    wdfdma_machine_config config = world_config(4);
+    world made = world_open(&config, (world_profile){.profile = WdfDmaProfileScatterGather,
+                                                     .version = 3,
+                                                     .maximum_length = 2 * WORLD_PAGE});
+    WDFDMATRANSACTION holder = world_transaction(made.enabler);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, 4 * WORLD_PAGE, NULL);
+    PMDL held = world_mdl(made.machine, 0, 2 * WORLD_PAGE + WORLD_PAGE, NULL);
+    NTSTATUS status;
+    CHECK_STATUS(initialize(holder, held, 100, 2 * WORLD_PAGE), STATUS_SUCCESS);
+    CHECK_STATUS(execute(holder, NULL), STATUS_SUCCESS);
+    CHECK_STATUS(initialize(transaction, mdl, 0, 4 * WORLD_PAGE), STATUS_SUCCESS);
+    CHECK_STATUS(execute(transaction, NULL), STATUS_SUCCESS);
+    CHECK_EQUAL(world_info(transaction).waiting, WDFDMA_WAITING_POOL);
+    CHECK(!WdfDmaTransactionDmaCompleted(transaction, &status));
+    CHECK_STATUS(status, STATUS_MORE_PROCESSING_REQUIRED);
+    CHECK(WdfDmaTransactionCancel(transaction));
+    CHECK_EQUAL(world_info(transaction).waiting, WDFDMA_WAITING_POOL);
+    CHECK_EQUAL(world_state(transaction), WDFDMA_STATE_TRANSFER_FAILED);
+    CHECK(WdfDmaTransactionCancel(transaction));
+    CHECK_EQUAL(world_info(transaction).waiting, WDFDMA_WAITING_NOT);
+    CHECK(!WdfDmaTransactionCancel(transaction));
+    CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->waiting_pool, 0);
+    CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->waiting_channel, 0);
+}
+
+static void on_end(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT context,
+                   WDF_DMA_DIRECTION direction, DMA_COMPLETION_STATUS status) {
+    (void)transaction;
+    (void)device;
+    (void)context;
+    (void)direction;
+    (void)status;
+}
+
+/* A system transaction that waits for its channel is cancelled, whatever callbacks it has. */
+TEST(a_wait_for_a_channel_is_cancelled) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfileSystem});
+    WDFDMATRANSACTION holder = world_transaction(made.enabler);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    CHECK_STATUS(reserve(holder, WdfDmaDirectionReadFromDevice, 2), STATUS_SUCCESS);
+    WdfDmaTransactionSetTransferCompleteCallback(transaction, on_end, &made);
+    WdfDmaTransactionSetChannelConfigurationCallback(transaction, NULL, &made);
+    CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
+    WdfDmaTransactionSetDeviceAddressOffset(transaction, 8);
+    CHECK_STATUS(execute(transaction, NULL), STATUS_SUCCESS);
+    CHECK_EQUAL(world_info(transaction).waiting, WDFDMA_WAITING_CHANNEL);
+    CHECK(WdfDmaTransactionCancel(transaction));
+    CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->waiting_channel, 0);
+    CHECK(!WdfDmaTransactionCancel(transaction));
+    CHECK_EQUAL(programmed, 0);
+}
+
+/* FreeResources gives up the request, too. */
+TEST(a_request_goes_with_its_resources) {
+    world made = open_packet(3);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
+    const wdfdma_request_config config = {
+        .type = WdfRequestTypeRead, .output = mdl, .output_length = WORLD_PAGE};
+    WDFREQUEST request = NULL;
+    CHECK_STATUS(wdfdma_request_create(made.device, &config, &request), STATUS_SUCCESS);
+    CHECK_STATUS(reserve(transaction, WdfDmaDirectionReadFromDevice, 2), STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionInitializeUsingRequest(transaction, request, world_program_dma,
+                                                         WdfDmaDirectionReadFromDevice),
+                 STATUS_SUCCESS);
+    CHECK(WdfDmaTransactionGetRequest(transaction) == request);
+    WdfDmaTransactionFreeResources(transaction);
+    CHECK(WdfDmaTransactionGetRequest(transaction) == NULL);
+    CHECK_EQUAL(world_info(transaction).reserved, 0);
+}
+
+/* Registers freed behind the framework's back: where that is but recorded, the channel stays owned, by
+ * nobody. */
+TEST(a_channel_is_lost) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfileSystem});
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PDMA_ADAPTER adapter =
+        WdfDmaEnablerWdmGetDmaAdapter(made.enabler, WdfDmaDirectionReadFromDevice);
+    wdfdma_enabler_info info;
+    wdfdma_machine_set_rule_mode(made.machine, WDFDMA_RULE_DMA_05, WDFDMA_MODE_COLLECT);
+    CHECK_STATUS(reserve(transaction, WdfDmaDirectionReadFromDevice, 2), STATUS_SUCCESS);
+    wdfdma_transaction_info held = world_info(transaction);
+    uint64_t base = WORLD_REGISTERS_ADDRESS + (uint64_t)held.first_register * WORLD_PAGE;
+    KIRQL before = KfRaiseIrql(DISPATCH_LEVEL);
+    adapter->DmaOperations->FreeMapRegisters(adapter, (PVOID)(uintptr_t)base, held.registers);
+    KeLowerIrql(before);
+    CHECK_STATUS(wdfdma_enabler_get_info(made.enabler, WdfDmaDirectionReadFromDevice, &info),
+                 STATUS_SUCCESS);
+    CHECK(info.channel_owner == transaction);
+    WdfDmaTransactionFreeResources(transaction);
+    CHECK_EQUAL(told_last(made.machine, 1)->rule, WDFDMA_RULE_DMA_05);
+    CHECK_STATUS(wdfdma_enabler_get_info(made.enabler, WdfDmaDirectionReadFromDevice, &info),
+                 STATUS_SUCCESS);
+    CHECK(info.channel_owned && info.channel_owner == NULL);
+    CHECK(!world_info(transaction).holds_base);
+    CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
+}
+
+/* Where a release in transfer is to stop the machine, nothing is given back. */
+TEST(a_stop_gives_nothing_back) {
+    for (int way = 0; way < 2; way++) {
+        wdfdma_machine_config config = world_config(8);
+        config.verifier = false;
+        world made =
+            world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        wdfdma_machine_set_rule_mode(made.machine, WDFDMA_RULE_RELEASED_IN_TRANSFER,
+                                     WDFDMA_MODE_STOP);
+        CHECK_STATUS(
+            initialize(transaction, world_mdl(made.machine, 0, WORLD_PAGE, NULL), 0, WORLD_PAGE),
+            STATUS_SUCCESS);
+        CHECK_STATUS(execute(transaction, NULL), STATUS_SUCCESS);
+        uint32_t registers = world_free_registers(made.machine);
+        if (way == 0) {
+            WdfObjectDelete(transaction);
+        } else {
+            CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_UNSUCCESSFUL);
+        }
+        CHECK_EQUAL(world_rule(made.machine), WDFDMA_RULE_RELEASED_IN_TRANSFER);
+        CHECK_EQUAL(world_state(transaction), WDFDMA_STATE_TRANSFER);
+        CHECK_EQUAL(world_free_registers(made.machine), registers);
+        CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->mappings, 1);
+        harness_machine_end(made.machine);
+    }
+}
+
 /* What an AllocateResources after Initialize leaves of the buffer: nothing. */
 TEST(a_reservation_forgets_the_buffer) {
     world made = open_packet(3);
@@ -118,6 +284,8 @@ TEST(a_release_forgets_the_cycle) {
             CHECK_EQUAL(info.bytes_transferred, 0);
             CHECK_EQUAL(info.maximum_fragment, 0);
             CHECK_EQUAL(info.holds_base, false);
+            CHECK_EQUAL(info.registers, 0);
+            CHECK_EQUAL(info.first_register, UINT32_MAX);
             CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->mappings, 0);
         }
         harness_machine_end(made.machine);
@@ -511,13 +679,16 @@ TEST(a_program_is_logged_with_its_direction) {
 }
 
 HARNESS_MAIN(ENTRY(a_completion_of_bytes_begins_a_new_count),
-             ENTRY(a_reservation_forgets_the_buffer), ENTRY(a_release_forgets_the_cycle),
-             ENTRY(a_maximum_length_only_takes_away), ENTRY(registers_are_asked_for_a_transfer),
-             ENTRY(version_2_counts_each_mdl), ENTRY(a_reservation_misses_its_buffer),
-             ENTRY(a_direction_is_configured), ENTRY(a_chain_has_no_gap),
-             ENTRY(a_range_may_fill_the_last_page), ENTRY(a_waiting_reservation_is_not_kept),
-             ENTRY(a_refused_channel_is_counted), ENTRY(some_may_not_reserve),
-             ENTRY(a_parent_that_is_gone_is_told), ENTRY(a_request_that_is_gone_is_not_got),
-             ENTRY(transfer_contexts_come_and_go),
+             ENTRY(a_reservation_forgets_the_buffer), ENTRY(a_cycle_counts_anew),
+             ENTRY(a_reservation_is_not_stopped), ENTRY(lists_that_wait_are_cancelled_in_turn),
+             ENTRY(a_wait_for_a_channel_is_cancelled), ENTRY(a_request_goes_with_its_resources),
+             ENTRY(a_channel_is_lost), ENTRY(a_stop_gives_nothing_back),
+             ENTRY(a_release_forgets_the_cycle), ENTRY(a_maximum_length_only_takes_away),
+             ENTRY(registers_are_asked_for_a_transfer), ENTRY(version_2_counts_each_mdl),
+             ENTRY(a_reservation_misses_its_buffer), ENTRY(a_direction_is_configured),
+             ENTRY(a_chain_has_no_gap), ENTRY(a_range_may_fill_the_last_page),
+             ENTRY(a_waiting_reservation_is_not_kept), ENTRY(a_refused_channel_is_counted),
+             ENTRY(some_may_not_reserve), ENTRY(a_parent_that_is_gone_is_told),
+             ENTRY(a_request_that_is_gone_is_not_got), ENTRY(transfer_contexts_come_and_go),
              ENTRY(a_cancelled_reservation_is_told_with_its_count),
              ENTRY(a_kept_reservation_is_told_once), ENTRY(a_program_is_logged_with_its_direction))
