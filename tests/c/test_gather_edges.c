@@ -80,7 +80,7 @@ static void lists_expect(WDFDMATRANSACTION item, const chain *of, uint64_t offse
     NTSTATUS status = STATUS_MORE_PROCESSING_REQUIRED;
     uint64_t done = 0;
     CHECK_STATUS(WdfDmaTransactionExecute(item, &seen), STATUS_SUCCESS);
-    for (uint32_t lists = 1; status == STATUS_MORE_PROCESSING_REQUIRED; lists++) {
+    for (uint32_t lists = 1; status == STATUS_MORE_PROCESSING_REQUIRED && done < length; lists++) {
         uint64_t asked = length - done < fragment ? length - done : fragment;
         uint64_t expected = list_length(of, offset + done, asked, registers);
         uint64_t bytes = 0;
@@ -182,7 +182,8 @@ TEST(the_buffer_of_a_list_is_made_ahead) {
             }
             CHECK_STATUS(wdfdma_machine_fail_allocation(of.machine, 1), STATUS_SUCCESS);
             CHECK_STATUS(WdfDmaTransactionExecute(item, NULL), STATUS_SUCCESS);
-            while (!WdfDmaTransactionDmaCompleted(item, &status)) {
+            for (int list = 0; list < 9 && !WdfDmaTransactionDmaCompleted(item, &status); list++) {
+                CHECK_STATUS(status, STATUS_MORE_PROCESSING_REQUIRED);
             }
             CHECK_STATUS(status, STATUS_SUCCESS);
             CHECK_EQUAL(wdfdma_machine_get_fail_allocation(of.machine), 1);
@@ -198,6 +199,7 @@ typedef struct waiting_world {
     WDFDMATRANSACTION held[2];
     WDFDMATRANSACTION item;
     PMDL mdl;
+    size_t length;
     world_seen seen;
 } waiting_world;
 
@@ -205,6 +207,7 @@ static void waiting_open(waiting_world *made) {
     wdfdma_machine_config config = world_config(8);
     config.force_map_registers = true;
     *made = (waiting_world){
+        .length = 20 * WORLD_PAGE,
         .of = world_open(&config,
                          (world_profile){.profile = WdfDmaProfileScatterGather, .version = 3})};
     WDFDMAENABLER packet = world_enabler(
@@ -225,7 +228,7 @@ static void waiting_open(waiting_world *made) {
 /* Fills the transaction, and asks for lists of these many pages, one before the other has come. */
 static void lists_ask(waiting_world *of, const uint32_t *pages, int count) {
     NTSTATUS status;
-    CHECK_STATUS(world_initialize(of->item, READ, of->mdl, 0, 20 * WORLD_PAGE), STATUS_SUCCESS);
+    CHECK_STATUS(world_initialize(of->item, READ, of->mdl, 0, of->length), STATUS_SUCCESS);
     for (int i = 0; i < count; i++) {
         WdfDmaTransactionSetMaximumLength(of->item, pages[i] * (size_t)WORLD_PAGE);
         if (i == 0) {
@@ -293,25 +296,132 @@ TEST(the_own_request_may_be_the_youngest) {
     }
 }
 
-/* Of a further list that cannot be had nothing stays: not for memory, not at once, not past the buffer. */
-TEST(a_further_list_that_fails_leaves_nothing) {
-    static const uint32_t pages[] = {5, 4};
-    for (int way = 0; way < 2; way++) {
+/* A further list that cannot be had: not for memory, not at once, not past the buffer. The first one still
+ * comes. */
+TEST(a_further_list_may_fail) {
+    static const uint32_t pages[] = {5};
+    static const NTSTATUS expected[] = {STATUS_INSUFFICIENT_RESOURCES,
+                                        STATUS_INSUFFICIENT_RESOURCES, STATUS_BUFFER_TOO_SMALL};
+    for (int way = 0; way < 3; way++) {
         waiting_world of;
         NTSTATUS status = STATUS_SUCCESS;
         waiting_open(&of);
-        lists_ask(&of, pages, 2);
-        wdfdma_transaction_info before = world_info(of.item);
+        if (way == 2) { /* the last bytes are none of the buffer's */
+            of.mdl = world_mdl(of.of.machine, 0, 6 * WORLD_PAGE, NULL);
+            of.length = 6 * WORLD_PAGE + 100;
+        }
+        lists_ask(&of, pages, 1);
+        uint64_t remaining = world_info(of.item).remaining;
         if (way == 0) {
             CHECK_STATUS(wdfdma_machine_fail_allocation(of.of.machine, 1), STATUS_SUCCESS);
-        } else {
+        } else if (way == 1) {
             WdfDmaTransactionSetImmediateExecution(of.item, TRUE);
         }
         CHECK(WdfDmaTransactionDmaCompleted(of.item, &status));
-        CHECK_STATUS(status, STATUS_INSUFFICIENT_RESOURCES);
+        CHECK_STATUS(status, expected[way]);
         CHECK_EQUAL(world_state(of.item), WDFDMA_STATE_TRANSFER_FAILED);
-        CHECK_EQUAL(world_info(of.item).remaining, before.remaining);
-        waiting_expect(&of, pages, 2);
+        CHECK_EQUAL(world_info(of.item).remaining, remaining);
+        waiting_expect(&of, pages, 1);
+        WdfDmaTransactionFreeResources(of.held[0]);
+        WdfDmaTransactionFreeResources(of.held[1]);
+        waiting_expect(&of, NULL, 0);
+        CHECK_EQUAL(of.seen.programmed, 1);
+    }
+}
+
+/* A Cancel of the further list, which waits: the first one is held until Release. */
+TEST(a_further_list_is_cancelled_behind_the_first) {
+    static const uint32_t pages[] = {4, 5};
+    waiting_world of;
+    size_t used = 0;
+    waiting_open(&of);
+    of.length = 9 * WORLD_PAGE;
+    for (uint32_t turn = 0; turn < 5; turn++) {
+        lists_ask(&of, pages, 2);
+        WdfDmaTransactionFreeResources(of.held[0]);
+        CHECK_EQUAL(of.seen.programmed, turn + 1);
+        WdfDmaTransactionFreeResources(of.held[1]);
+        waiting_expect(&of, pages + 1, 1);
+        CHECK(WdfDmaTransactionCancel(of.item));
+        waiting_expect(&of, NULL, 0);
+        CHECK_EQUAL(world_state(of.item), WDFDMA_STATE_TRANSFER_FAILED);
+        CHECK_STATUS(WdfDmaTransactionRelease(of.item), STATUS_SUCCESS);
+        CHECK_EQUAL(world_free_registers(of.of.machine), 8);
+        for (int i = 0; i < 2; i++) {
+            CHECK_STATUS(
+                WdfDmaTransactionAllocateResources(of.held[i], READ, 4, world_reserve_dma, NULL),
+                STATUS_SUCCESS);
+        }
+        wdfdma_machine_clear_violations(of.of.machine);
+        CHECK(turn < 2 || wdfdma_machine_get_used_bytes(of.of.machine) == used);
+        used = wdfdma_machine_get_used_bytes(of.of.machine);
+    }
+    CHECK(wdfdma_machine_get_bugcheck(of.of.machine) == NULL);
+}
+
+/* A transfer that waits is deleted where the verifier looks away: its memory stays as long as its requests. */
+TEST(a_deleted_list_is_wanted) {
+    static const uint32_t pages[] = {4, 5};
+    for (int further = 0; further < 2; further++) {
+        wdfdma_machine_config config = world_config(8);
+        config.force_map_registers = true;
+        config.verifier = false;
+        world of = world_open(&config,
+                              (world_profile){.profile = WdfDmaProfileScatterGather, .version = 3});
+        WDFDMAENABLER packet = world_enabler(
+            of.device, &(world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+        waiting_world made = {.of = of, .length = 9 * WORLD_PAGE};
+        wdfdma_machine_set_rule_mode(of.machine, WDFDMA_RULE_NONE, WDFDMA_MODE_COLLECT);
+        for (int i = 0; i < 2; i++) {
+            made.held[i] = world_transaction(packet);
+            CHECK_STATUS(
+                WdfDmaTransactionAllocateResources(made.held[i], READ, 4, world_reserve_dma, NULL),
+                STATUS_SUCCESS);
+        }
+        made.item = world_transaction(of.enabler);
+        made.mdl = world_mdl(of.machine, 0, 9 * WORLD_PAGE, NULL);
+        lists_ask(&made, pages, 2);
+        if (further != 0) { /* its own has come: the further one alone waits */
+            WdfDmaTransactionFreeResources(made.held[0]);
+        }
+        WdfObjectDelete(made.item);
+        CHECK(wdfdma_object_get_machine(made.item) == NULL);
+        for (int i = 0; i < 4; i++) {
+            world_transaction(of.enabler);
+        }
+        CHECK_EQUAL(wdfdma_machine_get_state(of.machine)->objects[WDFDMA_OBJECT_TRANSACTION], 6);
+        CHECK_MACHINE(of.machine);
+        CHECK(wdfdma_machine_get_bugcheck(of.machine) == NULL);
+        WdfDmaTransactionFreeResources(made.held[1 - further]);
+        CHECK_EQUAL(world_rule(of.machine),
+                    further ? WDFDMA_RULE_NONE : WDFDMA_RULE_PENDING_RESERVATION_DISTURBED);
+    }
+}
+
+/* A chain that a driver cuts off while it is transferred, and one that is no chain. */
+TEST(a_chain_that_ends_too_soon) {
+    for (int way = 0; way < 3; way++) {
+        world of = world_open(NULL, (world_profile){.profile = WdfDmaProfileScatterGather,
+                                                    .maximum_length = WORLD_PAGE});
+        WDFDMATRANSACTION item = world_transaction(of.enabler);
+        PMDL first = world_mdl(of.machine, 0, WORLD_PAGE, NULL);
+        PMDL second = world_mdl(of.machine, 0, WORLD_PAGE, NULL);
+        MDL forged = *second;
+        NTSTATUS status = STATUS_SUCCESS;
+        first->Next = way < 2 ? second : &forged;
+        if (way == 2) {
+            CHECK_STATUS(world_initialize(item, READ, first, 0, 2 * WORLD_PAGE),
+                         STATUS_UNSUCCESSFUL);
+            CHECK_EQUAL(world_rule(of.machine), WDFDMA_RULE_INVALID_MDL);
+            continue;
+        }
+        CHECK_STATUS(world_initialize(item, READ, first, 0, 2 * WORLD_PAGE), STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionExecute(item, NULL), STATUS_SUCCESS);
+        first->Next = way == 0 ? NULL : &forged;
+        WdfDmaTransactionDmaCompleted(item, &status);
+        CHECK_EQUAL(world_rule(of.machine),
+                    way == 0 ? WDFDMA_RULE_LENGTH_PAST_BUFFER : WDFDMA_RULE_INVALID_MDL);
+        first->Next = NULL;
     }
 }
 
@@ -333,6 +443,10 @@ TEST(a_list_that_came_meanwhile_is_forgotten) {
     CHECK(!NT_SUCCESS(
         wdfdma_device_write(of.of.machine, (uint64_t)of.seen.list[0].Address.QuadPart, &byte, 1)));
     CHECK(!world_info(of.item).holds_base);
+    waiting_expect(&of, (const uint32_t[]){5}, 1);
+    CHECK(WdfDmaTransactionCancel(of.item));
+    waiting_expect(&of, NULL, 0);
+    CHECK(!WdfDmaTransactionCancel(of.item));
 }
 
 /* A fault that finds too many fragments finds them in the whole fragment; another one in what was cut of it. */
@@ -382,7 +496,7 @@ HARNESS_MAIN(ENTRY(chains_are_cut_as_they_should_be),
              ENTRY(the_second_mdl_has_alignments_of_its_own),
              ENTRY(the_buffer_of_a_list_is_made_ahead),
              ENTRY(further_lists_are_cancelled_oldest_first),
-             ENTRY(the_own_request_may_be_the_youngest),
-             ENTRY(a_further_list_that_fails_leaves_nothing),
-             ENTRY(a_list_that_came_meanwhile_is_forgotten),
+             ENTRY(the_own_request_may_be_the_youngest), ENTRY(a_further_list_may_fail),
+             ENTRY(a_further_list_is_cancelled_behind_the_first), ENTRY(a_deleted_list_is_wanted),
+             ENTRY(a_chain_that_ends_too_soon), ENTRY(a_list_that_came_meanwhile_is_forgotten),
              ENTRY(a_stage_that_fails_has_its_length), ENTRY(lists_give_their_memory_back))
