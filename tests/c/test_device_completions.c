@@ -47,6 +47,55 @@ TEST(a_controller_ends_twice) {
     }
 }
 
+/* What runs at a second end: in the slot of the first's adapter another transfer, or on a machine that has
+ * halted the first's next. */
+static const controller *twice_of;
+static WDFDMATRANSACTION twice_next;
+static bool twice_halts;
+
+static void on_end_change(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT context,
+                          WDF_DMA_DIRECTION direction, DMA_COMPLETION_STATUS status) {
+    NTSTATUS unwanted;
+    (void)context;
+    (void)direction;
+    (void)status;
+    completion_count++;
+    if (twice_halts) {
+        CHECK(!WdfDmaTransactionDmaCompleted(transaction, &unwanted));
+        KeLowerIrql(HIGH_LEVEL);
+        return;
+    }
+    if (completion_count > 1) {
+        return;
+    }
+    PMDL mdl = world_mdl(twice_of->world.machine, 0, WORLD_PAGE, NULL);
+    CHECK(WdfDmaTransactionDmaCompletedFinal(transaction, 0, &unwanted));
+    WdfObjectDelete(twice_of->world.enabler);
+    KeLowerIrql(PASSIVE_LEVEL); /* where an enabler is made */
+    WDFDMAENABLER next = world_enabler(device, &(world_profile){.profile = WdfDmaProfileSystem});
+    twice_next = world_transaction(next);
+    WdfDmaTransactionSetTransferCompleteCallback(twice_next, on_end_change, NULL);
+    CHECK_STATUS(read_initialize(twice_next, mdl, WORLD_PAGE), STATUS_SUCCESS);
+    CHECK_STATUS(WdfDmaTransactionExecute(twice_next, NULL), STATUS_SUCCESS);
+    KfRaiseIrql(DISPATCH_LEVEL);
+}
+
+TEST(a_second_end_is_nobody_elses) {
+    for (int halts = 0; halts < 2; halts++) {
+        controller of = controller_open();
+        twice_of = &of;
+        twice_halts = halts != 0;
+        WdfDmaTransactionSetTransferCompleteCallback(of.transaction, on_end_change, NULL);
+        plan_device(of.world.machine, WDFDMA_DEVICE_TWICE, 0, 1);
+        CHECK_EQUAL(controller_end(&of), halts == 0);
+        CHECK_EQUAL(completion_count, 1);
+        CHECK_EQUAL(wdfdma_machine_get_bugcheck(of.world.machine) != NULL, halts);
+        CHECK_EQUAL(world_state(halts != 0 ? of.transaction : twice_next), WDFDMA_STATE_TRANSFER);
+        CHECK_MACHINE(of.world.machine);
+        harness_machine_end(of.world.machine);
+    }
+}
+
 TEST(a_controller_without_a_transfer_is_not_counted) {
     controller of = controller_open();
     CHECK(controller_end(&of));
@@ -161,7 +210,7 @@ TEST(a_program_meets_a_device_that_is_twice_or_late) {
 }
 
 HARNESS_MAIN(ENTRY(a_controller_ends_short_or_wrong), ENTRY(a_controller_is_silent_or_late),
-             ENTRY(a_controller_ends_twice), ENTRY(a_controller_without_a_transfer_is_not_counted),
-             ENTRY(a_late_end_finds_nobody), ENTRY(a_late_end_deletes_the_enabler),
-             ENTRY(a_program_meets_a_device_that_is_wrong),
+             ENTRY(a_controller_ends_twice), ENTRY(a_second_end_is_nobody_elses),
+             ENTRY(a_controller_without_a_transfer_is_not_counted), ENTRY(a_late_end_finds_nobody),
+             ENTRY(a_late_end_deletes_the_enabler), ENTRY(a_program_meets_a_device_that_is_wrong),
              ENTRY(a_program_meets_a_device_that_is_twice_or_late))

@@ -271,6 +271,21 @@ TEST(a_look_that_fails_costs_nothing) {
     CHECK_STATUS(wdfdma_device_write(made.machine, address + WORLD_PAGE, "x", 1), STATUS_SUCCESS);
 }
 
+/* What a look has made goes with the transfer. */
+TEST(looks_cost_nothing_in_the_end) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL mdl = world_mdl(made.machine, 0, 3 * WORLD_PAGE, NULL);
+    size_t used = 0;
+    for (int turn = 0; turn < 300; turn++) {
+        transfer_make(made.machine, transaction, mdl, 3 * WORLD_PAGE);
+        complete(transaction);
+        CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
+        used = turn == 0 ? wdfdma_machine_get_used_bytes(made.machine) : used;
+    }
+    CHECK_EQUAL(wdfdma_machine_get_used_bytes(made.machine), used);
+}
+
 /* ---- The journal ---- */
 
 /* Checks that the file's last bytes, of one entry, are [expected]. */
@@ -340,5 +355,5 @@ HARNESS_MAIN(ENTRY(it_matters_who_has_the_register_now),
              ENTRY(the_last_pages_are_remembered), ENTRY(a_common_buffer_that_is_gone),
              ENTRY(one_of_three_mappings_of_a_page_ends),
              ENTRY(a_chain_that_grew_ends_with_its_registers),
-             ENTRY(a_look_that_fails_costs_nothing), ENTRY(accesses_are_written),
-             ENTRY(a_wrong_write_ends_where_it_was_to))
+             ENTRY(a_look_that_fails_costs_nothing), ENTRY(looks_cost_nothing_in_the_end),
+             ENTRY(accesses_are_written), ENTRY(a_wrong_write_ends_where_it_was_to))

@@ -124,6 +124,36 @@ TEST(a_buffer_is_freed_under_its_transfers) {
     }
 }
 
+/* Those that it had know nothing of one another any more: each begins anew, alone. */
+TEST(transfers_of_a_buffer_that_is_gone_begin_anew) {
+    for (int order = 0; order < 2; order++) {
+        owners of = owners_open(UINT64_C(1) << 30);
+        WDFDMATRANSACTION lanes[2] = {of.first, of.second};
+        PMDL next[2] = {world_mdl(of.machine, 0, 200, NULL), world_mdl(of.machine, 0, 200, NULL)};
+        PMDL mdl = world_mdl(of.machine, 0, 200, NULL);
+        start(of.first, mdl, 0, 100);
+        start(of.second, mdl, 100, 100);
+        CHECK_STATUS(wdfdma_mdl_destroy(of.machine, mdl), STATUS_SUCCESS);
+        finish(lanes[order]);
+        finish(lanes[!order]);
+        for (size_t i = 0; i < 2; i++) {
+            WDFDMATRANSACTION lane = lanes[i];
+            start(lane, next[i], 0, 200);
+            CHECK_MACHINE(of.machine);
+            CHECK_STATUS(wdfdma_mdl_destroy(of.machine, next[i]), STATUS_SUCCESS);
+            size_t told = count_told(of.machine);
+            const wdfdma_violation *all = wdfdma_machine_get_violations(of.machine, &told);
+            REQUIRE(told == 2 + i);
+            CHECK_EQUAL(all[told - 1].parameters[2], 1);
+            CHECK_EQUAL(all[told - 1].others[0].handle, (uintptr_t)lane);
+            CHECK_EQUAL(all[told - 1].others[1].handle, 0);
+        }
+        finish(of.first);
+        finish(of.second);
+        harness_machine_end(of.machine);
+    }
+}
+
 /* ---- Chains ---- */
 
 /* What lives on the first of its MDLs is no matter: the second's is told. */
@@ -267,6 +297,7 @@ TEST(a_list_is_written_anew) {
 }
 
 HARNESS_MAIN(ENTRY(two_transfers_on_one_buffer), ENTRY(a_buffer_is_freed_under_its_transfers),
+             ENTRY(transfers_of_a_buffer_that_is_gone_begin_anew),
              ENTRY(a_chain_shares_its_second_part), ENTRY(every_part_of_a_chain_has_its_owner),
              ENTRY(a_chain_is_mapped_in_full_memory), ENTRY(an_adapter_owns_what_it_maps),
              ENTRY(a_list_is_written_anew))

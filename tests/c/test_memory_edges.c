@@ -58,6 +58,20 @@ TEST(frames_are_found_where_there_are_some) {
     CHECK_STATUS(mdl_try(machine, 1, (const uint64_t[]){0}, &none), STATUS_SUCCESS);
 }
 
+/* None that the machine's addresses do not have, wherever in a buffer. */
+TEST(every_frame_is_looked_at) {
+    wdfdma_machine *machine = harness_machine(NULL);
+    for (size_t wrong = 0; wrong <= 3; wrong++) {
+        uint64_t frames[] = {1, (1u << 24) - 1, 3};
+        PMDL made = NULL;
+        if (wrong < 3) {
+            frames[wrong] = 1u << 24;
+        }
+        CHECK_STATUS(mdl_try(machine, 3, frames, &made),
+                     wrong < 3 ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS);
+    }
+}
+
 /* ---- What goes, and comes back ---- */
 
 /* Where a page lay there is none any more, whichever of its buffer it was. */
@@ -147,11 +161,16 @@ TEST(what_does_not_fit_leaves_no_trace) {
     for (int tries = 0; tries < 2; tries++) {
         wdfdma_machine *machine = machine_open_small();
         PMDL held[64], none = NULL;
+        uint64_t frames[256];
+        for (uint64_t i = 0; i < 256; i++) {
+            frames[i] = 1000000 + i;
+        }
         size_t count = machine_fill(machine, 256, held, 64);
         wdfdma_machine_state before = *wdfdma_machine_get_state(machine);
         for (int i = 0; i < 3 && tries != 0; i++) {
             CHECK_STATUS(mdl_try(machine, 512, NULL, &none), STATUS_INSUFFICIENT_RESOURCES);
             CHECK_STATUS(mdl_try(machine, 1u << 19, NULL, &none), STATUS_INSUFFICIENT_RESOURCES);
+            CHECK_STATUS(mdl_try(machine, 256, frames, &none), STATUS_INSUFFICIENT_RESOURCES);
         }
         CHECK_BYTES(wdfdma_machine_get_state(machine)->objects, before.objects,
                     sizeof before.objects);
@@ -229,6 +248,7 @@ TEST(an_mdl_costs_what_it_holds) {
 }
 
 HARNESS_MAIN(ENTRY(frames_begin_behind_the_registers), ENTRY(frames_are_found_where_there_are_some),
-             ENTRY(memory_that_is_gone_is_no_buffer), ENTRY(freed_pages_are_taken_again),
-             ENTRY(full_memory_has_room_for_what_went), ENTRY(what_does_not_fit_leaves_no_trace),
-             ENTRY(frames_are_not_half_alive), ENTRY(an_mdl_costs_what_it_holds))
+             ENTRY(every_frame_is_looked_at), ENTRY(memory_that_is_gone_is_no_buffer),
+             ENTRY(freed_pages_are_taken_again), ENTRY(full_memory_has_room_for_what_went),
+             ENTRY(what_does_not_fit_leaves_no_trace), ENTRY(frames_are_not_half_alive),
+             ENTRY(an_mdl_costs_what_it_holds))
