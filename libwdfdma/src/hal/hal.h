@@ -201,12 +201,10 @@ bool pool_put_here(wdfdma_machine *machine, uint32_t base, uint32_t count);
 static inline uint32_t pool_get_run(const wdfdma_machine *machine, uint32_t base) {
     return base < machine->config.map_registers ? hal_of(machine)->pool.runs[base].length : 0;
 }
-/* The length of the run from [base] on that [owner] holds, or 0. */
+/* The length of the run from [base] on, a register of the pool, that [owner] holds, or 0. */
 static inline uint32_t pool_get_held(const wdfdma_machine *machine, const adapter *owner,
                                      uint32_t base) {
-    if (UNLIKELY(base >= machine->config.map_registers)) {
-        return 0;
-    }
+    WDFDMA_ASSERT(base < machine->config.map_registers);
     const pool_run *run = &hal_of(machine)->pool.runs[base];
     return LIKELY(run->owner == adapter_get_tag(owner)) ? run->length : 0;
 }
