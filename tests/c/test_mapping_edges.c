@@ -215,6 +215,70 @@ TEST(a_mapping_that_has_not_begun_has_no_length) {
     }
 }
 
+/* A transfer of [length] bytes from [offset] on, asked for by its size alone. */
+static NTSTATUS info_get(const wdm *of, PMDL mdl, uint64_t offset, ULONG length, ULONG *elements) {
+    DMA_TRANSFER_INFO info = {.Version = DMA_TRANSFER_INFO_VERSION1};
+    NTSTATUS status = of->ops->GetDmaTransferInfo(of->adapter, mdl, offset, length, FALSE, &info);
+    *elements = info.V1.ScatterGatherElementCount;
+    return status;
+}
+
+/* A chain that is none ends the machine, wherever it breaks; one that is too short does not. */
+TEST(a_broken_chain_has_no_size) {
+    static const struct {
+        uint64_t offset;
+        ULONG length;
+        NTSTATUS status;
+    } rows[] = {{0, 200, STATUS_SUCCESS},
+                {0, 201, STATUS_UNSUCCESSFUL},
+                {199, 2, STATUS_UNSUCCESSFUL},
+                {200, 1, STATUS_UNSUCCESSFUL}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (int forged = 0; forged < 2; forged++) {
+            wdm made = wdm_open(true, false);
+            PMDL chain = world_mdl(made.machine, 0, 100, NULL);
+            MDL third = *chain;
+            ULONG elements = 0;
+            chain->Next = world_mdl(made.machine, 0, 100, NULL);
+            chain->Next->Next = forged != 0 ? &third : NULL;
+            bool breaks = forged != 0 && rows[i].status != STATUS_SUCCESS;
+            NTSTATUS status = rows[i].status == STATUS_SUCCESS ? STATUS_SUCCESS
+                              : forged != 0                    ? STATUS_UNSUCCESSFUL
+                                                               : STATUS_BUFFER_TOO_SMALL;
+            CHECK_STATUS(info_get(&made, chain, rows[i].offset, rows[i].length, &elements), status);
+            CHECK_EQUAL(world_rule(made.machine),
+                        breaks ? WDFDMA_RULE_INVALID_MDL : WDFDMA_RULE_NONE);
+            CHECK_EQUAL(elements, status == STATUS_SUCCESS ? 2 : 0);
+            harness_machine_end(made.machine);
+        }
+    }
+}
+
+/* A buffer given by its address begins there. */
+TEST(an_address_in_a_buffer_is_a_place_in_it) {
+    static const uint64_t frames[] = {7, 9, 11};
+    static const size_t offsets[] = {0, 1, 4000, WORLD_PAGE, 2 * WORLD_PAGE + 17};
+    for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
+        world made =
+            world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+        PMDL mdl = world_mdl(made.machine, OFFSET, 3 * WORLD_PAGE - OFFSET, frames);
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        world_seen told = {0};
+        uint64_t at = OFFSET + offsets[i];
+        CHECK_STATUS(WdfDmaTransactionInitialize(transaction, world_program_dma, READ, mdl,
+                                                 (char *)MmGetMdlVirtualAddress(mdl) + offsets[i],
+                                                 10),
+                     STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionExecute(transaction, &told), STATUS_SUCCESS);
+        CHECK_EQUAL(told.list[0].Length, 10);
+        if (at / WORLD_PAGE == (at + 9) / WORLD_PAGE) {
+            CHECK_EQUAL(told.list[0].Address.QuadPart,
+                        frames[at / WORLD_PAGE] * WORLD_PAGE + at % WORLD_PAGE);
+        }
+        harness_machine_end(made.machine);
+    }
+}
+
 /* A base that names no register of the pool. */
 TEST(a_run_past_the_pool_is_nobodys) {
     for (uint64_t past = 0; past < 3; past++) {
@@ -232,5 +296,5 @@ TEST(a_run_past_the_pool_is_nobodys) {
 HARNESS_MAIN(ENTRY(the_shortest_transfers_bounce), ENTRY(pages_apart_bounce_one_by_one),
              ENTRY(what_the_adapter_does_not_reach_bounces),
              ENTRY(registers_of_a_run_are_given_to_what_bounces), ENTRY(elements_are_written_whole),
-             ENTRY(a_mapping_that_has_not_begun_has_no_length),
-             ENTRY(a_run_past_the_pool_is_nobodys))
+             ENTRY(a_mapping_that_has_not_begun_has_no_length), ENTRY(a_broken_chain_has_no_size),
+             ENTRY(an_address_in_a_buffer_is_a_place_in_it), ENTRY(a_run_past_the_pool_is_nobodys))

@@ -105,6 +105,27 @@ TEST(two_transfers_on_one_buffer) {
     }
 }
 
+/* Where that stops the machine, nothing was read or written. */
+TEST(a_touch_that_stops_moves_nothing) {
+    for (int writes = 0; writes < 2; writes++) {
+        owners of = owners_open(UINT64_C(1) << 30);
+        PMDL mdl = world_mdl(of.machine, 0, WORLD_PAGE, NULL);
+        uint8_t byte = 0x42;
+        CHECK_STATUS(
+            wdfdma_machine_set_rule_mode(of.machine, WDFDMA_RULE_BUFFER_TOUCHED, WDFDMA_MODE_STOP),
+            STATUS_SUCCESS);
+        start(of.first, mdl, 0, 100);
+        CHECK_STATUS(writes != 0 ? wdfdma_mdl_write(of.machine, mdl, 99, &byte, 1)
+                                 : wdfdma_mdl_read(of.machine, mdl, 99, &byte, 1),
+                     STATUS_UNSUCCESSFUL);
+        CHECK_EQUAL(world_rule(of.machine), WDFDMA_RULE_BUFFER_TOUCHED);
+        CHECK_EQUAL(byte, 0x42);
+        CHECK_STATUS(wdfdma_mdl_read(of.machine, mdl, 99, &byte, 1), STATUS_SUCCESS);
+        CHECK_EQUAL(byte, 0);
+        harness_machine_end(of.machine);
+    }
+}
+
 TEST(a_buffer_is_freed_under_its_transfers) {
     for (int both = 0; both < 2; both++) {
         owners of = owners_open(UINT64_C(1) << 30);
@@ -196,6 +217,27 @@ TEST(every_part_of_a_chain_has_its_owner) {
             at = next;
         }
         finish(of.first);
+        harness_machine_end(of.machine);
+    }
+}
+
+/* The first MDL is where the device's list begins: the transfer ends with it, and with no other. */
+TEST(what_is_left_of_a_chain_is_the_devices) {
+    for (size_t gone = 0; gone < 3; gone++) {
+        owners of = owners_open(UINT64_C(1) << 30);
+        PMDL chain = chain_make(of.machine, 3);
+        PMDL parts[] = {chain, chain->Next, chain->Next->Next};
+        uint64_t addresses[3];
+        for (size_t i = 0; i < 3; i++) {
+            addresses[i] = MmGetMdlPfnArray(parts[i])[0] * WORLD_PAGE;
+        }
+        start(of.first, chain, 0, 300);
+        CHECK_STATUS(wdfdma_mdl_destroy(of.machine, parts[gone]), STATUS_SUCCESS);
+        for (size_t i = 0; i < gone; i++) {
+            CHECK_STATUS(wdfdma_device_write(of.machine, addresses[i], "x", 1), STATUS_SUCCESS);
+        }
+        CHECK_STATUS(wdfdma_device_write(of.machine, addresses[gone], "x", 1), STATUS_UNSUCCESSFUL);
+        CHECK_MACHINE(of.machine);
         harness_machine_end(of.machine);
     }
 }
@@ -296,8 +338,9 @@ TEST(a_list_is_written_anew) {
     }
 }
 
-HARNESS_MAIN(ENTRY(two_transfers_on_one_buffer), ENTRY(a_buffer_is_freed_under_its_transfers),
+HARNESS_MAIN(ENTRY(two_transfers_on_one_buffer), ENTRY(a_touch_that_stops_moves_nothing),
+             ENTRY(a_buffer_is_freed_under_its_transfers),
              ENTRY(transfers_of_a_buffer_that_is_gone_begin_anew),
              ENTRY(a_chain_shares_its_second_part), ENTRY(every_part_of_a_chain_has_its_owner),
-             ENTRY(a_chain_is_mapped_in_full_memory), ENTRY(an_adapter_owns_what_it_maps),
-             ENTRY(a_list_is_written_anew))
+             ENTRY(what_is_left_of_a_chain_is_the_devices), ENTRY(a_chain_is_mapped_in_full_memory),
+             ENTRY(an_adapter_owns_what_it_maps), ENTRY(a_list_is_written_anew))

@@ -160,15 +160,34 @@ TEST(what_is_no_mdl_is_not_looked_into) {
     }
 }
 
-/* What is not built is concerned where it is unlocked. */
-TEST(an_unlock_too_many_concerns_its_mdl) {
-    wdfdma_machine *machine = harness_machine(NULL);
-    PMDL mine = IoAllocateMdl(NULL, 1, FALSE, FALSE, NULL);
-    MmUnlockPages(mine);
-    const wdfdma_bugcheck *found = wdfdma_machine_get_bugcheck(machine);
-    REQUIRE(found != NULL);
-    CHECK_EQUAL(found->handle, mdl_handle(machine, 0));
-    CHECK_EQUAL(found->parameters[1], found->handle);
+/* What was to be locked, or unlocked, is concerned. */
+TEST(a_refused_lock_concerns_its_mdl) {
+    for (int call = 0; call < 4; call++) {
+        wdfdma_machine *machine = harness_machine(NULL);
+        PMDL built = world_mdl(machine, 0, WORLD_PAGE, NULL);
+        PMDL mine = IoAllocateMdl(&machine, 1, FALSE, FALSE, NULL); /* no simulated memory */
+        switch (call) {
+        case 0:
+            MmBuildMdlForNonPagedPool(mine);
+            break;
+        case 1:
+            MmProbeAndLockPages(mine, KernelMode, IoReadAccess);
+            break;
+        case 2:
+            MmUnlockPages(mine);
+            break;
+        default:
+            MmProbeAndLockPages(built, KernelMode, IoReadAccess);
+            break;
+        }
+        const wdfdma_bugcheck *found = wdfdma_machine_get_bugcheck(machine);
+        REQUIRE(found != NULL);
+        CHECK_EQUAL(found->rule, WDFDMA_RULE_INVALID_MDL);
+        CHECK_EQUAL(found->handle, mdl_handle(machine, call == 3 ? 0 : 1));
+        CHECK_EQUAL(found->parameters[1], found->handle);
+        CHECK_EQUAL(mine->MdlFlags, 0);
+        harness_machine_end(machine);
+    }
 }
 
 /* On a machine that has halted, and without one. */
@@ -236,6 +255,6 @@ TEST(locked_pages_are_unlocked_under_a_transfer) {
 
 HARNESS_MAIN(ENTRY(a_partial_mdl_is_where_it_was_asked_for),
              ENTRY(a_refused_partial_mdl_changes_nothing), ENTRY(a_partial_mdl_needs_no_memory),
-             ENTRY(what_is_no_mdl_is_not_looked_into), ENTRY(an_unlock_too_many_concerns_its_mdl),
+             ENTRY(what_is_no_mdl_is_not_looked_into), ENTRY(a_refused_lock_concerns_its_mdl),
              ENTRY(nothing_is_done_where_nothing_runs),
              ENTRY(locked_pages_are_unlocked_under_a_transfer))

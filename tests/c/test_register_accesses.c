@@ -11,6 +11,10 @@ TEST(a_register_costs_a_page) {
         CHECK_EQUAL(wdfdma_machine_get_used_bytes(of.machine), before + pages * WORLD_PAGE);
         bounced_finish(&of);
         CHECK_EQUAL(wdfdma_machine_get_used_bytes(of.machine), before + pages * WORLD_PAGE);
+        of.mdl = world_mdl(of.machine, 0, 5 * WORLD_PAGE, NULL);
+        before = wdfdma_machine_get_used_bytes(of.machine);
+        bounced_start(&of, WRITE, 5 * WORLD_PAGE); /* the first of them are there */
+        CHECK_EQUAL(wdfdma_machine_get_used_bytes(of.machine), before + (5 - pages) * WORLD_PAGE);
         harness_machine_end(of.machine);
     }
     for (uint64_t first = 0; first < 3; first++) {
@@ -22,6 +26,39 @@ TEST(a_register_costs_a_page) {
         CHECK_STATUS(wdfdma_device_write(of.machine, address, bytes, WORLD_PAGE + 1),
                      STATUS_SUCCESS);
         CHECK_EQUAL(wdfdma_machine_get_used_bytes(of.machine), before + (first + 2) * WORLD_PAGE);
+        harness_machine_end(of.machine);
+    }
+}
+
+/* Those that an access meets are filled, and none behind them. */
+TEST(no_register_is_filled_before_its_use) {
+    bounced of = bounced_open(PACKET, true);
+    uint8_t bytes[2 * WORLD_PAGE] = {0};
+    of.address = WORLD_REGISTERS_ADDRESS;
+    device_write(&of, 0, 1, 0x0F); /* there is room for notes from now on */
+    size_t before = wdfdma_machine_get_used_bytes(of.machine);
+    for (uint64_t last = 1; last < 5; last += 2) {
+        CHECK_STATUS(
+            wdfdma_device_read(of.machine, of.address + last * WORLD_PAGE, bytes, 2 * WORLD_PAGE),
+            STATUS_SUCCESS);
+        CHECK(bytes[0] == 0x0F && bytes[2 * WORLD_PAGE - 1] == 0x0F);
+        CHECK_EQUAL(wdfdma_machine_get_used_bytes(of.machine), before + (last + 1) * WORLD_PAGE);
+    }
+}
+
+/* One rule that is heeded is enough. */
+TEST(each_of_the_rules_has_registers_filled) {
+    for (uint32_t rule = WDFDMA_RULE_DMA_0F_3; rule <= WDFDMA_RULE_DMA_0F_5 + 1; rule++) {
+        bounced of = bounced_open(PACKET, true);
+        bool heeded = rule <= WDFDMA_RULE_DMA_0F_5;
+        uint8_t byte = 0;
+        rules_set(of.machine, WDFDMA_RULE_DMA_0F_3, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_IGNORE);
+        if (heeded) {
+            rules_set(of.machine, rule, rule, WDFDMA_MODE_COLLECT);
+        }
+        of.address = WORLD_REGISTERS_ADDRESS;
+        bytes_read(&of, 0, &byte, 1);
+        CHECK_EQUAL(byte, heeded ? 0x0F : 0);
         harness_machine_end(of.machine);
     }
 }
@@ -87,5 +124,6 @@ TEST(memory_at_a_registers_address_is_not_harmed) {
     }
 }
 
-HARNESS_MAIN(ENTRY(a_register_costs_a_page), ENTRY(a_device_reaches_registers_alone),
+HARNESS_MAIN(ENTRY(a_register_costs_a_page), ENTRY(no_register_is_filled_before_its_use),
+             ENTRY(each_of_the_rules_has_registers_filled), ENTRY(a_device_reaches_registers_alone),
              ENTRY(memory_at_a_registers_address_is_not_harmed))
