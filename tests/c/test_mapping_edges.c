@@ -139,12 +139,21 @@ TEST(registers_of_a_run_are_given_to_what_bounces) {
         ULONG registers;
         uint64_t first, second; /* where they begin in the buffer */
         int64_t places[2];      /* the register; -1: none */
+        ULONG length, mapped;   /* of the second; 0: 100 */
     } rows[] = {
-        {{40, FOUR_GIB, 41}, 2, WORLD_PAGE, WORLD_PAGE + 2000, {0, 1}},
-        {{FOUR_GIB, 40, 50}, 1, 0, WORLD_PAGE, {0, -1}},
-        {{FOUR_GIB, 40, 50}, 1, WORLD_PAGE, 0, {-1, 0}},
-        {{FOUR_GIB, 40, FOUR_GIB}, 3, 2 * WORLD_PAGE, 0, {0, 1}},
-        {{40, FOUR_GIB, 41}, 1, 0, 2 * WORLD_PAGE + 7, {-1, -1}},
+        {{40, FOUR_GIB, 41}, 2, WORLD_PAGE, WORLD_PAGE + 2000, {0, 1}, 0, 0},
+        {{FOUR_GIB, 40, 50}, 1, 0, WORLD_PAGE, {0, -1}, 0, 0},
+        {{FOUR_GIB, 40, 50}, 1, WORLD_PAGE, 0, {-1, 0}, 0, 0},
+        {{FOUR_GIB, 40, FOUR_GIB}, 3, 2 * WORLD_PAGE, 0, {0, 1}, 0, 0},
+        {{40, FOUR_GIB, 41}, 1, 0, 2 * WORLD_PAGE + 7, {-1, -1}, 0, 0},
+        /* as much as one register would hold; what lies behind it would bounce */
+        {{FOUR_GIB, 40, FOUR_GIB + 7},
+         1,
+         0,
+         WORLD_PAGE + 100,
+         {0, -1},
+         2 * WORLD_PAGE - 100,
+         WORLD_PAGE - 100},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         mapped of = mapped_open(false, rows[i].registers, rows[i].frames);
@@ -153,9 +162,10 @@ TEST(registers_of_a_run_are_given_to_what_bounces) {
             int64_t place = rows[i].places[part];
             uint64_t page = place >= 0 ? WORLD_REGISTERS_ADDRESS + (uint64_t)place * WORLD_PAGE
                                        : rows[i].frames[offset / WORLD_PAGE] * WORLD_PAGE;
-            ULONG length = 100;
+            bool given = part == 1 && rows[i].length != 0;
+            ULONG length = given ? rows[i].length : 100;
             CHECK_EQUAL(map_at(&of, offset, &length), page + offset % WORLD_PAGE);
-            CHECK_EQUAL(length, 100);
+            CHECK_EQUAL(length, given ? rows[i].mapped : 100);
         }
         CHECK(wdfdma_machine_get_bugcheck(of.wdm.machine) == NULL);
         harness_machine_end(of.wdm.machine);

@@ -32,17 +32,21 @@ TEST(a_register_costs_a_page) {
 
 /* Those that an access meets are filled, and none behind them. */
 TEST(no_register_is_filled_before_its_use) {
-    bounced of = bounced_open(PACKET, true);
-    uint8_t bytes[2 * WORLD_PAGE] = {0};
-    of.address = WORLD_REGISTERS_ADDRESS;
-    device_write(&of, 0, 1, 0x0F); /* there is room for notes from now on */
-    size_t before = wdfdma_machine_get_used_bytes(of.machine);
-    for (uint64_t last = 1; last < 5; last += 2) {
-        CHECK_STATUS(
-            wdfdma_device_read(of.machine, of.address + last * WORLD_PAGE, bytes, 2 * WORLD_PAGE),
-            STATUS_SUCCESS);
-        CHECK(bytes[0] == 0x0F && bytes[2 * WORLD_PAGE - 1] == 0x0F);
-        CHECK_EQUAL(wdfdma_machine_get_used_bytes(of.machine), before + (last + 1) * WORLD_PAGE);
+    for (uint64_t count = 1; count < REGISTERS; count++) {
+        bounced of = bounced_open(PACKET, true);
+        uint8_t bytes[REGISTERS * WORLD_PAGE];
+        of.address = WORLD_REGISTERS_ADDRESS;
+        rules_set(of.machine, WDFDMA_RULE_DMA_0F_3, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_IGNORE);
+        device_write(&of, 0, sizeof bytes, 0x55);
+        rules_set(of.machine, WDFDMA_RULE_DMA_0F_3, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_COLLECT);
+        bytes_read(&of, 0, bytes, count * WORLD_PAGE);
+        rules_set(of.machine, WDFDMA_RULE_DMA_0F_3, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_IGNORE);
+        bytes_read(&of, 0, bytes, sizeof bytes);
+        for (size_t i = 0; i < REGISTERS; i++) {
+            CHECK_EQUAL(bytes[i * WORLD_PAGE], i < count ? 0x0F : 0x55);
+            CHECK_EQUAL(bytes[(i + 1) * WORLD_PAGE - 1], i < count ? 0x0F : 0x55);
+        }
+        harness_machine_end(of.machine);
     }
 }
 
