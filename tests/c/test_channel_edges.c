@@ -140,7 +140,26 @@ TEST(some_routines_are_not_supported) {
                                                       BUFFER_BYTES + 1, &bytes, &registers),
                  STATUS_BUFFER_TOO_SMALL);
     CHECK_EQUAL(bytes + registers, 14);
+    DMA_TRANSFER_INFO info = {.Version = DMA_TRANSFER_INFO_VERSION1};
+    CHECK_STATUS(made.ops->GetDmaTransferInfo(made.adapter, made.mdl, 0, SOME, TRUE, NULL),
+                 STATUS_INVALID_PARAMETER);
+    CHECK_STATUS(made.ops->GetDmaTransferInfo(made.adapter, made.mdl, 0, 0, TRUE, &info),
+                 STATUS_INVALID_PARAMETER);
+    info.Version = DMA_TRANSFER_INFO_VERSION2 + 1;
+    CHECK_STATUS(made.ops->GetDmaTransferInfo(made.adapter, made.mdl, 0, SOME, TRUE, &info),
+                 STATUS_INVALID_PARAMETER);
     CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
+}
+
+TEST(no_information_comes_of_a_forged_chain) {
+    wdm made = wdm_open(true, false);
+    MDL forged = *made.mdl;
+    DMA_TRANSFER_INFO info = {.Version = DMA_TRANSFER_INFO_VERSION1};
+    CHECK_STATUS(made.ops->GetDmaTransferInfo(made.adapter, &forged, 0, SOME, TRUE, &info),
+                 STATUS_UNSUCCESSFUL);
+    CHECK_EQUAL(world_rule(made.machine), WDFDMA_RULE_INVALID_MDL);
+    CHECK_EQUAL(wdfdma_machine_get_bugcheck(made.machine)->object_type, WDFDMA_OBJECT_ADAPTER);
+    CHECK_EQUAL(info.V1.MapRegisterCount + info.V1.ScatterGatherElementCount, 0);
 }
 
 /* ---- System transfers ---- */
@@ -269,5 +288,6 @@ TEST(a_list_is_new_each_time) {
 
 HARNESS_MAIN(ENTRY(a_cancelled_context_gets_its_channel), ENTRY(a_context_in_use_is_refused),
              ENTRY(a_cancel_that_stops_the_machine_fails), ENTRY(a_refused_call_meets_no_fault),
-             ENTRY(some_routines_are_not_supported), ENTRY(a_system_channel_has_its_registers),
+             ENTRY(some_routines_are_not_supported), ENTRY(no_information_comes_of_a_forged_chain),
+             ENTRY(a_system_channel_has_its_registers),
              ENTRY(a_channel_without_its_registers_is_lost), ENTRY(a_list_is_new_each_time))

@@ -247,6 +247,77 @@ TEST(only_a_run_is_freed) {
     CHECK_EQUAL(violations_of(&made), BAD_COUNT);
 }
 
+/* A run of three: how many registers too many are freed is told, or how many there were. */
+TEST(a_run_is_freed_whole) {
+    static const struct {
+        ULONG count;
+        uint64_t extra;
+    } rows[] = {{1, 1}, {2, 2}, {4, 1}, {8, 5}, {0, 0}};
+    control made = control_open(false, WDFDMA_MODE_COLLECT);
+    seen first;
+    PVOID base = channel_get(&made.wdm, 3, DeallocateObjectKeepRegisters, &first);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        made.wdm.ops->FreeMapRegisters(made.wdm.adapter, base, rows[i].count);
+        CHECK_EQUAL(violations_of(&made), i + 1);
+        CHECK_EQUAL(violation_at(&made, i)->rule, WDFDMA_RULE_DMA_05);
+        CHECK_EQUAL(violation_at(&made, i)->parameters[1], rows[i].extra);
+        CHECK_EQUAL(violation_at(&made, i)->parameters[2], 0);
+        CHECK_EQUAL(violation_at(&made, i)->parameters[3], 3);
+    }
+    made.wdm.ops->FreeMapRegisters(made.wdm.adapter, base, 3);
+    CHECK_EQUAL(violations_of(&made), 5);
+    CHECK_EQUAL(world_free_registers(made.wdm.machine), REGISTERS);
+}
+
+/* The routine lets the next of the line have the channel, which its answer does not take from it. */
+TEST(an_answer_leaves_the_next_its_channel) {
+    control made = control_open(false, WDFDMA_MODE_COLLECT);
+    seen first, next = {.answer = KeepObject};
+    channel_get(&made.wdm, 1, KeepObject, &first);
+    made.act = act_free_channel;
+    CHECK_STATUS(control_ask(&made, 2), STATUS_SUCCESS);
+    CHECK_STATUS(made.wdm.ops->AllocateAdapterChannelEx(made.wdm.adapter, made.wdm.object, NULL, 3,
+                                                        0, on_control, &next, NULL),
+                 STATUS_SUCCESS);
+    made.wdm.ops->FreeAdapterChannel(made.wdm.adapter);
+    CHECK_EQUAL(made.calls, 1);
+    CHECK_EQUAL(next.calls, 1);
+    CHECK_EQUAL(violations_of(&made), 1);
+    CHECK_EQUAL(world_free_registers(made.wdm.machine), REGISTERS - 3);
+    made.wdm.ops->FreeAdapterChannel(made.wdm.adapter);
+    CHECK_EQUAL(violations_of(&made), 1);
+    CHECK_EQUAL(world_free_registers(made.wdm.machine), REGISTERS);
+}
+
+/* One request of a device object at a time, whichever of several it is. */
+TEST(a_device_asks_once) {
+    control made = control_open(false, WDFDMA_MODE_COLLECT);
+    PDEVICE_OBJECT objects[3];
+    seen holder, waiting[3] = {{0}};
+    channel_get(&made.wdm, 1, KeepObject, &holder);
+    for (int i = 0; i < 3; i++) {
+        objects[i] = i == 0 ? made.wdm.object
+                            : WdfDeviceWdmGetPhysicalDevice(world_device(made.wdm.machine));
+        waiting[i].answer = DeallocateObject;
+        CHECK_STATUS(made.wdm.ops->AllocateAdapterChannel(made.wdm.adapter, objects[i], 1,
+                                                          on_control, &waiting[i]),
+                     STATUS_SUCCESS);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        CHECK_STATUS(made.wdm.ops->AllocateAdapterChannel(made.wdm.adapter, objects[i], 1,
+                                                          on_control, &waiting[i]),
+                     STATUS_INSUFFICIENT_RESOURCES);
+        CHECK_EQUAL(violations_of(&made), i + 1);
+        CHECK_EQUAL(violation_at(&made, i)->rule, WDFDMA_RULE_DMA_0B);
+        CHECK_EQUAL(violation_at(&made, i)->parameters[1], 2);
+    }
+    made.wdm.ops->FreeAdapterChannel(made.wdm.adapter);
+    CHECK_EQUAL(waiting[0].calls + waiting[1].calls + waiting[2].calls, 3);
+    CHECK_STATUS(made.wdm.ops->AllocateAdapterChannel(made.wdm.adapter, objects[1], 1, on_control,
+                                                      &waiting[1]),
+                 STATUS_SUCCESS);
+}
+
 /* Nor is anything mapped on it, by an adapter that needs registers or by one that does not. */
 TEST(only_a_run_is_mapped_on) {
     for (size_t i = 0; i < 2 * BAD_COUNT; i++) {
@@ -267,4 +338,5 @@ HARNESS_MAIN(ENTRY(an_answer_that_keeps_registers_keeps_mappings),
              ENTRY(an_answer_ends_its_own_mappings), ENTRY(a_halt_keeps_what_is_mapped),
              ENTRY(an_answer_frees_a_channel_once), ENTRY(a_routine_is_told_after_others),
              ENTRY(registers_under_a_mapping_stay), ENTRY(only_a_run_is_freed),
-             ENTRY(only_a_run_is_mapped_on))
+             ENTRY(only_a_run_is_mapped_on), ENTRY(a_run_is_freed_whole),
+             ENTRY(an_answer_leaves_the_next_its_channel), ENTRY(a_device_asks_once))

@@ -52,6 +52,24 @@ static void turn_channel(driver *of) {
     CHECK_EQUAL(status == STATUS_SUCCESS, first.calls == 1);
 }
 
+static IO_ALLOCATION_ACTION on_control_initializes(PDEVICE_OBJECT device, PIRP irp, PVOID base,
+                                                   PVOID context) {
+    const driver *of = context;
+    (void)device;
+    (void)irp;
+    (void)base;
+    CHECK_STATUS(of->wdm.ops->InitializeDmaTransferContext(of->wdm.adapter, of->context),
+                 STATUS_SUCCESS);
+    return DeallocateObject;
+}
+
+/* A routine initializes its own context. */
+static void turn_context_initialized(driver *of) {
+    of->wdm.ops->AllocateAdapterChannelEx(of->wdm.adapter, of->wdm.object, of->context, 2, 0,
+                                          on_control_initializes, of, NULL);
+    turn_channel(of);
+}
+
 static void turn_channel_kept(driver *of) {
     seen first = {.answer = KeepObject};
     if (channel_ask(of, 2, &first) == STATUS_SUCCESS) {
@@ -212,10 +230,23 @@ static void turn_adapter(driver *of) {
 }
 
 static void (*const turns[])(driver *of) = {
-    turn_channel,           turn_channel_kept, turn_channel_alone,   turn_channel_too_wide,
-    turn_channel_cancelled, turn_list,         turn_list_built,      turn_list_refused,
-    turn_list_cancelled,    turn_buffer,       turn_buffer_too_high, turn_context_cancelled,
-    turn_channel_refused,   turn_mapping,      turn_answer_frees,    turn_adapter,
+    turn_channel,
+    turn_channel_kept,
+    turn_channel_alone,
+    turn_channel_too_wide,
+    turn_channel_cancelled,
+    turn_list,
+    turn_list_built,
+    turn_list_refused,
+    turn_list_cancelled,
+    turn_buffer,
+    turn_buffer_too_high,
+    turn_context_cancelled,
+    turn_context_initialized,
+    turn_channel_refused,
+    turn_mapping,
+    turn_answer_frees,
+    turn_adapter,
 };
 enum {
     TURN_COUNT = sizeof turns / sizeof *turns

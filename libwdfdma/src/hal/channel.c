@@ -278,7 +278,6 @@ bool channel_free(wdfdma_machine *machine, adapter *from) {
 }
 
 void channel_lose(adapter *by) {
-    by->lost = (hal_request){.adapter = by, .base = NO_REGISTER};
     by->channel = &by->lost;
 }
 

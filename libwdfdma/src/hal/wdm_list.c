@@ -177,7 +177,7 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
     } else if (out != NULL) {
         *out = list;
     }
-    return machine->state.halted ? STATUS_UNSUCCESSFUL : status;
+    return status;
 }
 
 static NTSTATUS list_call(PDMA_ADAPTER given, list_ask *ask, PVOID current_va,
