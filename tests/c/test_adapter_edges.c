@@ -241,6 +241,36 @@ TEST(common_buffers_are_within_reach) {
     }
 }
 
+/* Whoever reaches for one that is gone is told of whose it was, whatever lies beside it. */
+TEST(a_common_buffer_is_known_when_it_is_gone) {
+    for (ULONG pages = 1; pages < 32; pages++) {
+        wdm made = wdm_open(false, false);
+        PHYSICAL_ADDRESS logical[2];
+        PVOID start[2];
+        uint8_t byte = 0;
+        ULONG length = pages * WORLD_PAGE;
+        for (int i = 0; i < 3; i++) {
+            start[i % 2] =
+                made.ops->AllocateCommonBuffer(made.adapter, length, &logical[i % 2], TRUE);
+            REQUIRE(start[i % 2] != NULL);
+            if (i == 1) {
+                made.ops->FreeCommonBuffer(made.adapter, length, logical[0], start[0], TRUE);
+            }
+        }
+        uint64_t address = (uint64_t)logical[1].QuadPart + length - 1;
+        CHECK_STATUS(wdfdma_device_write(made.machine, address, &byte, 1), STATUS_SUCCESS);
+        made.ops->FreeCommonBuffer(made.adapter, length, logical[1], start[1], TRUE);
+        CHECK_STATUS(wdfdma_device_write(made.machine, address, &byte, 1), STATUS_UNSUCCESSFUL);
+        size_t count = 0;
+        const wdfdma_violation *told = wdfdma_machine_get_violations(made.machine, &count);
+        REQUIRE(CHECK_EQUAL(count, 2)); /* the rule of ours, then Windows' own */
+        CHECK_EQUAL(told->rule, WDFDMA_RULE_DEVICE_AFTER_COMPLETION);
+        CHECK_EQUAL(told->parameters[1], handle_get(&made));
+        CHECK_EQUAL(told->parameters[2], address);
+        harness_machine_end(made.machine);
+    }
+}
+
 /* Their frames are noted in memory of just that size: the neighbours' stays as it is. */
 TEST(common_buffers_do_not_meet) {
     wdm made = wdm_open(false, false);
@@ -292,4 +322,5 @@ HARNESS_MAIN(ENTRY(an_adapter_has_a_width), ENTRY(an_adapter_is_granted_register
              ENTRY(a_common_buffer_is_freed_as_it_was_given),
              ENTRY(a_common_buffer_ends_at_the_most_that_is_asked_for),
              ENTRY(common_buffers_are_within_reach), ENTRY(common_buffers_do_not_meet),
+             ENTRY(a_common_buffer_is_known_when_it_is_gone),
              ENTRY(a_buffer_without_room_costs_nothing))

@@ -105,5 +105,27 @@ TEST(a_chain_is_written_in_order) {
     remove(PATH);
 }
 
-HARNESS_MAIN(ENTRY(power_is_written), ENTRY(a_forged_buffer_is_written),
-             ENTRY(a_chain_is_written_in_order))
+/* A WDM driver's calls, and a call on no adapter: that one was made, and no more. */
+TEST(an_adapters_calls_are_written) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    const uint8_t called[] = {WDFDMA_JOURNAL_OTHER, 2, WDFDMA_OP_ADAPTER_CALL, 0};
+    PDMA_ADAPTER by = WdfDmaEnablerWdmGetDmaAdapter(made.enabler, WdfDmaDirectionReadFromDevice);
+    DEVICE_DESCRIPTION description = {.Version = DEVICE_DESCRIPTION_VERSION3,
+                                      .Master = TRUE,
+                                      .MaximumLength = WORLD_PAGE,
+                                      .DmaAddressWidth = 32};
+    ULONG registers;
+    REQUIRE(NT_SUCCESS(wdfdma_journal_begin(made.machine, PATH, 0)));
+    uint64_t before = wdfdma_journal_get_bytes(made.machine, NULL);
+    CHECK_EQUAL(by->DmaOperations->GetDmaAlignment(by), 1);
+    check_appended(made.machine, before, called, sizeof called);
+    CHECK(IoGetDmaAdapter(NULL, &description, &registers) != NULL);
+    check_appended(made.machine, before + sizeof called, called, sizeof called);
+    CHECK_EQUAL(by->DmaOperations->GetDmaAlignment(NULL), 0);
+    check_appended(made.machine, before + 2 * sizeof called, called, sizeof called);
+    wdfdma_journal_end(made.machine);
+    remove(PATH);
+}
+
+HARNESS_MAIN(ENTRY(power_is_written), ENTRY(an_adapters_calls_are_written),
+             ENTRY(a_forged_buffer_is_written), ENTRY(a_chain_is_written_in_order))
