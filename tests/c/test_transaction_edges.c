@@ -555,6 +555,28 @@ TEST(transfer_contexts_come_and_go) {
     }
 }
 
+/* So does a list's buffer, which is made for the most that its range could need. */
+TEST(list_buffers_come_and_go) {
+    enum {
+        TURNS = 3000,
+        PAGES = 256
+    };
+    wdfdma_machine_config config = world_config(512);
+    config.reserve_bytes = 16u << 20;
+    config.registers_per_adapter = 512;
+    world made = world_open(&config, (world_profile){.profile = WdfDmaProfileScatterGather,
+                                                     .version = 3,
+                                                     .maximum_length = PAGES * WORLD_PAGE});
+    PMDL mdl = world_mdl(made.machine, 0, PAGES * WORLD_PAGE, NULL);
+    for (int turn = 0; turn < TURNS; turn++) {
+        WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        NTSTATUS status = initialize(transaction, mdl, 0, PAGES * WORLD_PAGE);
+        CHECK_STATUS(status, STATUS_SUCCESS);
+        REQUIRE(NT_SUCCESS(status));
+        WdfObjectDelete(transaction);
+    }
+}
+
 /* Cancelling a reservation that waits leaves its count, and says so. */
 TEST(a_cancelled_reservation_is_told_with_its_count) {
     wdfdma_machine_config config = world_config(4);
@@ -690,5 +712,5 @@ HARNESS_MAIN(ENTRY(a_completion_of_bytes_begins_a_new_count),
              ENTRY(a_waiting_reservation_is_not_kept), ENTRY(a_refused_channel_is_counted),
              ENTRY(some_may_not_reserve), ENTRY(a_parent_that_is_gone_is_told),
              ENTRY(a_request_that_is_gone_is_not_got), ENTRY(transfer_contexts_come_and_go),
-             ENTRY(a_cancelled_reservation_is_told_with_its_count),
+             ENTRY(list_buffers_come_and_go), ENTRY(a_cancelled_reservation_is_told_with_its_count),
              ENTRY(a_kept_reservation_is_told_once), ENTRY(a_program_is_logged_with_its_direction))
