@@ -505,6 +505,23 @@ TEST(a_call_is_of_its_machine) {
     }
 }
 
+static void ask_without_a_machine(WDFDMATRANSACTION transaction) {
+    wdfdma_machine *machine = wdfdma_machine_use(NULL);
+    CHECK_EQUAL(WdfDmaTransactionGetBytesTransferred(transaction), 0);
+    CHECK(wdfdma_machine_current() == NULL);
+    CHECK(wdfdma_machine_use(machine) == NULL);
+}
+
+/* A call inside a callback is of its machine without making it the current one. */
+TEST(a_call_inside_leaves_the_current_machine) {
+    world made = open_world(WdfDmaProfilePacket, false);
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    seen.act = ask_without_a_machine;
+    transfer(transaction, world_mdl(made.machine, 0, WORLD_PAGE, NULL));
+    CHECK_EQUAL(seen.programmed, 1);
+    CHECK(wdfdma_machine_current() == made.machine);
+}
+
 static void misuse(WDFDMATRANSACTION transaction) {
     WdfDmaTransactionSetSingleTransferRequirement(transaction, TRUE);
 }
@@ -785,5 +802,5 @@ HARNESS_MAIN(ENTRY(a_list_is_made_anew), ENTRY(a_callback_keeps_the_level),
              ENTRY(bytes_counted_twice_are_told), ENTRY(a_log_may_begin_inside),
              ENTRY(each_transfer_has_the_context), ENTRY(a_byte_is_left),
              ENTRY(who_waits_comes_next), ENTRY(a_mapping_that_was_left_ends),
-             ENTRY(a_call_is_of_its_machine), ENTRY(a_violation_has_its_callback),
-             ENTRY(a_request_is_held))
+             ENTRY(a_call_is_of_its_machine), ENTRY(a_call_inside_leaves_the_current_machine),
+             ENTRY(a_violation_has_its_callback), ENTRY(a_request_is_held))
