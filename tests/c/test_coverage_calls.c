@@ -187,6 +187,32 @@ TEST(a_call_on_no_transaction_has_a_cell) {
     }
 }
 
+/* A status that no cell is named for, and what stands with a request of another time. */
+TEST(other_statuses_and_standings_have_cells) {
+    wdfdma_machine_config config = world_config(8);
+    config.verifier = false;
+    world of = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    PMDL mdl = world_mdl(of.machine, 0, WORLD_PAGE, NULL);
+    wdfdma_coverage *map = coverage_of(of.machine);
+    WDF_OBJECT_ATTRIBUTES attributes;
+    WDFDMATRANSACTION made = NULL;
+    WDF_OBJECT_ATTRIBUTES_INIT(&attributes);
+    attributes.Size--;
+    CHECK_STATUS(WdfDmaTransactionCreate(of.enabler, &attributes, &made),
+                 STATUS_INFO_LENGTH_MISMATCH);
+    CHECK_EQUAL(count(map, "create", "no transaction", "another status"), 1);
+    collect(of.machine);
+    WDFDMATRANSACTION held = world_transaction(of.enabler);
+    WDFDMATRANSACTION waits = world_transaction(packet_enabler(&of));
+    reserve(held, 8);
+    reserve(waits, 4);
+    CHECK_STATUS(world_initialize(waits, READ, mdl, 0, 100), STATUS_SUCCESS);
+    WdfDmaTransactionGetBytesTransferred(waits);
+    const char *disturbed = "moved on while its request waits";
+    CHECK_EQUAL(count(map, "get_bytes_transferred", disturbed, "returned"), 1);
+    wdfdma_coverage_destroy(map);
+}
+
 /* A pool without registers is not empty: there is nothing to take. */
 TEST(a_pool_of_none_is_not_empty) {
     wdfdma_machine_config config = world_config(0);
@@ -653,8 +679,8 @@ TEST(coverage_gives_its_memory_back) {
 
 HARNESS_MAIN(ENTRY(a_failure_counts_by_its_status), ENTRY(a_mistake_counts_by_its_status),
              ENTRY(a_call_answers_for_itself), ENTRY(a_call_on_no_transaction_has_a_cell),
-             ENTRY(a_pool_of_none_is_not_empty), ENTRY(a_stopped_transfer_is_cancelled),
-             ENTRY(a_transaction_is_deleted_at_its_end),
+             ENTRY(other_statuses_and_standings_have_cells), ENTRY(a_pool_of_none_is_not_empty),
+             ENTRY(a_stopped_transfer_is_cancelled), ENTRY(a_transaction_is_deleted_at_its_end),
              ENTRY(a_transfer_is_over_in_its_reservation), ENTRY(the_next_list_may_fail_or_wait),
              ENTRY(further_lists_wait_behind_the_first),
              ENTRY(a_call_that_is_not_counted_leaves_the_others),

@@ -40,8 +40,9 @@ static void reserve(WDFDMATRANSACTION transaction, ULONG registers) {
 }
 
 /* Registers of an enabler's adapter that nobody has: granted to a WDM routine, and forgotten. */
-static PVOID lose(const world *of, WDFDMAENABLER enabler, ULONG registers) {
-    PDMA_ADAPTER adapter = WdfDmaEnablerWdmGetDmaAdapter(enabler, READ);
+static PVOID lose(const world *of, WDFDMAENABLER enabler, WDF_DMA_DIRECTION direction,
+                  ULONG registers) {
+    PDMA_ADAPTER adapter = WdfDmaEnablerWdmGetDmaAdapter(enabler, direction);
     PDEVICE_OBJECT device = WdfDeviceWdmGetDeviceObject(of->device);
     PVOID base = NULL;
     KIRQL before = KfRaiseIrql(DISPATCH_LEVEL);
@@ -129,7 +130,7 @@ TEST(the_frameworks_leaks_have_their_numbers) {
     for (int i = 0; i < 2; i++) {
         WdfObjectReference(of.device);
     }
-    lose(&of, of.enabler, 2);
+    lose(&of, of.enabler, READ, 2);
     WDFOBJECT adapter = wdfdma_enabler_get_adapter(of.enabler, READ);
     const told expected[] = {
         {WDFDMA_RULE_LEAK_TRANSACTION,
@@ -235,7 +236,7 @@ TEST(wrong_arguments_are_refused) {
 TEST(each_lost_register_of_a_large_pool_is_found) {
     enum {
         REGISTERS_ALL = 4400,
-        PAIRS = REGISTERS_ALL / 2
+        PAIRS = REGISTERS_ALL * 2 / 5 /* of two and of three registers in turn */
     };
     wdfdma_machine_config config = world_config(REGISTERS_ALL);
     world of = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket,
@@ -243,9 +244,9 @@ TEST(each_lost_register_of_a_large_pool_is_found) {
                                                    .version = 3});
     static wdfdma_violation found[PAIRS + 1];
     size_t count = 0;
-    for (int i = 0; i < PAIRS; i++) {
-        reserve(world_transaction(of.enabler), 1);
-        lose(&of, of.enabler, 1);
+    for (uint32_t i = 0; i < PAIRS; i++) {
+        reserve(world_transaction(of.enabler), 1 + i % 2);
+        lose(&of, of.enabler, READ, 1);
     }
     CHECK_EQUAL(world_free_registers(of.machine), 0);
     for (uint32_t rule = WDFDMA_RULE_LEAK_TRANSACTION; rule <= WDFDMA_RULE_LEAK_RESERVATION;
@@ -257,8 +258,30 @@ TEST(each_lost_register_of_a_large_pool_is_found) {
     CHECK_EQUAL(count, PAIRS);
     for (size_t i = 0; i < PAIRS; i++) {
         CHECK_EQUAL(found[i].rule, WDFDMA_RULE_LEAK_REGISTERS);
-        CHECK_EQUAL(found[i].parameters[2], 2 * i + 1);
+        CHECK_EQUAL(found[i].parameters[2], 5 * (i / 2) + (i % 2 == 0 ? 1 : 4));
         CHECK_EQUAL(found[i].parameters[3], 1);
+    }
+}
+
+/* Each adapter of an enabler is looked at once, whether it has one, two, or only the second. */
+TEST(an_enablers_adapters_are_searched_once) {
+    static const WDF_DMA_PROFILE profiles[] = {
+        WdfDmaProfileScatterGather, WdfDmaProfileScatterGatherDuplex, WdfDmaProfileSystemDuplex};
+    for (int way = 0; way < 3; way++) {
+        WDFDEVICE device = world_device(harness_machine(NULL));
+        world of = {.machine = wdfdma_object_get_machine(device), .device = device};
+        WDF_DMA_ENABLER_CONFIG config;
+        WDF_DMA_ENABLER_CONFIG_INIT(&config, profiles[way], 65536);
+        CHECK_STATUS(WdfDmaEnablerCreate(device, &config, NULL, &of.enabler), STATUS_SUCCESS);
+        if (way == 2) {
+            CHECK_STATUS(world_configure(of.enabler, WdfDmaDirectionWriteToDevice), STATUS_SUCCESS);
+        }
+        for (int direction = way == 2 ? 1 : 0; direction < (way == 0 ? 1 : 2); direction++) {
+            lose(&of, of.enabler, (WDF_DMA_DIRECTION)direction, 1);
+        }
+        CHECK_EQUAL(count_leaks(of.machine, of.enabler), way == 1 ? 2 : 1);
+        CHECK_EQUAL(count_leaks(of.machine, of.device), way == 1 ? 2 : 1);
+        CHECK_EQUAL(count_leaks(of.machine, NULL), way == 1 ? 2 : 1);
     }
 }
 
@@ -284,21 +307,21 @@ TEST(what_came_in_the_place_of_another_is_told) {
     world of = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket,
                                                    .maximum_length = 64 * WORLD_PAGE,
                                                    .version = 3});
-    PVOID first = lose(&of, of.enabler, 1);
+    PVOID first = lose(&of, of.enabler, READ, 1);
     CHECK_EQUAL(count_leaks(of.machine, NULL), 1);
     CHECK_EQUAL(count_leaks(of.machine, NULL), 1);
     CHECK_EQUAL(count_violations(of.machine), 1);
     PVOID bases[63];
     for (int i = 0; i < 63; i++) {
-        bases[i] = lose(&of, of.enabler, 1);
+        bases[i] = lose(&of, of.enabler, READ, 1);
     }
     give_back(of.enabler, first, 1);
     for (int i = 0; i < 63; i++) { /* one at a time is there */
         give_back(of.enabler, bases[i], 1);
     }
     for (uint32_t shift = 0; shift < 6; shift++) {
-        PVOID below = lose(&of, of.enabler, 1u << shift);
-        PVOID base = lose(&of, of.enabler, 1);
+        PVOID below = lose(&of, of.enabler, READ, 1u << shift);
+        PVOID base = lose(&of, of.enabler, READ, 1);
         give_back(of.enabler, below, 1u << shift);
         size_t before = count_violations(of.machine);
         CHECK_EQUAL(count_leaks(of.machine, NULL), 1);
@@ -396,6 +419,7 @@ HARNESS_MAIN(ENTRY(the_frameworks_leaks_have_their_numbers),
              ENTRY(a_wdm_drivers_leaks_have_their_numbers), ENTRY(a_root_has_what_lies_below_it),
              ENTRY(wrong_arguments_are_refused), ENTRY(each_lost_register_of_a_large_pool_is_found),
              ENTRY(the_registers_of_a_list_are_not_lost),
+             ENTRY(an_enablers_adapters_are_searched_once),
              ENTRY(what_came_in_the_place_of_another_is_told),
              ENTRY(buffers_of_other_lengths_are_told), ENTRY(only_the_rules_of_leaks_count),
              ENTRY(a_machine_stays_as_it_was_asked), ENTRY(all_leaks_are_taken))

@@ -243,7 +243,8 @@ typedef enum power_act {
     ACT_FAIL,
     ACT_DELETE,
     ACT_DELETE_REFERENCED,
-    ACT_HALT
+    ACT_HALT,
+    ACT_LEAVE
 } power_act;
 
 static char told[32];
@@ -255,6 +256,12 @@ static NTSTATUS tell(WDFDMAENABLER enabler, char what) {
     told[length] = what;
     told[length + 1] = '\0';
     if (what != acts_in || act == ACT_NOTHING) {
+        return STATUS_SUCCESS;
+    }
+    if (act == ACT_LEAVE) {
+        CHECK_STATUS(
+            wdfdma_device_leave_d0((WDFDEVICE)wdfdma_object_get_parent(enabler), WdfPowerDeviceD3),
+            STATUS_SUCCESS);
         return STATUS_SUCCESS;
     }
     if (act == ACT_HALT) {
@@ -359,9 +366,25 @@ TEST(power_goes_on_as_far_as_it_can) {
     }
 }
 
-HARNESS_MAIN(ENTRY(levels_and_scopes_have_an_end), ENTRY(a_type_may_have_two_descriptions),
-             ENTRY(a_context_is_refused_with_its_reason), ENTRY(a_context_leads_to_its_object),
-             ENTRY(what_is_going_takes_nothing_new), ENTRY(a_halt_in_a_cleanup_stops_the_deletion),
-             ENTRY(contexts_give_their_memory_back),
+/* The failures of the last time are forgotten when Fill is called again, in which a driver may do anything. */
+TEST(a_failure_counts_until_the_next_time) {
+    static const char fails_in[] = {'F', 'E'};
+    for (int way = 0; way < 2; way++) {
+        WDFDEVICE device = power_open();
+        acts_in = fails_in[way];
+        act = ACT_FAIL;
+        CHECK_STATUS(wdfdma_device_enter_d0(device, WdfPowerDeviceD3), STATUS_DEVICE_NOT_READY);
+        told[0] = '\0';
+        acts_in = 'F';
+        act = ACT_LEAVE;
+        CHECK_STATUS(wdfdma_device_enter_d0(device, WdfPowerDeviceD3), STATUS_SUCCESS);
+        CHECK(strcmp(told, "FTDLES") == 0);
+    }
+}
+
+HARNESS_MAIN(ENTRY(a_failure_counts_until_the_next_time), ENTRY(levels_and_scopes_have_an_end),
+             ENTRY(a_type_may_have_two_descriptions), ENTRY(a_context_is_refused_with_its_reason),
+             ENTRY(a_context_leads_to_its_object), ENTRY(what_is_going_takes_nothing_new),
+             ENTRY(a_halt_in_a_cleanup_stops_the_deletion), ENTRY(contexts_give_their_memory_back),
              ENTRY(a_deleted_transaction_is_wanted_by_its_request),
              ENTRY(a_deletion_has_no_numbers), ENTRY(power_goes_on_as_far_as_it_can))
