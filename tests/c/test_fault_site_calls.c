@@ -331,6 +331,7 @@ TEST(each_call_that_may_fail_has_a_site) {
                            transaction, request, world_program_dma, WdfDmaDirectionReadFromDevice)
                      : call_fails(&made, request, way);
         CHECK(!NT_SUCCESS(status));
+        CHECK(GetEdge(made.enabler) == NULL);
         CHECK_EQUAL(wdfdma_site_log_get_count(log), 1);
         CHECK_EQUAL(count_sites(log, ""), 1);
         CHECK_EQUAL(wdfdma_machine_get_sites(made.machine)->unnamed, 0);

@@ -114,9 +114,7 @@ static void frame_fill_transaction(const wdfdma_machine *machine, coverage_frame
 void coverage_begin_slow(const ddi_call *call, const object *of) {
     const wdfdma_machine *machine = call->machine;
     struct coverage_watch *watch = machine->arena.coverage;
-    if (call->outer_op == WDFDMA_OP_NONE) {
-        watch->count = 0; /* whatever jumped out of a callback */
-    }
+    WDFDMA_ASSERT(call->outer_op != WDFDMA_OP_NONE || watch->count == 0);
     if (watch->count == watch->capacity && !frames_grow(watch)) {
         return;
     }
@@ -160,12 +158,8 @@ static coverage_outcome broken_find(const wdfdma_machine *machine, const coverag
         }
         if (at->rule == WDFDMA_RULE_VERIFIER_BREAK) {
             found = OUTCOME_BREAK;
-        } else if (info->severity == WDFDMA_SEVERITY_ADVICE) {
-            continue;
-        } else if (at->code == WDFDMA_BUGCHECK_WDFDMA_VIOLATION) {
-            return OUTCOME_RULE;
-        } else {
-            return OUTCOME_BUGCHECK;
+        } else if (info->severity != WDFDMA_SEVERITY_ADVICE) {
+            return at->code == WDFDMA_BUGCHECK_WDFDMA_VIOLATION ? OUTCOME_RULE : OUTCOME_BUGCHECK;
         }
     }
     return found;
@@ -249,8 +243,9 @@ static void wait_note(wdfdma_machine *machine, const coverage_frame *frame,
     if (waiting != WDFDMA_WAITING_NOT && frame->asked == WDFDMA_WAITING_NOT) {
         uint32_t queued =
             waiting == WDFDMA_WAITING_POOL ? machine->state.waiting_pool : item->adapter->waiting;
+        WDFDMA_ASSERT(queued != 0);
         *wait_get_place(machine->arena.coverage, frame->handle) =
-            (coverage_wait){frame->handle, queued == 0 ? 0 : queued - 1};
+            (coverage_wait){frame->handle, queued - 1};
     }
 }
 

@@ -9,9 +9,6 @@ static wdfdma_machine *machine_concerned(uint64_t handle) {
 }
 
 static fx_object *handle_refuse(wdfdma_machine *machine, uint64_t handle, wdfdma_op op) {
-    if (machine == NULL || machine->state.halted) {
-        return NULL;
-    }
     ddi_call call;
     ddi_begin(&call, machine, op);
     coverage_begin(&call, object_find(machine, handle));

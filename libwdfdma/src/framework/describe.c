@@ -1,4 +1,5 @@
-/* How an object stands, in a few numbers, for the records of rules that were broken: only read. */
+/* How an object stands, in a few numbers, for the records of rules that were broken: only read.
+ * What is described is 0 until then, but for the first register, which is none. */
 #include "framework.h"
 
 static void transaction_describe(const transaction *item, wdfdma_object_state *out) {
@@ -45,7 +46,6 @@ static void mdl_describe(const mdl_object *of, wdfdma_object_state *out) {
 
 void object_describe(const wdfdma_machine *machine, const object *of, wdfdma_object_state *out) {
     (void)machine;
-    *out = (wdfdma_object_state){.first_register = NO_REGISTER};
     if (of->type >= WDFDMA_OBJECT_DEVICE && of->type <= WDFDMA_OBJECT_GENERAL) {
         out->references = ((const fx_object *)of)->references;
         out->deleted = of->kind == KIND_DELETED;

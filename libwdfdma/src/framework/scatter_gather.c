@@ -44,10 +44,7 @@ NO_INLINE static NTSTATUS fragments_check(wdfdma_machine *machine, transaction *
         uint64_t fragment = left < item->maximum_fragment ? left : item->maximum_fragment;
         range_need need;
         NTSTATUS status = range_get_needed(machine, from, from_offset, fragment, &need);
-        if (need.broken) {
-            mdl_bugcheck(machine, &item->base.head);
-            return STATUS_UNSUCCESSFUL;
-        }
+        WDFDMA_ASSERT(!need.broken); /* all of the range has been walked */
         if (need.starts_past_end) {
             verifier_rule(machine, WDFDMA_RULE_LENGTH_PAST_BUFFER, &item->base.head);
             return STATUS_UNSUCCESSFUL;
