@@ -9,19 +9,18 @@ enum {
     LISTED = 32
 };
 
-static bool states_are_equal(const wdfdma_object_state *found,
-                             const wdfdma_object_state *expected) {
-    return (CHECK_EQUAL(found->state, expected->state) &
-            CHECK_EQUAL(found->waiting, expected->waiting) &
-            CHECK_EQUAL(found->waiters, expected->waiters) &
-            CHECK_EQUAL(found->first_register, expected->first_register) &
-            CHECK_EQUAL(found->registers, expected->registers) &
-            CHECK_EQUAL(found->reserved, expected->reserved) &
-            CHECK_EQUAL(found->references, expected->references) &
-            CHECK_EQUAL(found->deleted, expected->deleted) &
-            CHECK_EQUAL(found->length, expected->length) &
-            CHECK_EQUAL(found->bytes_transferred, expected->bytes_transferred) &
-            CHECK_EQUAL(found->transfer_length, expected->transfer_length)) != 0;
+static void fields_expect(const wdfdma_object_state *found, const wdfdma_object_state *expected) {
+    CHECK_EQUAL(found->state, expected->state);
+    CHECK_EQUAL(found->waiting, expected->waiting);
+    CHECK_EQUAL(found->waiters, expected->waiters);
+    CHECK_EQUAL(found->first_register, expected->first_register);
+    CHECK_EQUAL(found->registers, expected->registers);
+    CHECK_EQUAL(found->reserved, expected->reserved);
+    CHECK_EQUAL(found->references, expected->references);
+    CHECK_EQUAL(found->deleted, expected->deleted);
+    CHECK_EQUAL(found->length, expected->length);
+    CHECK_EQUAL(found->bytes_transferred, expected->bytes_transferred);
+    CHECK_EQUAL(found->transfer_length, expected->transfer_length);
 }
 
 /* What the list of leaks says of [handle] under [rule]. */
@@ -40,7 +39,7 @@ static void state_expect(wdfdma_machine *machine, uint32_t rule, const void *han
     if (expected.first_register == 0) {
         expected.first_register = UINT32_MAX;
     }
-    CHECK(states_are_equal(&found[at].state, &expected));
+    fields_expect(&found[at].state, &expected);
     wdfdma_machine_get_violations(machine, &count);
     CHECK_EQUAL(count, 0);
 }
@@ -230,9 +229,9 @@ TEST(an_mdl_has_its_mappings) {
     }
     REQUIRE(count != 0);
     CHECK_EQUAL(found->object_type, WDFDMA_OBJECT_MDL);
-    CHECK(states_are_equal(&found->state, &(wdfdma_object_state){.first_register = UINT32_MAX,
-                                                                 .references = 2,
-                                                                 .length = 2 * WORLD_PAGE}));
+    fields_expect(&found->state, &(wdfdma_object_state){.first_register = UINT32_MAX,
+                                                        .references = 2,
+                                                        .length = 2 * WORLD_PAGE});
 }
 
 /* A rule that concerns no object leaves nothing of the one before. */
@@ -240,8 +239,8 @@ TEST(a_record_of_no_object_has_no_state) {
     world of = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
     start(world_transaction(of.enabler), READ, world_mdl(of.machine, 0, WORLD_PAGE, NULL), 100);
     wdfdma_machine_halt(of.machine, WDFDMA_BUGCHECK_MANUALLY_INITIATED_CRASH, 0);
-    CHECK(states_are_equal(&wdfdma_machine_get_bugcheck(of.machine)->state,
-                           &(wdfdma_object_state){.first_register = UINT32_MAX}));
+    fields_expect(&wdfdma_machine_get_bugcheck(of.machine)->state,
+                  &(wdfdma_object_state){.first_register = UINT32_MAX});
 }
 
 HARNESS_MAIN(ENTRY(a_device_is_busy_with_a_transaction_of_version_2),
