@@ -392,9 +392,9 @@ TEST(a_deleted_list_is_wanted) {
         CHECK_EQUAL(wdfdma_machine_get_state(of.machine)->objects[WDFDMA_OBJECT_TRANSACTION], 6);
         CHECK_MACHINE(of.machine);
         CHECK(wdfdma_machine_get_bugcheck(of.machine) == NULL);
-        WdfDmaTransactionFreeResources(made.held[1 - further]);
-        CHECK_EQUAL(world_rule(of.machine),
-                    further ? WDFDMA_RULE_NONE : WDFDMA_RULE_PENDING_RESERVATION_DISTURBED);
+        WdfDmaTransactionFreeResources(made.held[1]);
+        CHECK_EQUAL(world_rule(of.machine), WDFDMA_RULE_PENDING_RESERVATION_DISTURBED);
+        CHECK_EQUAL(wdfdma_machine_get_bugcheck(of.machine)->handle, 0);
     }
 }
 
@@ -408,6 +408,8 @@ TEST(a_chain_that_ends_too_soon) {
         PMDL second = world_mdl(of.machine, 0, WORLD_PAGE, NULL);
         MDL forged = *second;
         NTSTATUS status = STATUS_SUCCESS;
+        world_seen seen = {0};
+        uint32_t free_before = world_free_registers(of.machine);
         first->Next = way < 2 ? second : &forged;
         if (way == 2) {
             CHECK_STATUS(world_initialize(item, READ, first, 0, 2 * WORLD_PAGE),
@@ -416,13 +418,76 @@ TEST(a_chain_that_ends_too_soon) {
             continue;
         }
         CHECK_STATUS(world_initialize(item, READ, first, 0, 2 * WORLD_PAGE), STATUS_SUCCESS);
-        CHECK_STATUS(WdfDmaTransactionExecute(item, NULL), STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionExecute(item, &seen), STATUS_SUCCESS);
         first->Next = way == 0 ? NULL : &forged;
         WdfDmaTransactionDmaCompleted(item, &status);
         CHECK_EQUAL(world_rule(of.machine),
                     way == 0 ? WDFDMA_RULE_LENGTH_PAST_BUFFER : WDFDMA_RULE_INVALID_MDL);
         first->Next = NULL;
+        /* Nothing was asked for on the way. */
+        CHECK_EQUAL(seen.programmed, 1);
+        CHECK_EQUAL(world_free_registers(of.machine), free_before);
+        CHECK_EQUAL(world_info(item).remaining, WORLD_PAGE);
     }
+}
+
+/* A driver that takes another chain in between needs another buffer, which may not be had. */
+TEST(a_chain_that_grows_needs_a_larger_list) {
+    static const uint32_t counts[] = {100, 100, 7892};
+    for (int fails = 0; fails < 2; fails++) {
+        world of = world_open(NULL, (world_profile){.profile = WdfDmaProfileScatterGather});
+        WDFDMATRANSACTION item = world_transaction(of.enabler);
+        PMDL first = world_mdl(of.machine, 0, 2 * WORLD_PAGE, NULL);
+        PMDL last = first;
+        world_seen seen = {0};
+        CHECK_STATUS(world_initialize(item, READ, first, 0, 2 * WORLD_PAGE), STATUS_SUCCESS);
+        for (int i = 0; i < 3; i++) {
+            last->Next = world_mdl(of.machine, 0, counts[i], NULL);
+            last = last->Next;
+        }
+        first->ByteCount = 100;
+        CHECK_STATUS(wdfdma_machine_fail_allocation(of.machine, (uint64_t)fails), STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionExecute(item, &seen),
+                     fails ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS);
+        CHECK_EQUAL(seen.programmed, !fails);
+        CHECK_EQUAL(wdfdma_machine_get_fail_allocation(of.machine), 0);
+        CHECK_EQUAL(world_state(item),
+                    fails ? WDFDMA_STATE_TRANSFER_FAILED : WDFDMA_STATE_TRANSFER);
+        uint64_t bytes = 0;
+        for (uint32_t i = 0; i < seen.elements; i++) {
+            bytes += seen.list[i].Length;
+        }
+        CHECK_EQUAL(bytes, fails ? 0 : 2 * WORLD_PAGE);
+        first->ByteCount = 2 * WORLD_PAGE;
+        first->Next = NULL;
+    }
+}
+
+static WDFDMATRANSACTION completed_again;
+
+static void reserve_and_complete(WDFDMATRANSACTION transaction, PVOID context) {
+    (void)transaction;
+    (void)context;
+    NTSTATUS status;
+    WdfDmaTransactionDmaCompleted(completed_again, &status);
+}
+
+/* Completed again by whom its registers let through, a list is put twice: the second time halts, and gives
+ * nothing back. */
+TEST(a_list_is_put_once) {
+    waiting_world of;
+    NTSTATUS status;
+    waiting_open(&of);
+    WdfDmaTransactionFreeResources(of.held[0]);
+    lists_ask(&of, (const uint32_t[]){4}, 1);
+    CHECK_EQUAL(of.seen.programmed, 1);
+    completed_again = of.item;
+    CHECK_STATUS(
+        WdfDmaTransactionAllocateResources(of.held[0], READ, 4, reserve_and_complete, NULL),
+        STATUS_SUCCESS);
+    WdfDmaTransactionDmaCompleted(of.item, &status);
+    CHECK_EQUAL(world_rule(of.of.machine), WDFDMA_RULE_LIST_PUT_TWICE);
+    CHECK_EQUAL(world_free_registers(of.of.machine), 0);
 }
 
 /* A put that lets the next list of the same transaction through: that one is forgotten, no device uses it. */
@@ -498,5 +563,6 @@ HARNESS_MAIN(ENTRY(chains_are_cut_as_they_should_be),
              ENTRY(further_lists_are_cancelled_oldest_first),
              ENTRY(the_own_request_may_be_the_youngest), ENTRY(a_further_list_may_fail),
              ENTRY(a_further_list_is_cancelled_behind_the_first), ENTRY(a_deleted_list_is_wanted),
-             ENTRY(a_chain_that_ends_too_soon), ENTRY(a_list_that_came_meanwhile_is_forgotten),
+             ENTRY(a_chain_that_ends_too_soon), ENTRY(a_chain_that_grows_needs_a_larger_list),
+             ENTRY(a_list_is_put_once), ENTRY(a_list_that_came_meanwhile_is_forgotten),
              ENTRY(a_stage_that_fails_has_its_length), ENTRY(lists_give_their_memory_back))
