@@ -249,6 +249,21 @@ TEST(parts_are_found_behind_other_registers) {
     }
 }
 
+/* Where a change stops the machine, the buffer is as it was. */
+TEST(what_stops_is_not_copied) {
+    for (way by = 0; by < WAYS; by++) {
+        bounced of = bounced_open(by, true);
+        uint8_t byte = 1;
+        bounced_start(&of, READ, LENGTH);
+        device_write(&of, 0, LENGTH + 1, 0x77);
+        bounced_complete(&of);
+        CHECK_EQUAL(world_rule(of.machine), WDFDMA_RULE_DMA_0F_5);
+        CHECK_STATUS(wdfdma_mdl_read(of.machine, of.mdl, 0, &byte, 1), STATUS_SUCCESS);
+        CHECK_EQUAL(byte, 0);
+        harness_machine_end(of.machine);
+    }
+}
+
 /* What is no more has no address. */
 TEST(a_change_around_a_buffer_that_is_gone) {
     for (int looked = 0; looked < 2; looked++) {
@@ -275,5 +290,5 @@ HARNESS_MAIN(ENTRY(what_bounces_has_guards), ENTRY(the_rest_of_the_run_is_a_guar
              ENTRY(each_part_is_told_of), ENTRY(each_mapping_of_a_run_has_guards),
              ENTRY(the_register_behind_a_grant_is_not_looked_at),
              ENTRY(the_last_register_is_checked_whole),
-             ENTRY(parts_are_found_behind_other_registers),
+             ENTRY(parts_are_found_behind_other_registers), ENTRY(what_stops_is_not_copied),
              ENTRY(a_change_around_a_buffer_that_is_gone))

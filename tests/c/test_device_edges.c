@@ -170,6 +170,29 @@ TEST(the_last_pages_are_remembered) {
     CHECK_STATUS(wdfdma_mdl_destroy(made.machine, mdl), STATUS_SUCCESS);
 }
 
+/* Who had a page last is told, though somebody else's end of it is remembered as well. */
+TEST(the_last_of_a_pages_ends_is_told) {
+    enum {
+        REMEMBERED = 64
+    };
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    WDFDMATRANSACTION first = world_transaction(made.enabler), last = NULL;
+    PMDL page = world_mdl(made.machine, 0, 100, (const uint64_t[]){1000});
+    PMDL other = world_mdl(made.machine, 0, 100, (const uint64_t[]){2000});
+    uint64_t address = 0;
+    last = world_transaction(made.enabler);
+    for (int i = 0; i < REMEMBERED; i++) {
+        WDFDMATRANSACTION by = i == 0 ? first : last;
+        bool ends = i == 0 || i == REMEMBERED - 1;
+        address = transfer_make(made.machine, by, ends ? page : other, 100);
+        complete(by);
+        CHECK_STATUS(WdfDmaTransactionRelease(by), STATUS_SUCCESS);
+    }
+    const refusal expected = {WDFDMA_RULE_DEVICE_AFTER_COMPLETION, last,
+                              mdl_handle(made.machine, 0)};
+    check_refusal(made.machine, address, &expected);
+}
+
 /* It is no MDL's, and its owner is gone. */
 TEST(a_common_buffer_that_is_gone) {
     world made = {.machine = harness_machine(NULL)};
@@ -249,6 +272,26 @@ TEST(a_chain_that_grew_ends_with_its_registers) {
     CHECK_STATUS(wdfdma_device_write(of.machine, of.address + WORLD_PAGE + 49, "x", 1),
                  STATUS_SUCCESS);
     check_refusal(of.machine, of.address + 2 * WORLD_PAGE, &outside);
+}
+
+/* What has no register is not copied either: the machine stops, and the buffer is as it was. */
+TEST(a_chain_that_grew_is_not_copied) {
+    bounced of = bounced_open(GATHER, true);
+    uint8_t bytes[50] = {0};
+    PMDL chain = world_mdl(of.machine, 0, 100, NULL);
+    chain->Next = world_mdl(of.machine, 0, 100, NULL);
+    chain->Next->Next = world_mdl(of.machine, 0, 100, NULL);
+    of.mdl = chain;
+    bounced_start(&of, READ, 200);
+    device_write(&of, 0, 3 * WORLD_PAGE, 0x77);
+    rules_set(of.machine, WDFDMA_RULE_DMA_0F_3, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_IGNORE);
+    chain->Next->ByteCount = 50;
+    bounced_complete(&of);
+    CHECK_EQUAL(world_rule(of.machine), WDFDMA_RULE_INVALID_MDL);
+    CHECK_STATUS(wdfdma_mdl_read(of.machine, chain, 0, bytes, 1), STATUS_SUCCESS);
+    CHECK_EQUAL(bytes[0], 0x77);
+    CHECK_STATUS(wdfdma_mdl_read(of.machine, chain->Next->Next, 0, bytes, 50), STATUS_SUCCESS);
+    CHECK(bytes[0] == 0 && bytes[49] == 0);
 }
 
 /* Memory runs out in a first look: what it had made is given back, each time. */
@@ -352,8 +395,9 @@ TEST(a_wrong_write_ends_where_it_was_to) {
 
 HARNESS_MAIN(ENTRY(it_matters_who_has_the_register_now),
              ENTRY(registers_go_with_a_transfer_that_does_not_use_them),
-             ENTRY(the_last_pages_are_remembered), ENTRY(a_common_buffer_that_is_gone),
-             ENTRY(one_of_three_mappings_of_a_page_ends),
+             ENTRY(the_last_pages_are_remembered), ENTRY(the_last_of_a_pages_ends_is_told),
+             ENTRY(a_common_buffer_that_is_gone), ENTRY(one_of_three_mappings_of_a_page_ends),
              ENTRY(a_chain_that_grew_ends_with_its_registers),
-             ENTRY(a_look_that_fails_costs_nothing), ENTRY(looks_cost_nothing_in_the_end),
-             ENTRY(accesses_are_written), ENTRY(a_wrong_write_ends_where_it_was_to))
+             ENTRY(a_chain_that_grew_is_not_copied), ENTRY(a_look_that_fails_costs_nothing),
+             ENTRY(looks_cost_nothing_in_the_end), ENTRY(accesses_are_written),
+             ENTRY(a_wrong_write_ends_where_it_was_to))

@@ -114,6 +114,8 @@ TEST(what_the_adapter_does_not_reach_bounces) {
         {false, {FOUR_GIB, FOUR_GIB + 1, FOUR_GIB + 2}, 3 * WORLD_PAGE, true, 3 * WORLD_PAGE},
         {false, {7, 9, 11}, WORLD_PAGE, false, WORLD_PAGE},
         {false, {7, 9, 11}, WORLD_PAGE + 1, true, WORLD_PAGE + 1},
+        {false, {11, 10, 9}, 3 * WORLD_PAGE, true, 3 * WORLD_PAGE},
+        {true, {11, 10, 9}, 3 * WORLD_PAGE, false, WORLD_PAGE},
         {true, {7, 8, 11}, 3 * WORLD_PAGE, false, 2 * WORLD_PAGE},
         {true, {7, 9, FOUR_GIB}, 2 * WORLD_PAGE, false, WORLD_PAGE},
         {true, {7, 9, FOUR_GIB}, 3 * WORLD_PAGE, true, 3 * WORLD_PAGE},
@@ -129,6 +131,76 @@ TEST(what_the_adapter_does_not_reach_bounces) {
         CHECK_EQUAL(address,
                     rows[i].bounces ? WORLD_REGISTERS_ADDRESS : rows[i].frames[0] * WORLD_PAGE);
         harness_machine_end(of.wdm.machine);
+    }
+}
+
+/* A run of pages ends with a page, wherever in its first one the transfer begins. */
+TEST(what_follows_is_mapped_at_once) {
+    static const uint64_t frames[] = {7, 8, 11};
+    for (ULONG at = 0; at < WORLD_PAGE; at += 1365) {
+        mapped of = mapped_open(true, 3, frames);
+        ULONG length = 3 * WORLD_PAGE - at;
+        CHECK_EQUAL(map_at(&of, at, &length), 7 * WORLD_PAGE + at);
+        CHECK_EQUAL(length, 2 * WORLD_PAGE - at);
+        harness_machine_end(of.wdm.machine);
+    }
+}
+
+/* A list over two MDLs of two pages, from [at] on: one page that the adapter does not reach has all of it bounce. */
+TEST(one_page_has_its_list_bounce) {
+    static const struct {
+        uint64_t frames[4];
+        uint64_t at;
+        bool bounces;
+    } rows[] = {{{5, 7, 9, 11}, 0, false},
+                {{5, FOUR_GIB - 1, 9, FOUR_GIB - 1}, 0, false},
+                {{FOUR_GIB, 7, 9, 11}, 0, true},
+                {{5, FOUR_GIB, 9, 11}, 0, true},
+                {{5, 7, FOUR_GIB, 11}, 0, true},
+                {{5, 7, 9, FOUR_GIB}, 0, true},
+                {{FOUR_GIB, 7, 9, 11}, WORLD_PAGE, false},
+                {{FOUR_GIB, 7, 9, 11}, WORLD_PAGE - 1, true},
+                {{5, FOUR_GIB, 9, 11}, WORLD_PAGE, true},
+                {{5, FOUR_GIB, 9, 11}, 2 * WORLD_PAGE, false},
+                {{5, 7, 9, FOUR_GIB + 1}, 3 * WORLD_PAGE, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        wdm made = wdm_open(true, false);
+        PMDL chain = world_mdl(made.machine, 0, 2 * WORLD_PAGE, rows[i].frames);
+        chain->Next = world_mdl(made.machine, 0, 2 * WORLD_PAGE, rows[i].frames + 2);
+        PMDL first = rows[i].at < 2 * WORLD_PAGE ? chain : chain->Next;
+        uint64_t at = rows[i].at % (2 * WORLD_PAGE);
+        seen list = {0};
+        CHECK_STATUS(made.ops->GetScatterGatherList(made.adapter, made.object, first,
+                                                    (char *)MmGetMdlVirtualAddress(first) + at,
+                                                    (ULONG)(4 * WORLD_PAGE - rows[i].at), on_list,
+                                                    &list, FALSE),
+                     STATUS_SUCCESS);
+        REQUIRE(list.list != NULL);
+        uint64_t address = (uint64_t)list.list->Elements[0].Address.QuadPart;
+        CHECK_EQUAL(address, rows[i].bounces
+                                 ? WORLD_REGISTERS_ADDRESS + at % WORLD_PAGE
+                                 : rows[i].frames[rows[i].at / WORLD_PAGE] * WORLD_PAGE);
+        harness_machine_end(made.machine);
+    }
+}
+
+/* A transaction that bounced once does so no more where there is no need. */
+TEST(a_transfer_after_one_that_bounced) {
+    world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+    WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+    PMDL high = world_mdl(made.machine, 0, 100, (const uint64_t[]){FOUR_GIB});
+    PMDL low = world_mdl(made.machine, 0, 100, (const uint64_t[]){77});
+    for (int turn = 0; turn < 4; turn++) {
+        world_seen told = {0};
+        NTSTATUS status;
+        CHECK_STATUS(world_initialize(transaction, READ, turn % 2 == 0 ? high : low, 0, 100),
+                     STATUS_SUCCESS);
+        CHECK_STATUS(WdfDmaTransactionExecute(transaction, &told), STATUS_SUCCESS);
+        uint64_t address = (uint64_t)told.list[0].Address.QuadPart;
+        CHECK_EQUAL(address, turn % 2 == 0 ? WORLD_REGISTERS_ADDRESS : 77 * WORLD_PAGE);
+        CHECK_STATUS(wdfdma_device_write(made.machine, address + 99, "x", 1), STATUS_SUCCESS);
+        CHECK(WdfDmaTransactionDmaCompleted(transaction, &status));
+        CHECK_STATUS(WdfDmaTransactionRelease(transaction), STATUS_SUCCESS);
     }
 }
 
@@ -305,6 +377,8 @@ TEST(a_run_past_the_pool_is_nobodys) {
 
 HARNESS_MAIN(ENTRY(the_shortest_transfers_bounce), ENTRY(pages_apart_bounce_one_by_one),
              ENTRY(what_the_adapter_does_not_reach_bounces),
-             ENTRY(registers_of_a_run_are_given_to_what_bounces), ENTRY(elements_are_written_whole),
+             ENTRY(registers_of_a_run_are_given_to_what_bounces),
+             ENTRY(what_follows_is_mapped_at_once), ENTRY(one_page_has_its_list_bounce),
+             ENTRY(a_transfer_after_one_that_bounced), ENTRY(elements_are_written_whole),
              ENTRY(a_mapping_that_has_not_begun_has_no_length), ENTRY(a_broken_chain_has_no_size),
              ENTRY(an_address_in_a_buffer_is_a_place_in_it), ENTRY(a_run_past_the_pool_is_nobodys))

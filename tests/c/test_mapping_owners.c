@@ -175,6 +175,34 @@ TEST(transfers_of_a_buffer_that_is_gone_begin_anew) {
     }
 }
 
+/* However its last transfer ended, and on whatever: the next one is alone on its buffer. */
+TEST(a_transaction_begins_anew) {
+    for (int way = 0; way < 3; way++) {
+        owners of = owners_open(UINT64_C(1) << 30);
+        NTSTATUS status;
+        PMDL mdl = world_mdl(of.machine, 0, 200, NULL);
+        PMDL chain = chain_make(of.machine, 2);
+        PMDL next = world_mdl(of.machine, 0, 200, NULL);
+        uint64_t handle = handle_get(of.machine, WDFDMA_OBJECT_MDL, 3);
+        start(of.first, mdl, 0, 100);
+        start(of.second, way == 2 ? chain : mdl, way == 2 ? 0 : 100, way == 2 ? 200 : 100);
+        if (way != 0) {
+            CHECK(WdfDmaTransactionDmaCompletedFinal(of.second, way == 2 ? 200 : 100, &status));
+            CHECK_STATUS(WdfDmaTransactionRelease(of.second), STATUS_SUCCESS);
+        } else {
+            finish(of.second);
+        }
+        finish(of.first);
+        start(of.second, next, 0, 200);
+        CHECK_MACHINE(of.machine);
+        CHECK_STATUS(wdfdma_mdl_destroy(of.machine, next), STATUS_SUCCESS);
+        check_told(of.machine, 1, WDFDMA_RULE_BUFFER_FREED_WHILE_MAPPED,
+                   (const uint64_t[]){handle, 1, 0}, (uintptr_t)of.second, 0);
+        finish(of.second);
+        harness_machine_end(of.machine);
+    }
+}
+
 /* ---- Chains ---- */
 
 /* What lives on the first of its MDLs is no matter: the second's is told. */
@@ -192,6 +220,30 @@ TEST(a_chain_shares_its_second_part) {
     finish(third);
     finish(of.second);
     CHECK_EQUAL(count_told(of.machine), 1);
+}
+
+/* The same where nothing lives on the first. */
+TEST(a_chain_shares_its_second_part_alone) {
+    owners of = owners_open(UINT64_C(1) << 30);
+    PMDL chain = chain_make(of.machine, 3);
+    start(of.first, chain->Next->Next, 0, 100);
+    start(of.second, chain, 50, 200);
+    check_told(of.machine, 1, WDFDMA_RULE_BUFFER_SHARED,
+               (const uint64_t[]){handle_get(of.machine, WDFDMA_OBJECT_MDL, 0), 0, 50},
+               (uintptr_t)of.first, (uintptr_t)of.second);
+}
+
+/* What its MDLs know of a transfer goes with it. */
+TEST(chains_come_and_go) {
+    owners of = owners_open(UINT64_C(1) << 30);
+    PMDL chain = chain_make(of.machine, 5);
+    size_t used = 0;
+    for (int turn = 0; turn < 300; turn++) {
+        start(of.first, chain, 0, 500);
+        finish(of.first);
+        used = turn == 0 ? wdfdma_machine_get_used_bytes(of.machine) : used;
+    }
+    CHECK_EQUAL(wdfdma_machine_get_used_bytes(of.machine), used);
 }
 
 /* Each MDL knows the transfer once, and whose it is, however long the chain. */
@@ -233,8 +285,17 @@ TEST(what_is_left_of_a_chain_is_the_devices) {
         }
         start(of.first, chain, 0, 300);
         CHECK_STATUS(wdfdma_mdl_destroy(of.machine, parts[gone]), STATUS_SUCCESS);
+        PMDL next = gone == 0 ? world_mdl(of.machine, 0, 300, NULL) : NULL; /* in its place */
         for (size_t i = 0; i < gone; i++) {
             CHECK_STATUS(wdfdma_device_write(of.machine, addresses[i], "x", 1), STATUS_SUCCESS);
+        }
+        CHECK_STATUS(
+            wdfdma_machine_set_rule_mode(of.machine, WDFDMA_RULE_DMA_26, WDFDMA_MODE_COLLECT),
+            STATUS_SUCCESS);
+        if (gone == 0) {
+            CHECK_STATUS(
+                wdfdma_device_write(of.machine, MmGetMdlPfnArray(next)[0] * WORLD_PAGE, "x", 1),
+                STATUS_UNSUCCESSFUL);
         }
         CHECK_STATUS(wdfdma_device_write(of.machine, addresses[gone], "x", 1), STATUS_UNSUCCESSFUL);
         CHECK_MACHINE(of.machine);
@@ -340,7 +401,8 @@ TEST(a_list_is_written_anew) {
 
 HARNESS_MAIN(ENTRY(two_transfers_on_one_buffer), ENTRY(a_touch_that_stops_moves_nothing),
              ENTRY(a_buffer_is_freed_under_its_transfers),
-             ENTRY(transfers_of_a_buffer_that_is_gone_begin_anew),
-             ENTRY(a_chain_shares_its_second_part), ENTRY(every_part_of_a_chain_has_its_owner),
+             ENTRY(transfers_of_a_buffer_that_is_gone_begin_anew), ENTRY(a_transaction_begins_anew),
+             ENTRY(a_chain_shares_its_second_part), ENTRY(a_chain_shares_its_second_part_alone),
+             ENTRY(chains_come_and_go), ENTRY(every_part_of_a_chain_has_its_owner),
              ENTRY(what_is_left_of_a_chain_is_the_devices), ENTRY(a_chain_is_mapped_in_full_memory),
              ENTRY(an_adapter_owns_what_it_maps), ENTRY(a_list_is_written_anew))

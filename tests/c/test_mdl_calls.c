@@ -60,6 +60,20 @@ TEST(a_partial_mdl_is_where_it_was_asked_for) {
     }
 }
 
+/* A source without an address gives none, but a place beside its own. */
+TEST(a_partial_mdl_of_pages_apart) {
+    static const uint64_t frames[] = {9, 30, 11};
+    wdfdma_machine *machine = harness_machine(NULL);
+    world_mdl(machine, 0, 1, &frames[1]);
+    PMDL source = world_mdl(machine, 200, PAGES * WORLD_PAGE - 200, frames);
+    PMDL target = IoAllocateMdl(NULL, PAGES * WORLD_PAGE, FALSE, FALSE, NULL);
+    char *start = MmGetMdlVirtualAddress(source);
+    IoBuildPartialMdl(source, target, start + 50, 0);
+    CHECK(MmGetMdlVirtualAddress(target) == start + 50);
+    CHECK_EQUAL(target->MdlFlags, MDL_PAGES_LOCKED | MDL_PARTIAL);
+    CHECK(wdfdma_mdl_get_bytes(machine, target) == NULL);
+}
+
 /* What is wrong is concerned; the target is as it was. */
 TEST(a_refused_partial_mdl_changes_nothing) {
     enum {
@@ -253,7 +267,7 @@ TEST(locked_pages_are_unlocked_under_a_transfer) {
     }
 }
 
-HARNESS_MAIN(ENTRY(a_partial_mdl_is_where_it_was_asked_for),
+HARNESS_MAIN(ENTRY(a_partial_mdl_is_where_it_was_asked_for), ENTRY(a_partial_mdl_of_pages_apart),
              ENTRY(a_refused_partial_mdl_changes_nothing), ENTRY(a_partial_mdl_needs_no_memory),
              ENTRY(what_is_no_mdl_is_not_looked_into), ENTRY(a_refused_lock_concerns_its_mdl),
              ENTRY(nothing_is_done_where_nothing_runs),

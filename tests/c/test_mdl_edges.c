@@ -72,7 +72,7 @@ TEST(a_buffer_without_an_address_has_room) {
         PMDL made = mdl_scatter(machine, 5);
         uintptr_t start = (uintptr_t)MmGetMdlVirtualAddress(made);
         CHECK_EQUAL(start % ((uintptr_t)1 << 33), 5);
-        CHECK(start > last);
+        CHECK(start >> 33 != 0 && start > last);
         last = start;
         world_device(machine); /* so that the next one lies at another distance */
     }
@@ -193,6 +193,20 @@ TEST(what_the_processor_touches_is_written) {
     journal_end(machine);
 }
 
+/* An MDL whose counts do not fit is written without frames. */
+TEST(what_does_not_fit_has_no_frames_written) {
+    wdfdma_machine *machine = harness_machine(NULL);
+    PMDL chain = world_mdl(machine, 0, 100, (const uint64_t[]){300});
+    chain->Next = world_mdl(machine, 0, 100, (const uint64_t[]){301});
+    chain->Next->ByteCount = WORLD_PAGE + 1;
+    uint8_t byte = 0;
+    uint64_t at = journal_begin(machine);
+    CHECK_STATUS(wdfdma_mdl_read(machine, chain, 0, &byte, 1), STATUS_SUCCESS);
+    check_journal(at, WDFDMA_JOURNAL_PART,
+                  (const uint64_t[]){0, 0, 0, 100, 300, 1, 1, 0, WORLD_PAGE + 1}, 9);
+    journal_end(machine);
+}
+
 /* A chain that leads back into itself is written once round, and one more. */
 TEST(a_circle_is_written_once) {
     wdfdma_machine *machine = harness_machine(NULL);
@@ -206,6 +220,10 @@ TEST(a_circle_is_written_once) {
     CHECK_EQUAL(journal_read(at, WDFDMA_JOURNAL_PART, values, 32), 3 * 5);
     CHECK_EQUAL(values[10], 2);
     CHECK_EQUAL(values[11], values[1]);
+    uint8_t all[400];
+    CHECK_STATUS(wdfdma_mdl_read(machine, chain, 0, all, 300), STATUS_SUCCESS);
+    CHECK_STATUS(wdfdma_mdl_read(machine, chain, 0, all, 301), STATUS_INVALID_PARAMETER);
+    CHECK_STATUS(wdfdma_mdl_write(machine, chain, 0, NULL, 1), STATUS_INVALID_PARAMETER);
     journal_end(machine);
 }
 
@@ -215,6 +233,8 @@ TEST(the_irql_is_written) {
     CHECK_EQUAL(KfRaiseIrql(DISPATCH_LEVEL), PASSIVE_LEVEL);
     CHECK_EQUAL(KeGetCurrentIrql(), DISPATCH_LEVEL);
     check_journal(at, WDFDMA_OP_RAISE_IRQL, (const uint64_t[]){DISPATCH_LEVEL, 0}, 2);
+    CHECK_EQUAL(KfRaiseIrql(DISPATCH_LEVEL), DISPATCH_LEVEL);
+    CHECK_EQUAL(KfRaiseIrql(HIGH_LEVEL), DISPATCH_LEVEL);
     KeLowerIrql(APC_LEVEL);
     check_journal(at, WDFDMA_OP_LOWER_IRQL, (const uint64_t[]){APC_LEVEL, 0}, 2);
     PMDL first = world_mdl(machine, 0, 1, NULL);
@@ -227,5 +247,6 @@ TEST(the_irql_is_written) {
 HARNESS_MAIN(ENTRY(the_size_is_told_where_it_fits), ENTRY(flags_tell_how_it_was_made),
              ENTRY(a_buffer_without_an_address_has_room), ENTRY(counts_that_do_not_fit_are_none),
              ENTRY(a_start_inside_its_page_is_its_pages),
-             ENTRY(what_the_processor_touches_is_written), ENTRY(a_circle_is_written_once),
+             ENTRY(what_the_processor_touches_is_written),
+             ENTRY(what_does_not_fit_has_no_frames_written), ENTRY(a_circle_is_written_once),
              ENTRY(the_irql_is_written))

@@ -155,6 +155,20 @@ TEST(full_memory_has_room_for_what_went) {
     CHECK_MACHINE(machine);
 }
 
+/* Where no page is given any more there is none. */
+TEST(memory_is_had_to_the_last_page) {
+    wdfdma_machine *machine = machine_open_small();
+    PMDL held[64], made = NULL;
+    machine_fill(machine, 256, held, 64);
+    for (uint64_t pages = 128; pages != 0; pages /= 2) {
+        while (mdl_try(machine, pages, NULL, &made) == STATUS_SUCCESS) {
+        }
+    }
+    CHECK_STATUS(mdl_try(machine, 1, (const uint64_t[]){1000000}, &made),
+                 STATUS_INSUFFICIENT_RESOURCES);
+    CHECK_MACHINE(machine);
+}
+
 /* What does not fit changes nothing: not even which frames are chosen next. */
 TEST(what_does_not_fit_leaves_no_trace) {
     uint64_t next[2];
@@ -250,5 +264,5 @@ TEST(an_mdl_costs_what_it_holds) {
 HARNESS_MAIN(ENTRY(frames_begin_behind_the_registers), ENTRY(frames_are_found_where_there_are_some),
              ENTRY(every_frame_is_looked_at), ENTRY(memory_that_is_gone_is_no_buffer),
              ENTRY(freed_pages_are_taken_again), ENTRY(full_memory_has_room_for_what_went),
-             ENTRY(what_does_not_fit_leaves_no_trace), ENTRY(frames_are_not_half_alive),
-             ENTRY(an_mdl_costs_what_it_holds))
+             ENTRY(memory_is_had_to_the_last_page), ENTRY(what_does_not_fit_leaves_no_trace),
+             ENTRY(frames_are_not_half_alive), ENTRY(an_mdl_costs_what_it_holds))

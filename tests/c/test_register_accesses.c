@@ -50,6 +50,24 @@ TEST(no_register_is_filled_before_its_use) {
     }
 }
 
+/* What a transfer leaves of its last register is filled, and not the register behind it. */
+TEST(a_filling_ends_with_its_register) {
+    bounced of = bounced_open(PACKET, true);
+    uint8_t bytes[WORLD_PAGE];
+    of.address = WORLD_REGISTERS_ADDRESS;
+    rules_set(of.machine, WDFDMA_RULE_DMA_0F_3, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_IGNORE);
+    device_write(&of, 0, 4 * WORLD_PAGE, 0x55);
+    rules_set(of.machine, WDFDMA_RULE_DMA_0F_3, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_COLLECT);
+    bounced_start(&of, WRITE, LENGTH);
+    bytes_read(&of, LENGTH, bytes, 10); /* of the second register */
+    CHECK_EQUAL(bytes[0], 0x0F);
+    rules_set(of.machine, WDFDMA_RULE_DMA_0F_3, WDFDMA_RULE_DMA_0F_5, WDFDMA_MODE_IGNORE);
+    bytes_read(&of, 2 * WORLD_PAGE - OFFSET, bytes, WORLD_PAGE);
+    for (size_t i = 0; i < WORLD_PAGE; i++) {
+        REQUIRE(bytes[i] == 0x55);
+    }
+}
+
 /* One rule that is heeded is enough. */
 TEST(each_of_the_rules_has_registers_filled) {
     for (uint32_t rule = WDFDMA_RULE_DMA_0F_3; rule <= WDFDMA_RULE_DMA_0F_5 + 1; rule++) {
@@ -129,5 +147,6 @@ TEST(memory_at_a_registers_address_is_not_harmed) {
 }
 
 HARNESS_MAIN(ENTRY(a_register_costs_a_page), ENTRY(no_register_is_filled_before_its_use),
-             ENTRY(each_of_the_rules_has_registers_filled), ENTRY(a_device_reaches_registers_alone),
+             ENTRY(a_filling_ends_with_its_register), ENTRY(each_of_the_rules_has_registers_filled),
+             ENTRY(a_device_reaches_registers_alone),
              ENTRY(memory_at_a_registers_address_is_not_harmed))
