@@ -76,6 +76,34 @@ TEST(an_adapter_is_granted_registers) {
     }
 }
 
+/* What a debugger is shown of it is what was asked for. */
+TEST(an_adapter_is_shown) {
+    for (int way = 0; way < 4; way++) {
+        wdm made = wdm_open(true, false);
+        DEVICE_DESCRIPTION description = describe(way % 2 != 0);
+        wdfdma_adapter_info info = {0};
+        WDFOBJECT handles[2] = {NULL};
+        description.MaximumLength = 12345;
+        description.Master = way / 2 == 0;
+        description.DmaAddressWidth = 30;
+        adapter_get(&made, description);
+        CHECK_EQUAL(wdfdma_machine_copy_objects(made.machine, WDFDMA_OBJECT_ADAPTER, handles, 2),
+                    2);
+        CHECK_STATUS(wdfdma_adapter_get_info(handles[1], &info), STATUS_SUCCESS);
+        CHECK_EQUAL(info.version, 3);
+        CHECK_EQUAL(info.maximum_length, 12345);
+        CHECK_EQUAL(info.map_registers, 5);
+        CHECK_EQUAL(info.address_width, description.Master ? 30 : 64);
+        CHECK_EQUAL(info.master, description.Master);
+        CHECK_EQUAL(info.scatter_gather, description.Master && description.ScatterGather);
+        CHECK(info.needs_map_registers && info.wdm);
+        CHECK(!info.transferring && !info.channel_owned && info.channel_owner == NULL);
+        CHECK_EQUAL(info.registers_held + info.lists_held + info.common_buffers_held + info.waiting,
+                    0);
+        harness_machine_end(made.machine);
+    }
+}
+
 /* A device that is none is the current machine's; on none, or on one that has halted, there is nothing. */
 TEST(an_adapter_is_of_a_machine) {
     wdm made = wdm_open(true, false);
@@ -317,7 +345,8 @@ TEST(a_buffer_without_room_costs_nothing) {
 }
 
 HARNESS_MAIN(ENTRY(an_adapter_has_a_width), ENTRY(an_adapter_is_granted_registers),
-             ENTRY(an_adapter_is_of_a_machine), ENTRY(an_adapter_is_put_with_what_it_has),
+             ENTRY(an_adapter_is_of_a_machine), ENTRY(an_adapter_is_shown),
+             ENTRY(an_adapter_is_put_with_what_it_has),
              ENTRY(an_adapter_is_not_put_by_whom_it_serves),
              ENTRY(a_common_buffer_is_freed_as_it_was_given),
              ENTRY(a_common_buffer_ends_at_the_most_that_is_asked_for),

@@ -100,6 +100,25 @@ TEST(the_whole_pool_is_a_run) {
     }
 }
 
+/* Up to its last register it is the machine's: a restore brings back what was held there. */
+TEST(a_snapshot_has_all_of_the_pool) {
+    enum {
+        LARGE = 1 << 20
+    };
+    edge made = edge_open(LARGE);
+    run_check(&made, made.items[0], 0, LARGE - 1);
+    run_check(&made, made.items[1], LARGE - 1, 1);
+    wdfdma_snapshot *held = world_snapshot(made.world.machine);
+    WdfDmaTransactionFreeResources(made.items[1]);
+    CHECK_EQUAL(wdfdma_pool_get_run(made.world.machine, LARGE - 1), 0);
+    CHECK_STATUS(wdfdma_machine_restore(made.world.machine, held), STATUS_SUCCESS);
+    wdfdma_snapshot_destroy(held);
+    CHECK_EQUAL(wdfdma_pool_get_run(made.world.machine, LARGE - 1), 1);
+    CHECK_EQUAL(world_free_registers(made.world.machine), 0);
+    WdfDmaTransactionFreeResources(made.items[1]);
+    CHECK_EQUAL(world_free_registers(made.world.machine), 1);
+}
+
 /* The lowest of what is free, however it came to be so: words fill up and empty again from the end. */
 TEST(the_lowest_run_is_given) {
     enum {
@@ -184,5 +203,5 @@ TEST(a_transfer_does_not_overtake) {
 }
 
 HARNESS_MAIN(ENTRY(the_longest_run_is_found), ENTRY(the_whole_pool_is_a_run),
-             ENTRY(the_lowest_run_is_given), ENTRY(transfers_take_runs),
-             ENTRY(a_transfer_does_not_overtake))
+             ENTRY(the_lowest_run_is_given), ENTRY(a_snapshot_has_all_of_the_pool),
+             ENTRY(transfers_take_runs), ENTRY(a_transfer_does_not_overtake))

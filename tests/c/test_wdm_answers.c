@@ -289,6 +289,29 @@ TEST(an_answer_leaves_the_next_its_channel) {
     CHECK_EQUAL(world_free_registers(made.wdm.machine), REGISTERS);
 }
 
+static seen asked_again;
+
+static void act_ask_again(control *of) {
+    of->wdm.ops->FreeAdapterChannel(of->wdm.adapter);
+    asked_again = (seen){.answer = KeepObject};
+    CHECK_STATUS(of->wdm.ops->AllocateAdapterChannelEx(of->wdm.adapter, of->wdm.object, NULL, 3, 0,
+                                                       on_control, &asked_again, NULL),
+                 STATUS_SUCCESS);
+    CHECK_EQUAL(asked_again.calls, 1);
+}
+
+/* Nor does it where the routine has got it once more. */
+TEST(an_answer_leaves_what_is_got_again) {
+    control made = control_open(false, WDFDMA_MODE_COLLECT);
+    made.act = act_ask_again;
+    CHECK_STATUS(control_ask(&made, 2), STATUS_SUCCESS);
+    CHECK_EQUAL(violations_of(&made), 1);
+    CHECK_EQUAL(violation_at(&made, 0)->rule, WDFDMA_RULE_DMA_04);
+    made.wdm.ops->FreeAdapterChannel(made.wdm.adapter);
+    CHECK_EQUAL(violations_of(&made), 1);
+    CHECK_EQUAL(world_free_registers(made.wdm.machine), REGISTERS);
+}
+
 /* One request of a device object at a time, whichever of several it is. */
 TEST(a_device_asks_once) {
     control made = control_open(false, WDFDMA_MODE_COLLECT);
@@ -334,9 +357,23 @@ TEST(only_a_run_is_mapped_on) {
     }
 }
 
+TEST(nothing_is_mapped_on_others_registers) {
+    control made = control_open(false, WDFDMA_MODE_DEFAULT);
+    wdm other = made.wdm;
+    seen first, second;
+    other.adapter = adapter_get(&made.wdm, describe(false));
+    channel_get(&made.wdm, 2, DeallocateObjectKeepRegisters, &first);
+    PVOID theirs = channel_get(&other, 2, DeallocateObjectKeepRegisters, &second);
+    CHECK_EQUAL(part_map(&other, theirs, 0, SOME), SOME);
+    CHECK_EQUAL(part_map(&made.wdm, theirs, FURTHER, SOME), 0);
+    CHECK_EQUAL(world_rule(made.wdm.machine), WDFDMA_RULE_CANCELLED_RESERVATION_USED);
+}
+
 HARNESS_MAIN(ENTRY(an_answer_that_keeps_registers_keeps_mappings),
              ENTRY(an_answer_ends_its_own_mappings), ENTRY(a_halt_keeps_what_is_mapped),
              ENTRY(an_answer_frees_a_channel_once), ENTRY(a_routine_is_told_after_others),
              ENTRY(registers_under_a_mapping_stay), ENTRY(only_a_run_is_freed),
              ENTRY(only_a_run_is_mapped_on), ENTRY(a_run_is_freed_whole),
-             ENTRY(an_answer_leaves_the_next_its_channel), ENTRY(a_device_asks_once))
+             ENTRY(an_answer_leaves_the_next_its_channel), ENTRY(a_device_asks_once),
+             ENTRY(an_answer_leaves_what_is_got_again),
+             ENTRY(nothing_is_mapped_on_others_registers))

@@ -115,6 +115,53 @@ TEST(a_list_is_built_in_a_buffer) {
                  STATUS_UNSUCCESSFUL);
     CHECK_EQUAL(second.calls, 0);
     CHECK_EQUAL(world_rule(made.machine), WDFDMA_RULE_MAPPED_TWICE);
+    CHECK_EQUAL(info_get(&made).lists_held, 1);
+    CHECK_EQUAL(world_free_registers(made.machine), REGISTERS - 1);
+}
+
+/* Through registers: what a device is to read is there when the list is, what it wrote comes when the list is
+ * put. */
+TEST(a_list_has_a_direction) {
+    for (int way = 0; way < 8; way++) {
+        BOOLEAN to_device = way % 2 != 0;
+        wdm made = list_open(true, WDFDMA_MODE_DEFAULT);
+        char *start = MmGetMdlVirtualAddress(made.mdl);
+        uint8_t data[SOME], back[SOME] = {0};
+        uint64_t room[32];
+        seen list = {0};
+        NTSTATUS status = STATUS_UNSUCCESSFUL;
+        world_fill(data, SOME, 5);
+        CHECK_STATUS(wdfdma_mdl_write(made.machine, made.mdl, 0, to_device ? data : back, SOME),
+                     STATUS_SUCCESS);
+        if (way / 2 == 0) {
+            status = made.ops->GetScatterGatherList(made.adapter, made.object, made.mdl, start,
+                                                    SOME, on_list, &list, to_device);
+        } else if (way / 2 == 1) {
+            status =
+                made.ops->GetScatterGatherListEx(made.adapter, made.object, NULL, made.mdl, 0, SOME,
+                                                 0, on_list, &list, to_device, NULL, NULL, NULL);
+        } else if (way / 2 == 2) {
+            status =
+                made.ops->BuildScatterGatherList(made.adapter, made.object, made.mdl, start, SOME,
+                                                 on_list, &list, to_device, room, sizeof room);
+        } else {
+            status = made.ops->BuildScatterGatherListEx(made.adapter, made.object, NULL, made.mdl,
+                                                        0, SOME, 0, on_list, &list, to_device, room,
+                                                        sizeof room, NULL, NULL, NULL);
+        }
+        CHECK_STATUS(status, STATUS_SUCCESS);
+        REQUIRE(list.list != NULL);
+        uint64_t address = (uint64_t)list.list->Elements[0].Address.QuadPart;
+        CHECK_STATUS(to_device ? wdfdma_device_read(made.machine, address, back, SOME)
+                               : wdfdma_device_write(made.machine, address, data, SOME),
+                     STATUS_SUCCESS);
+        made.ops->PutScatterGatherList(made.adapter, list.list, to_device);
+        if (!to_device) {
+            CHECK_STATUS(wdfdma_mdl_read(made.machine, made.mdl, 0, back, SOME), STATUS_SUCCESS);
+        }
+        CHECK_BYTES(back, data, SOME);
+        harness_machine_end(made.machine);
+    }
 }
 
 /* ---- Ranges and chains ---- */
@@ -184,6 +231,19 @@ TEST(a_chain_is_of_locked_mdls) {
             harness_machine_end(made.machine);
         }
     }
+}
+
+/* Noted only, the call fails all the same. */
+TEST(an_unlocked_chain_gets_no_list) {
+    wdm made = list_open(false, WDFDMA_MODE_COLLECT);
+    seen list = {0};
+    made.mdl->Next = IoAllocateMdl(MmGetMdlVirtualAddress(made.mdl), 100, FALSE, FALSE, NULL);
+    CHECK_STATUS(list_at(&made, made.mdl, 0, BUFFER_BYTES + 1, &list), STATUS_UNSUCCESSFUL);
+    CHECK_EQUAL(list.calls, 0);
+    CHECK_EQUAL(told_at(&made, 1)->rule, WDFDMA_RULE_DMA_0E);
+    CHECK_STATUS(list_at(&made, made.mdl, 0, BUFFER_BYTES, &list), STATUS_SUCCESS);
+    CHECK_EQUAL(list.calls, 1);
+    CHECK(wdfdma_machine_get_bugcheck(made.machine) == NULL);
 }
 
 /* The first MDL is looked at before the address in it, and no further one for its sake. */
@@ -306,5 +366,6 @@ TEST(a_list_whose_chain_changed_is_not_put) {
 HARNESS_MAIN(ENTRY(a_routine_is_told_its_device), ENTRY(a_list_is_told_once),
              ENTRY(a_list_is_built_in_a_buffer), ENTRY(a_range_ends_with_its_chain),
              ENTRY(a_chain_is_of_locked_mdls), ENTRY(a_chain_changes_while_it_waits),
-             ENTRY(an_address_is_in_an_mdl), ENTRY(a_list_that_is_shared_is_not_given),
+             ENTRY(an_address_is_in_an_mdl), ENTRY(an_unlocked_chain_gets_no_list),
+             ENTRY(a_list_has_a_direction), ENTRY(a_list_that_is_shared_is_not_given),
              ENTRY(only_ones_own_list_is_put), ENTRY(a_list_whose_chain_changed_is_not_put))
