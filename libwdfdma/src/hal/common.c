@@ -11,7 +11,7 @@ static uint64_t adapter_get_reach(const wdfdma_machine *machine, const adapter *
 NTSTATUS common_allocate(wdfdma_machine *machine, adapter *by, uint64_t bytes, common_memory *out) {
     uint64_t pages = bytes / PAGE_BYTES + (bytes % PAGE_BYTES != 0);
     uint64_t reach = adapter_get_reach(machine, by);
-    uint64_t first = 0;
+    uint64_t first;
     if (pages > reach || !memory_can_hold(machine, pages) ||
         !memory_find_frames(machine, (size_t)pages, reach, &first)) {
         return STATUS_INSUFFICIENT_RESOURCES;

@@ -55,9 +55,8 @@ wdm_context *wdm_context_get(wdfdma_machine *machine, PVOID given) {
 }
 
 void wdm_context_drop(wdfdma_machine *machine, wdm_context *unused) {
-    bool used = unused == NULL || unused->users != 0 || unused->waiting != NULL ||
-                unused->owns_channel || unused->transfer.mapped || unused->transfer.cancelled;
-    if (!used) {
+    if (unused != NULL && unused->users == 0 && !unused->transfer.cancelled) {
+        WDFDMA_ASSERT(unused->waiting == NULL && !unused->owns_channel && !unused->transfer.mapped);
         table_remove(&hal_of(machine)->wdm_contexts, (uint64_t)(uintptr_t)unused->transfer.given);
         data_free(machine, unused);
     }
@@ -155,7 +154,6 @@ static IO_ALLOCATION_ACTION channel_is_granted(wdfdma_machine *machine, hal_requ
     wdm_request *asked = (wdm_request *)(void *)granted;
     adapter *by = granted->adapter;
     request_forget(asked);
-    asked->granted = true;
     asked->granted_base = granted->base;
     uint64_t handle = by->head.handle;
     IO_ALLOCATION_ACTION action = control_call(machine, asked);

@@ -58,7 +58,7 @@ static bool controller_is_idle(wdfdma_machine *machine, const adapter *by) {
 /* The part of what is to be flushed that the first MDL holds; false where it may not be. */
 static bool flush_begin(wdfdma_machine *machine, const adapter *by, const wdm_range *range,
                         mdl_walk *part, uint32_t *base) {
-    uint32_t count = 0;
+    uint32_t count;
     if (range->mdl == NULL || mdl_find(machine, range->mdl) == NULL) {
         mdl_bugcheck(machine, &by->head);
         return false;

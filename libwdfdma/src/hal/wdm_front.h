@@ -41,7 +41,6 @@ typedef struct wdm_request {
     struct wdm_request
         *next_open; /* asked for the channel alone, and its routine has not returned */
     uint32_t granted_base;
-    bool granted;
 } wdm_request;
 
 /* A driver's transfer context. */
@@ -49,7 +48,7 @@ typedef struct wdm_context {
     transfer_context transfer; /* first */
     wdm_request *waiting;
     bool owns_channel;
-    uint32_t users; /* requests that wait or own a channel under it */
+    uint32_t users; /* requests under it: that wait, whose routine runs, or that own a channel */
     PDMA_COMPLETION_ROUTINE routine;
     PVOID routine_context;
     PDEVICE_OBJECT device;

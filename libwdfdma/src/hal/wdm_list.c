@@ -141,7 +141,7 @@ static NTSTATUS ask_check(wdfdma_machine *machine, const adapter *by, const list
 /* [out] receives the list, where it is there when the call returns; may be NULL. */
 static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_ask *ask,
                              PSCATTER_GATHER_LIST *out) {
-    uint64_t registers = 0;
+    uint64_t registers;
     NTSTATUS status = ask_check(machine, by, ask, &registers);
     if (!NT_SUCCESS(status)) {
         return status;
