@@ -123,6 +123,19 @@ TEST(an_adapter_is_of_a_machine) {
     CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->objects[WDFDMA_OBJECT_ADAPTER], 1);
 }
 
+/* One that a restore has undone has never been, though there was something in its place. */
+TEST(an_adapter_that_never_was_is_none) {
+    wdm made = wdm_open(true, false);
+    wdfdma_snapshot *before = world_snapshot(made.machine);
+    PDMA_ADAPTER second = adapter_get(&made, describe(true));
+    made.ops->PutDmaAdapter(second);
+    CHECK_STATUS(wdfdma_machine_restore(made.machine, before), STATUS_SUCCESS);
+    wdfdma_snapshot_destroy(before);
+    CHECK_EQUAL(made.ops->GetDmaAlignment(made.adapter), 1);
+    CHECK_EQUAL(made.ops->GetDmaAlignment(second), 0);
+    CHECK_EQUAL(world_rule(made.machine), WDFDMA_RULE_INVALID_ADAPTER);
+}
+
 /* ---- When it is put ---- */
 
 /* What it still has: how much of it, of one thing or of another. */
@@ -346,7 +359,7 @@ TEST(a_buffer_without_room_costs_nothing) {
 
 HARNESS_MAIN(ENTRY(an_adapter_has_a_width), ENTRY(an_adapter_is_granted_registers),
              ENTRY(an_adapter_is_of_a_machine), ENTRY(an_adapter_is_shown),
-             ENTRY(an_adapter_is_put_with_what_it_has),
+             ENTRY(an_adapter_that_never_was_is_none), ENTRY(an_adapter_is_put_with_what_it_has),
              ENTRY(an_adapter_is_not_put_by_whom_it_serves),
              ENTRY(a_common_buffer_is_freed_as_it_was_given),
              ENTRY(a_common_buffer_ends_at_the_most_that_is_asked_for),

@@ -402,15 +402,22 @@ TEST(a_system_transfer_is_cancelled) {
 TEST(a_channel_is_not_freed_under_a_transfer) {
     system_dma made;
     ULONG length;
+    for (int keeps = 0; keeps < 2; keeps++) {
+        wdfdma_enabler_info info;
+        system_open(&made);
+        CHECK_STATUS(system_map(&made, &length), STATUS_SUCCESS);
+        made.wdm.ops->FreeAdapterObject(made.wdm.adapter, keeps != 0 ? DeallocateObjectKeepRegisters
+                                                                     : DeallocateObject);
+        CHECK_EQUAL(world_rule(made.wdm.machine), WDFDMA_RULE_FREED_WHILE_TRANSFERRING);
+        CHECK_STATUS(wdfdma_enabler_get_info(made.enabler, WdfDmaDirectionReadFromDevice, &info),
+                     STATUS_SUCCESS);
+        CHECK(info.channel_owned);
+        CHECK_EQUAL(world_free_registers(made.wdm.machine), REGISTERS - 4);
+    }
     system_open(&made);
     CHECK_STATUS(system_map(&made, &length), STATUS_SUCCESS);
     made.wdm.ops->FreeAdapterChannel(made.wdm.adapter);
     CHECK_EQUAL(world_rule(made.wdm.machine), WDFDMA_RULE_FREED_WHILE_TRANSFERRING);
-    wdfdma_enabler_info info;
-    CHECK_STATUS(wdfdma_enabler_get_info(made.enabler, WdfDmaDirectionReadFromDevice, &info),
-                 STATUS_SUCCESS);
-    CHECK(info.channel_owned);
-    CHECK_EQUAL(world_free_registers(made.wdm.machine), REGISTERS - 4);
     system_open(&made);
     CHECK_STATUS(system_map(&made, &length), STATUS_SUCCESS);
     CHECK_STATUS(made.wdm.ops->InitializeDmaTransferContext(made.wdm.adapter, made.context),

@@ -344,8 +344,14 @@ TEST(a_list_whose_chain_changed_is_not_put) {
     wdm made = list_open(true, WDFDMA_MODE_DEFAULT);
     PMDL mdl = world_mdl(made.machine, 0, 2 * WORLD_PAGE, NULL);
     PMDL more = world_mdl(made.machine, 0, 2 * WORLD_PAGE, NULL);
-    seen list = {0};
+    seen list = {0}, lists[2] = {{0}};
+    for (ULONG i = 0; i < 2; i++) {
+        CHECK_STATUS(list_at(&made, made.mdl, i * SOME, SOME, &lists[i]), STATUS_SUCCESS);
+    }
     CHECK_STATUS(list_at(&made, mdl, 0, 2 * WORLD_PAGE, &list), STATUS_SUCCESS);
+    for (ULONG i = 0; i < 2; i++) {
+        made.ops->PutScatterGatherList(made.adapter, lists[i].list, FALSE);
+    }
     mdl->ByteCount = WORLD_PAGE + 100;
     mdl->Next = more;
     more->ByteOffset = 2000;
