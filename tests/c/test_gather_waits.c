@@ -110,7 +110,7 @@ TEST(the_own_request_may_be_the_youngest) {
 /* A further list that cannot be had: not for memory, not at once, not past the buffer. The first one still
  * comes. */
 TEST(a_further_list_may_fail) {
-    static const uint32_t pages[] = {5};
+    static const uint32_t pages[] = {5, 4};
     static const NTSTATUS expected[] = {STATUS_INSUFFICIENT_RESOURCES,
                                         STATUS_INSUFFICIENT_RESOURCES, STATUS_BUFFER_TOO_SMALL};
     for (int way = 0; way < 3; way++) {
@@ -118,10 +118,10 @@ TEST(a_further_list_may_fail) {
         NTSTATUS status = STATUS_SUCCESS;
         waiting_open(&of);
         if (way == 2) { /* the last bytes are none of the buffer's */
-            of.mdl = world_mdl(of.of.machine, 0, 6 * WORLD_PAGE, NULL);
-            of.length = 6 * WORLD_PAGE + 100;
+            of.mdl = world_mdl(of.of.machine, 0, 10 * WORLD_PAGE, NULL);
+            of.length = 10 * WORLD_PAGE + 100;
         }
-        lists_ask(&of, pages, 1);
+        lists_ask(&of, pages, 2);
         uint64_t remaining = world_info(of.item).remaining;
         if (way == 0) {
             CHECK_STATUS(wdfdma_machine_fail_allocation(of.of.machine, 1), STATUS_SUCCESS);
@@ -132,10 +132,10 @@ TEST(a_further_list_may_fail) {
         CHECK_STATUS(status, expected[way]);
         CHECK_EQUAL(world_state(of.item), WDFDMA_STATE_TRANSFER_FAILED);
         CHECK_EQUAL(world_info(of.item).remaining, remaining);
-        waiting_expect(&of, pages, 1);
+        waiting_expect(&of, pages, 2);
         WdfDmaTransactionFreeResources(of.held[0]);
         WdfDmaTransactionFreeResources(of.held[1]);
-        waiting_expect(&of, NULL, 0);
+        waiting_expect(&of, pages + 1, 1); /* of which there are three */
         CHECK_EQUAL(of.seen.programmed, 1);
     }
 }
