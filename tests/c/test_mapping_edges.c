@@ -184,6 +184,29 @@ TEST(one_page_has_its_list_bounce) {
     }
 }
 
+/* In one MDL, from its second page on. */
+TEST(the_page_before_a_list_is_no_matter) {
+    static const struct {
+        uint64_t frames[3];
+        bool bounces;
+    } rows[] = {{{5, FOUR_GIB, 9}, true}, {{FOUR_GIB, 7, 9}, false}, {{5, 7, FOUR_GIB}, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        wdm made = wdm_open(true, false);
+        PMDL mdl = world_mdl(made.machine, 0, 3 * WORLD_PAGE, rows[i].frames);
+        seen list = {0};
+        CHECK_STATUS(
+            made.ops->GetScatterGatherList(made.adapter, made.object, mdl,
+                                           (char *)MmGetMdlVirtualAddress(mdl) + WORLD_PAGE,
+                                           WORLD_PAGE + 1, on_list, &list, FALSE),
+            STATUS_SUCCESS);
+        REQUIRE(list.list != NULL);
+        CHECK_EQUAL(list.list->NumberOfElements, rows[i].bounces ? 1 : 2);
+        CHECK_EQUAL(list.list->Elements[0].Address.QuadPart,
+                    rows[i].bounces ? WORLD_REGISTERS_ADDRESS : 7 * WORLD_PAGE);
+        harness_machine_end(made.machine);
+    }
+}
+
 /* A transaction that bounced once does so no more where there is no need. */
 TEST(a_transfer_after_one_that_bounced) {
     world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
@@ -379,6 +402,7 @@ HARNESS_MAIN(ENTRY(the_shortest_transfers_bounce), ENTRY(pages_apart_bounce_one_
              ENTRY(what_the_adapter_does_not_reach_bounces),
              ENTRY(registers_of_a_run_are_given_to_what_bounces),
              ENTRY(what_follows_is_mapped_at_once), ENTRY(one_page_has_its_list_bounce),
-             ENTRY(a_transfer_after_one_that_bounced), ENTRY(elements_are_written_whole),
-             ENTRY(a_mapping_that_has_not_begun_has_no_length), ENTRY(a_broken_chain_has_no_size),
-             ENTRY(an_address_in_a_buffer_is_a_place_in_it), ENTRY(a_run_past_the_pool_is_nobodys))
+             ENTRY(the_page_before_a_list_is_no_matter), ENTRY(a_transfer_after_one_that_bounced),
+             ENTRY(elements_are_written_whole), ENTRY(a_mapping_that_has_not_begun_has_no_length),
+             ENTRY(a_broken_chain_has_no_size), ENTRY(an_address_in_a_buffer_is_a_place_in_it),
+             ENTRY(a_run_past_the_pool_is_nobodys))
