@@ -272,9 +272,9 @@ uint64_t map_transfer(wdfdma_machine *machine, const adapter *by, const map_part
         return 0;
     }
     if (UNLIKELY(bounces) && part->to_device) {
-        bounce_copy(machine, out, length, true);
+        bounce_copy(machine, out, length, true); /* inside one MDL and its registers */
     }
-    return machine->state.halted ? 0 : length;
+    return length;
 }
 
 void map_flush(wdfdma_machine *machine, mapping *used, uint64_t length, const object *concerned) {
