@@ -273,7 +273,7 @@ TEST(every_part_of_a_chain_has_its_owner) {
     }
 }
 
-/* The first MDL is where the device's list begins: the transfer ends with it, and with no other. */
+/* The device keeps what comes before the MDL that is gone, and has nothing of the one in its place. */
 TEST(what_is_left_of_a_chain_is_the_devices) {
     for (size_t gone = 0; gone < 3; gone++) {
         owners of = owners_open(UINT64_C(1) << 30);
@@ -285,18 +285,17 @@ TEST(what_is_left_of_a_chain_is_the_devices) {
         }
         start(of.first, chain, 0, 300);
         CHECK_STATUS(wdfdma_mdl_destroy(of.machine, parts[gone]), STATUS_SUCCESS);
-        PMDL next = gone == 0 ? world_mdl(of.machine, 0, 300, NULL) : NULL; /* in its place */
+        PMDL next = world_mdl(of.machine, 0, 300, NULL);
+        CHECK(next == parts[gone]); /* in its place, where the one before it still leads */
         for (size_t i = 0; i < gone; i++) {
             CHECK_STATUS(wdfdma_device_write(of.machine, addresses[i], "x", 1), STATUS_SUCCESS);
         }
         CHECK_STATUS(
             wdfdma_machine_set_rule_mode(of.machine, WDFDMA_RULE_DMA_26, WDFDMA_MODE_COLLECT),
             STATUS_SUCCESS);
-        if (gone == 0) {
-            CHECK_STATUS(
-                wdfdma_device_write(of.machine, MmGetMdlPfnArray(next)[0] * WORLD_PAGE, "x", 1),
-                STATUS_UNSUCCESSFUL);
-        }
+        CHECK_STATUS(
+            wdfdma_device_write(of.machine, MmGetMdlPfnArray(next)[0] * WORLD_PAGE, "x", 1),
+            STATUS_UNSUCCESSFUL);
         CHECK_STATUS(wdfdma_device_write(of.machine, addresses[gone], "x", 1), STATUS_UNSUCCESSFUL);
         CHECK_MACHINE(of.machine);
         harness_machine_end(of.machine);

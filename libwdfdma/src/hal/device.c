@@ -129,13 +129,14 @@ static bool part_index(wdfdma_machine *machine, mapping *made, const mdl_walk *p
 }
 
 /* From the chain, not from the list that the driver was given: that is the driver's to write. What
- * of the chain is no more, or has grown past its registers, is not the device's. */
+ * of the chain is no more, is another MDL by now, or has grown past its registers, is not the device's. */
 static bool chain_index(wdfdma_machine *machine, mapping *made) {
     mdl_walk part;
     uint64_t index = made->first_register;
     uint64_t end = made->first_register + (uint64_t)made->register_count;
+    const mapping *known = made->in_parts ? made->parts : NULL;
     bool more = mdl_walk_begin(machine, &part, mapping_get_mdl(made), made->offset, made->length);
-    while (more) {
+    while (more && (!made->in_parts || (known != NULL && known->of == part.at))) {
         uint64_t pages = pages_spanned(mdl_page_offset(part.at->mdl, part.offset), part.length);
         if (made->first_register != NO_REGISTER && index + pages > end) {
             break;
@@ -144,6 +145,7 @@ static bool chain_index(wdfdma_machine *machine, mapping *made) {
             return false;
         }
         index += pages;
+        known = known == NULL ? NULL : known->next;
         more = mdl_walk_next(machine, &part);
     }
     return true;
