@@ -127,9 +127,8 @@ def name_handle(kind: ObjectType, handle: Any) -> str:
     >>> name_handle(ObjectType.DEVICE, NULL)
     'none'
     """
-    if handle == NULL:
-        return "none"
-    return f"{kind.label} {lib.wdfdma_object_get_label(ffi.cast('WDFOBJECT', handle))}"
+    label = lib.wdfdma_object_get_label(ffi.cast("WDFOBJECT", handle))
+    return "none" if handle == NULL else f"{kind.label} {label}"
 
 
 def _list_objects(machine: Any, kind: ObjectType) -> list[Any]:
@@ -152,9 +151,8 @@ def _read_fields(struct: Any) -> dict[str, Any]:
 
 
 def _copy_requests(copy: Any, of: Any) -> tuple[RequestView, ...]:
-    count = copy(of, NULL, 0)
-    copied = ffi.new("wdfdma_waiter_info[]", count)
-    copy(of, copied, count)
+    copied = ffi.new("wdfdma_waiter_info[]", copy(of, NULL, 0))
+    copy(of, copied, len(copied))
     return tuple(_make_request(item) for item in copied)
 
 
@@ -162,9 +160,7 @@ def _make_request(item: Any) -> RequestView:
     if item.transaction != NULL:
         name = name_handle(ObjectType.TRANSACTION, item.transaction)
     else:
-        info = ffi.new("wdfdma_adapter_info *")
-        lib.wdfdma_adapter_get_info(item.adapter, info)
-        name = _name_stranger(name_handle(ObjectType.ADAPTER, item.adapter), info)
+        name = _name_stranger(item.adapter)
     return RequestView(
         to_number(item.transaction),
         name,
@@ -174,9 +170,12 @@ def _make_request(item: Any) -> RequestView:
     )
 
 
-def _name_stranger(adapter: str, info: Any) -> str:
+def _name_stranger(adapter: Any) -> str:
     """Who is at an adapter with a request that no live transaction has."""
-    return f"{'a WDM driver' if info.wdm else 'a deleted transaction'} on {adapter}"
+    info = ffi.new("wdfdma_adapter_info *")
+    lib.wdfdma_adapter_get_info(adapter, info)
+    name = name_handle(ObjectType.ADAPTER, adapter)
+    return f"{'a WDM driver' if info.wdm else 'a deleted transaction'} on {name}"
 
 
 def _read_enablers(machine: Any) -> Iterator[tuple[int, EnablerView]]:
@@ -253,7 +252,7 @@ def _read_adapters(machine: Any, owners: dict[str, str]) -> Iterator[tuple[int, 
         name = name_handle(ObjectType.ADAPTER, handle)
         owner = name_handle(ObjectType.TRANSACTION, info.channel_owner)
         if info.channel_owned and info.channel_owner == NULL:
-            owner = _name_stranger(name, info)
+            owner = _name_stranger(handle)
         yield (
             to_number(handle),
             AdapterView(

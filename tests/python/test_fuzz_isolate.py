@@ -180,6 +180,11 @@ def test_times_that_are_none(call: Callable[..., tuple[int, str, str]]) -> None:
         assert (status, arguments[-2] in problem) == (BAD_INPUT, True)
 
 
+def heed_interrupts() -> None:
+    """Whoever runs the tests may not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupt(*arguments: str, when: str) -> tuple[int, str, str]:
     """Runs the command, and presses Ctrl-C when it has printed, or its corpus has, what [when] says."""
     process = subprocess.Popen(
@@ -188,6 +193,7 @@ def interrupt(*arguments: str, when: str) -> tuple[int, str, str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=heed_interrupts,
     )
     state = Path(when)
     deadline = time.monotonic() + 60
