@@ -236,13 +236,20 @@ static coverage_wait *wait_get_place(struct coverage_watch *watch, uint64_t hand
     return &watch->waits[handle % WATCHED_WAITS];
 }
 
+/* Whose queue a request waits in: the transaction may have another adapter by then, or none. */
+static const adapter *wait_get_adapter(const transaction *item) {
+    const hal_request *own = &item->hal.packet.request;
+    return own->waiting != WDFDMA_WAITING_NOT ? own->adapter
+                                              : item->hal.gather.extras->request.request.adapter;
+}
+
 /* A request that came to wait in the call that ends. */
 static void wait_note(wdfdma_machine *machine, const coverage_frame *frame,
                       const transaction *item) {
     uint32_t waiting = transaction_get_waiting(item);
     if (waiting != WDFDMA_WAITING_NOT && frame->asked == WDFDMA_WAITING_NOT) {
-        uint32_t queued =
-            waiting == WDFDMA_WAITING_POOL ? machine->state.waiting_pool : item->adapter->waiting;
+        uint32_t queued = waiting == WDFDMA_WAITING_POOL ? machine->state.waiting_pool
+                                                         : wait_get_adapter(item)->waiting;
         WDFDMA_ASSERT(queued != 0);
         *wait_get_place(machine->arena.coverage, frame->handle) =
             (coverage_wait){frame->handle, queued - 1};

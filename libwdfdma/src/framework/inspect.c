@@ -68,7 +68,7 @@ NTSTATUS wdfdma_transaction_get_info(WDFDMATRANSACTION handle, wdfdma_transactio
     return STATUS_SUCCESS;
 }
 
-/* A transaction's request names it; a WDM driver's names something else. */
+/* A transaction's request names it; a WDM driver's names nothing. */
 WDFDMATRANSACTION request_get_handle(const wdfdma_machine *machine, const hal_request *waiter) {
     const region *objects = &machine->regions[REGION_OBJECTS];
     uintptr_t offset = (uintptr_t)waiter->context - (uintptr_t)objects->base;

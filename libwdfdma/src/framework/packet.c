@@ -463,5 +463,6 @@ void packet_give_back(wdfdma_machine *machine, transaction *item, bool force) {
     if (!transaction_is_alive(machine, item, handle)) {
         return;
     }
+    reservation_drop(machine, item); /* what they let through may have kept it anew */
     packet_forget_registers(item);
 }

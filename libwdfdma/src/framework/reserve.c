@@ -154,7 +154,8 @@ static void kept_look(wdfdma_machine *machine, hal_request *kept) {
 }
 
 void reservation_keep(wdfdma_machine *machine, transaction *item) {
-    bool is_kept = item->reserved != 0 && !item->is_scatter_gather && item->holds_base;
+    bool is_kept = item->reserved != 0 && !item->is_scatter_gather && item->holds_base &&
+                   item->hal.packet.request.waiting == WDFDMA_WAITING_NOT;
     if (!is_kept || reservation_is_mute(machine, item)) {
         return;
     }

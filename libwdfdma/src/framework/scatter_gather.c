@@ -145,7 +145,8 @@ static transaction *request_get_owner(const list_request *request) {
     return request->request.context;
 }
 
-/* True where another MDL has the place of the one that the transaction was initialized with. */
+/* True where another MDL has the place of the one that the transaction was initialized with, or its counts no longer
+ * fit its pages. */
 static bool mdl_is_another(const transaction *item) {
     return item->cursor != NULL && !cursor_is_good(item);
 }

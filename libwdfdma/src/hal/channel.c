@@ -8,7 +8,7 @@
 #include "hal.h"
 
 static void queue_append(request_queue *queue, hal_request *request) {
-    WDFDMA_ASSERT(request->next == NULL);
+    request->next = NULL;
     request->previous = queue->last;
     if (queue->last == NULL) {
         queue->first = request;

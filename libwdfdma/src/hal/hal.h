@@ -85,7 +85,7 @@ struct adapter {
     object head;
     DMA_ADAPTER wdm;      /* what a WDM driver's pointer names */
     hal_request *channel; /* who owns it, or NULL */
-    hal_request lost;     /* owns it when its owner is gone; nothing of it is written */
+    hal_request lost;     /* owns it when its owner is gone; its address counts alone */
     request_queue queue;
     uint64_t maximum_length;
     uint64_t fragment_length; /* of its enabler's transfers */

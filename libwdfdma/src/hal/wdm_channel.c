@@ -62,6 +62,13 @@ void wdm_context_drop(wdfdma_machine *machine, wdm_context *unused) {
     }
 }
 
+void wdm_context_enter(wdm_context *by, wdm_request *asked) {
+    if (by != NULL) {
+        by->waiting = by->waiting == NULL ? asked : by->waiting;
+        by->users++;
+    }
+}
+
 void wdm_context_release(wdfdma_machine *machine, wdm_context *by) {
     if (by != NULL) {
         by->users--;
@@ -225,10 +232,7 @@ static wdm_request *channel_request_create(wdfdma_machine *machine, adapter *by,
     asked->control = ask->control;
     asked->context = ask->context;
     asked->transfer = transfer;
-    if (transfer != NULL) {
-        transfer->waiting = asked;
-        transfer->users++;
-    }
+    wdm_context_enter(transfer, asked);
     if (ask->alone) {
         asked->next_open = hal_of(machine)->wdm_open;
         hal_of(machine)->wdm_open = asked;

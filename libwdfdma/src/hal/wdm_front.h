@@ -123,6 +123,9 @@ wdm_context *wdm_context_find(wdfdma_machine *machine, PVOID given);
 wdm_context *wdm_context_get(wdfdma_machine *machine, PVOID given);
 /* Forgets a context that nothing goes on under: one that is not known is as one just initialized. */
 void wdm_context_drop(wdfdma_machine *machine, wdm_context *unused);
+/* [asked] is under it, if there is one. What waits under it already stays what it waits for: a synchronous request that
+ * finds the channel owned fails. */
+void wdm_context_enter(wdm_context *by, wdm_request *asked);
 void wdm_context_release(wdfdma_machine *machine, wdm_context *by);
 /* Frees a request that nobody waits for any more, and the list that it was for. */
 void wdm_request_discard(wdfdma_machine *machine, wdm_request *asked);

@@ -157,10 +157,7 @@ static NTSTATUS list_ask_for(wdfdma_machine *machine, adapter *by, const list_as
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     asked->transfer = transfer;
-    if (transfer != NULL) {
-        transfer->waiting = asked;
-        transfer->users++;
-    }
+    wdm_context_enter(transfer, asked);
     PSCATTER_GATHER_LIST list =
         asked->target->drivers != NULL ? asked->target->drivers : asked->target->list;
     asked->list.request.count = (uint32_t)registers;
