@@ -24,7 +24,7 @@ from model import Pool, Record, Undefined
 from model.system import SystemTransaction
 from stateful.actions import Author, Step, is_idle
 from stateful.driver import Driver, Saved
-from stateful.memory import Memory
+from stateful.memory import Memory, find_wrong_byte
 from stateful.mirror import Mirror
 from stateful.states import read_library, read_model
 from wdfdma import BugCheck
@@ -211,7 +211,8 @@ class DriverMachine(DmaStateMachine, rules=GROUPS):
     @invariant()
     def compare_bytes(self) -> None:
         if self.player is not None:
-            assert self.player.memory.read() == self.player.memory.content
+            memory = self.player.memory
+            assert find_wrong_byte(memory.read(), memory.content) is None
 
 
 TestDriver = DriverMachine.TestCase

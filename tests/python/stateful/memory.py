@@ -17,6 +17,15 @@ def pattern(start: int, length: int) -> bytes:
     return (_CYCLE * (length // len(_CYCLE) + 2))[start : start + length]
 
 
+def find_wrong_byte(found: bytes, expected: bytes) -> int | None:
+    """Where the first byte is that differs; pytest would look for minutes at how many do."""
+    if found == expected:
+        return None
+    assert len(found) == len(expected)
+    pairs = enumerate(zip(found, expected, strict=True))
+    return next(at for at, (one, other) in pairs if one != other)
+
+
 class Memory:
     """[content] is what is expected; `read` asks the machine, through MDLs over whole pages."""
 
