@@ -16,6 +16,7 @@ from wdfdma import Machine, Scenario, read_journal
 from wdfdma._native import lib
 from wdfdma.records import Record, render_log
 from wdfdma.run import Run, _copy_log, compare, execute_scenario
+from wdfdma.shrinking import shrink
 from wdfdma.signatures import find_signature
 from wdfdma.testing.cases import FAILURES
 from wdfdma.testing.drivers import Driver, get_driver, list_drivers, make_driver
@@ -277,3 +278,11 @@ def test_requests_of_no_bytes_and_those_that_fail(tmp_path: Path) -> None:
     ops = [step.op for step in journal.scenario.steps]
     assert ops.count("request_create") == 2
     assert not execute_scenario(journal.scenario).violations
+
+
+def test_a_wrong_byte_is_not_shrunk_to_one_that_nobody_moves(found: Found) -> None:
+    name = "scatter-gather/error-ignored"
+    scenario = Scenario.parse(make_first(name, found))
+    small = shrink(scenario)
+    assert len(small.steps) < len(scenario.steps)
+    assert {"execute", "mdl_read"} <= {step.op for step in small.steps}
