@@ -87,6 +87,21 @@ static inline void goals_expect(const wdfdma_coverage *map, const come *rows, si
         goals_expect((map), rows, sizeof(rows) / sizeof(rows[0])); \
     } while (0)
 
+static inline uint64_t cell_count(const wdfdma_coverage *map, const char *operation,
+                                  const char *standing, const char *outcome) {
+    return wdfdma_coverage_get_count(map, operation, standing, outcome);
+}
+
+static inline world packet_world(uint32_t registers) {
+    wdfdma_machine_config config = world_config(registers);
+    return world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
+}
+
+static inline void collect(wdfdma_machine *machine) {
+    CHECK_STATUS(wdfdma_machine_set_rule_mode(machine, WDFDMA_RULE_NONE, WDFDMA_MODE_COLLECT),
+                 STATUS_SUCCESS);
+}
+
 static const WDF_DMA_DIRECTION READ = WdfDmaDirectionReadFromDevice;
 
 /* What a callback does, once; the context of an Execute. */

@@ -6,16 +6,6 @@
 #include <malloc.h>
 #endif
 
-static uint64_t count(const wdfdma_coverage *map, const char *operation, const char *standing,
-                      const char *outcome) {
-    return wdfdma_coverage_get_count(map, operation, standing, outcome);
-}
-
-static world packet_world(uint32_t registers) {
-    wdfdma_machine_config config = world_config(registers);
-    return world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
-}
-
 /* Whoever waited before a restore is not known to have waited after it. */
 TEST(a_restore_forgets_who_waited) {
     for (int restored = 0; restored < 2; restored++) {
@@ -62,7 +52,7 @@ TEST(a_machine_that_ends_counts_no_more) {
     asked = 0;
     harness_machine_end(of.machine);
     CHECK_EQUAL(asked, 1);
-    CHECK_EQUAL(count(map, "create", "no transaction", "STATUS_SUCCESS"), 1);
+    CHECK_EQUAL(cell_count(map, "create", "no transaction", "STATUS_SUCCESS"), 1);
     wdfdma_coverage_destroy(map);
 }
 
