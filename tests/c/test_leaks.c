@@ -279,21 +279,11 @@ TEST(a_channel_that_is_kept) {
     CHECK_LEAKS(made.machine, NULL, WDFDMA_RULE_LEAK_ADAPTER);
 }
 
-static BOOLEAN refuse_channel(WDFDMATRANSACTION transaction, WDFDEVICE device, PVOID context,
-                              PMDL mdl, size_t offset, size_t length) {
-    (void)transaction;
-    (void)device;
-    (void)context;
-    (void)mdl;
-    (void)offset;
-    (void)length;
-    return FALSE;
-}
-
 TEST(a_channel_that_a_transaction_keeps) {
     world made = world_open(NULL, (world_profile){.profile = WdfDmaProfileSystem});
     WDFDMATRANSACTION transaction = begin(&made);
-    WdfDmaTransactionSetChannelConfigurationCallback(transaction, refuse_channel, NULL);
+    BOOLEAN answer = FALSE;
+    WdfDmaTransactionSetChannelConfigurationCallback(transaction, world_configure_channel, &answer);
     CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
     CHECK_LEAKS(made.machine, NULL, WDFDMA_RULE_LEAK_TRANSACTION, WDFDMA_RULE_LEAK_CHANNEL);
     wdfdma_violation told = last_of(made.machine);

@@ -94,17 +94,6 @@ TEST(a_wait_is_counted_behind_those_of_its_own_adapter) {
     wdfdma_coverage_destroy(map);
 }
 
-static BOOLEAN refuse(WDFDMATRANSACTION transaction, WDFDEVICE device, PVOID context, PMDL mdl,
-                      size_t offset, size_t length) {
-    (void)transaction;
-    (void)device;
-    (void)context;
-    (void)mdl;
-    (void)offset;
-    (void)length;
-    return FALSE;
-}
-
 static void ask(script *of, WDFDMATRANSACTION own) {
     (void)of;
     (void)own;
@@ -123,7 +112,8 @@ TEST(a_wait_without_its_transactions_adapter_is_counted) {
     giver = world_transaction(made.enabler);
     waiter = world_transaction(made.enabler);
     WDFDMATRANSACTION other = world_transaction(packet_enabler(&made));
-    WdfDmaTransactionSetChannelConfigurationCallback(giver, refuse, NULL);
+    BOOLEAN answer = FALSE;
+    WdfDmaTransactionSetChannelConfigurationCallback(giver, world_configure_channel, &answer);
     script let = {.run = ask};
     start(giver, world_mdl(made.machine, 0, 4 * WORLD_PAGE, NULL), 2 * WORLD_PAGE, NULL);
     start(other, world_mdl(made.machine, 0, 4 * WORLD_PAGE, NULL), 2 * WORLD_PAGE, &let);

@@ -45,15 +45,6 @@ TEST(lists_that_wait_are_cancelled_in_turn) {
     CHECK_EQUAL(wdfdma_machine_get_state(made.machine)->waiting_channel, 0);
 }
 
-static void on_end(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT context,
-                   WDF_DMA_DIRECTION direction, DMA_COMPLETION_STATUS status) {
-    (void)transaction;
-    (void)device;
-    (void)context;
-    (void)direction;
-    (void)status;
-}
-
 /* A system transaction that waits for its channel is cancelled, whatever callbacks it has. */
 TEST(a_wait_for_a_channel_is_cancelled) {
     world made = world_open(NULL, (world_profile){.profile = WdfDmaProfileSystem});
@@ -61,7 +52,7 @@ TEST(a_wait_for_a_channel_is_cancelled) {
     WDFDMATRANSACTION transaction = world_transaction(made.enabler);
     PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
     CHECK_STATUS(reserve(holder, WdfDmaDirectionReadFromDevice, 2), STATUS_SUCCESS);
-    WdfDmaTransactionSetTransferCompleteCallback(transaction, on_end, &made);
+    WdfDmaTransactionSetTransferCompleteCallback(transaction, world_on_end, &made);
     WdfDmaTransactionSetChannelConfigurationCallback(transaction, NULL, &made);
     CHECK_STATUS(initialize(transaction, mdl, 0, WORLD_PAGE), STATUS_SUCCESS);
     WdfDmaTransactionSetDeviceAddressOffset(transaction, 8);
@@ -78,10 +69,7 @@ TEST(a_request_goes_with_its_resources) {
     world made = open_packet(3);
     WDFDMATRANSACTION transaction = world_transaction(made.enabler);
     PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
-    const wdfdma_request_config config = {
-        .type = WdfRequestTypeRead, .output = mdl, .output_length = WORLD_PAGE};
-    WDFREQUEST request = NULL;
-    CHECK_STATUS(wdfdma_request_create(made.device, &config, &request), STATUS_SUCCESS);
+    WDFREQUEST request = world_read_request(made.device, mdl, WORLD_PAGE);
     CHECK_STATUS(reserve(transaction, WdfDmaDirectionReadFromDevice, 2), STATUS_SUCCESS);
     CHECK_STATUS(WdfDmaTransactionInitializeUsingRequest(transaction, request, world_program_dma,
                                                          WdfDmaDirectionReadFromDevice),
@@ -225,14 +213,22 @@ TEST(some_may_not_reserve) {
     }
 }
 
-/* Cancelling a reservation that waits leaves its count, and says so. */
-TEST(a_cancelled_reservation_is_told_with_its_count) {
+/* Three of four registers are [first]'s; [second] waits for two. */
+static world open_waiting(WDFDMATRANSACTION *first, WDFDMATRANSACTION *second) {
     wdfdma_machine_config config = world_config(4);
     world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
-    WDFDMATRANSACTION first = world_transaction(made.enabler);
-    WDFDMATRANSACTION second = world_transaction(made.enabler);
-    CHECK_STATUS(reserve(first, WdfDmaDirectionReadFromDevice, 3), STATUS_SUCCESS);
-    CHECK_STATUS(reserve(second, WdfDmaDirectionReadFromDevice, 2), STATUS_SUCCESS);
+    *first = world_transaction(made.enabler);
+    *second = world_transaction(made.enabler);
+    CHECK_STATUS(reserve(*first, WdfDmaDirectionReadFromDevice, 3), STATUS_SUCCESS);
+    CHECK_STATUS(reserve(*second, WdfDmaDirectionReadFromDevice, 2), STATUS_SUCCESS);
+    return made;
+}
+
+/* Cancelling a reservation that waits leaves its count, and says so. */
+TEST(a_cancelled_reservation_is_told_with_its_count) {
+    WDFDMATRANSACTION first;
+    WDFDMATRANSACTION second;
+    world made = open_waiting(&first, &second);
     CHECK_EQUAL(world_info(second).waiting, WDFDMA_WAITING_POOL);
     CHECK(WdfDmaTransactionCancel(second));
     const wdfdma_violation *told = told_last(made.machine, 1);
@@ -280,12 +276,9 @@ TEST(a_kept_reservation_is_told_once) {
 
 /* A reservation that waits itself keeps nothing from others. */
 TEST(a_waiting_reservation_is_not_kept) {
-    wdfdma_machine_config config = world_config(4);
-    world made = world_open(&config, (world_profile){.profile = WdfDmaProfilePacket, .version = 3});
-    WDFDMATRANSACTION first = world_transaction(made.enabler);
-    WDFDMATRANSACTION second = world_transaction(made.enabler);
-    CHECK_STATUS(reserve(first, WdfDmaDirectionReadFromDevice, 3), STATUS_SUCCESS);
-    CHECK_STATUS(reserve(second, WdfDmaDirectionReadFromDevice, 2), STATUS_SUCCESS);
+    WDFDMATRANSACTION first;
+    WDFDMATRANSACTION second;
+    world made = open_waiting(&first, &second);
     CHECK_STATUS(WdfDmaTransactionRelease(second), STATUS_SUCCESS);
     told_last(made.machine, 0);
     WdfDmaTransactionFreeResources(first);

@@ -12,26 +12,6 @@ enum {
 
 static BOOLEAN configure_answer = TRUE;
 
-static BOOLEAN configure(WDFDMATRANSACTION transaction, WDFDEVICE device, PVOID context, PMDL mdl,
-                         size_t offset, size_t length) {
-    (void)transaction;
-    (void)device;
-    (void)context;
-    (void)mdl;
-    (void)offset;
-    (void)length;
-    return configure_answer;
-}
-
-static void on_end(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT context,
-                   WDF_DMA_DIRECTION direction, DMA_COMPLETION_STATUS status) {
-    (void)transaction;
-    (void)device;
-    (void)context;
-    (void)direction;
-    (void)status;
-}
-
 /* The bytes of the journal; how many. */
 static size_t journal_read(uint8_t *bytes, size_t most) {
     FILE *file = fopen(PATH, "rb");
@@ -153,13 +133,13 @@ static uint64_t call_make(const world *of, WDFDMATRANSACTION transaction, int ca
         return 0;
     case END_SET:
     case END_UNSET:
-        WdfDmaTransactionSetTransferCompleteCallback(transaction, call == END_SET ? on_end : NULL,
-                                                     NULL);
+        WdfDmaTransactionSetTransferCompleteCallback(transaction,
+                                                     call == END_SET ? world_on_end : NULL, NULL);
         return 0;
     case CONFIGURE_SET:
     case CONFIGURE_UNSET:
         WdfDmaTransactionSetChannelConfigurationCallback(
-            transaction, call == CONFIGURE_SET ? configure : NULL, NULL);
+            transaction, call == CONFIGURE_SET ? world_configure_channel : NULL, NULL);
         return 0;
     case RESERVE:
         *status = WdfDmaTransactionAllocateResources(transaction, WdfDmaDirectionWriteToDevice, 2,
@@ -283,7 +263,8 @@ TEST(a_refused_channel_is_written) {
     world made = open_world();
     WDFDMATRANSACTION transaction = world_transaction(made.enabler);
     PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
-    WdfDmaTransactionSetChannelConfigurationCallback(transaction, configure, NULL);
+    WdfDmaTransactionSetChannelConfigurationCallback(transaction, world_configure_channel,
+                                                     &configure_answer);
     REQUIRE(NT_SUCCESS(wdfdma_journal_begin(made.machine, PATH, 0)));
     for (int turn = 0; turn < 4; turn++) {
         static const uint8_t refused[] = {WDFDMA_JOURNAL_ANSWER, 2, 0, 0};
@@ -317,8 +298,9 @@ TEST(each_callback_is_written) {
     world made = open_world();
     WDFDMATRANSACTION transaction = world_transaction(made.enabler);
     PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
-    WdfDmaTransactionSetChannelConfigurationCallback(transaction, configure, NULL);
-    WdfDmaTransactionSetTransferCompleteCallback(transaction, on_end, NULL);
+    WdfDmaTransactionSetChannelConfigurationCallback(transaction, world_configure_channel,
+                                                     &configure_answer);
+    WdfDmaTransactionSetTransferCompleteCallback(transaction, world_on_end, NULL);
     REQUIRE(NT_SUCCESS(wdfdma_journal_begin(made.machine, PATH, 0)));
     for (int i = 0; i < 3; i++) {
         NTSTATUS status = STATUS_SUCCESS;

@@ -250,11 +250,8 @@ TEST(a_request_that_is_gone_is_not_got) {
     world made = open_packet(3);
     WDFDMATRANSACTION transaction = world_transaction(made.enabler);
     PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
-    const wdfdma_request_config config = {
-        .type = WdfRequestTypeRead, .output = mdl, .output_length = WORLD_PAGE};
-    WDFREQUEST request = NULL;
+    WDFREQUEST request = world_read_request(made.device, mdl, WORLD_PAGE);
     CHECK(WdfDmaTransactionGetRequest(transaction) == NULL);
-    CHECK_STATUS(wdfdma_request_create(made.device, &config, &request), STATUS_SUCCESS);
     CHECK_STATUS(WdfDmaTransactionInitializeUsingRequest(transaction, request, world_program_dma,
                                                          WdfDmaDirectionReadFromDevice),
                  STATUS_SUCCESS);
@@ -306,29 +303,17 @@ TEST(list_buffers_come_and_go) {
     }
 }
 
-static BOOLEAN configure_answer;
-
-static BOOLEAN configure(WDFDMATRANSACTION transaction, WDFDEVICE device, PVOID context, PMDL mdl,
-                         size_t offset, size_t length) {
-    (void)transaction;
-    (void)device;
-    (void)context;
-    (void)mdl;
-    (void)offset;
-    (void)length;
-    return configure_answer;
-}
-
 /* A channel that was refused is a goal of coverage. */
 TEST(a_refused_channel_is_counted) {
     for (uint32_t way = 0; way < 2; way++) {
         world made = world_open(NULL, (world_profile){.profile = WdfDmaProfileSystem});
         WDFDMATRANSACTION transaction = world_transaction(made.enabler);
+        BOOLEAN answer = way == 0;
         wdfdma_coverage *map = NULL;
         CHECK_STATUS(wdfdma_coverage_create(&map), STATUS_SUCCESS);
         CHECK_STATUS(wdfdma_machine_set_coverage(made.machine, map), STATUS_SUCCESS);
-        WdfDmaTransactionSetChannelConfigurationCallback(transaction, configure, NULL);
-        configure_answer = way == 0;
+        WdfDmaTransactionSetChannelConfigurationCallback(transaction, world_configure_channel,
+                                                         &answer);
         CHECK_STATUS(initialize(transaction, world_mdl(made.machine, 0, 100, NULL), 0, 100),
                      STATUS_SUCCESS);
         CHECK_STATUS(execute(transaction, NULL), STATUS_SUCCESS);

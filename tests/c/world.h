@@ -73,6 +73,28 @@ static inline void world_reserve_dma(WDFDMATRANSACTION transaction, PVOID contex
     }
 }
 
+/* A driver's answer to being asked to configure its channel: [context], or TRUE where that is NULL. */
+static inline BOOLEAN world_configure_channel(WDFDMATRANSACTION transaction, WDFDEVICE device,
+                                              PVOID context, PMDL mdl, size_t offset,
+                                              size_t length) {
+    (void)transaction;
+    (void)device;
+    (void)mdl;
+    (void)offset;
+    (void)length;
+    const BOOLEAN *answer = context;
+    return answer == NULL || *answer;
+}
+
+static inline void world_on_end(WDFDMATRANSACTION transaction, WDFDEVICE device, WDFCONTEXT context,
+                                WDF_DMA_DIRECTION direction, DMA_COMPLETION_STATUS status) {
+    (void)transaction;
+    (void)device;
+    (void)context;
+    (void)direction;
+    (void)status;
+}
+
 static inline WDFDEVICE world_device(wdfdma_machine *machine) {
     WDFDEVICE device = NULL;
     CHECK_STATUS(wdfdma_device_create(machine, WDF_NO_OBJECT_ATTRIBUTES, &device), STATUS_SUCCESS);
@@ -144,6 +166,15 @@ static inline PMDL world_mdl(wdfdma_machine *machine, uint32_t byte_offset, uint
     PMDL mdl = NULL;
     CHECK_STATUS(wdfdma_mdl_create(machine, &config, &mdl), STATUS_SUCCESS);
     return mdl;
+}
+
+/* A request to read all [length] bytes of [mdl]. */
+static inline WDFREQUEST world_read_request(WDFDEVICE device, PMDL mdl, size_t length) {
+    const wdfdma_request_config config = {
+        .type = WdfRequestTypeRead, .output = mdl, .output_length = length};
+    WDFREQUEST request = NULL;
+    CHECK_STATUS(wdfdma_request_create(device, &config, &request), STATUS_SUCCESS);
+    return request;
 }
 
 static inline NTSTATUS world_initialize(WDFDMATRANSACTION transaction, WDF_DMA_DIRECTION direction,
