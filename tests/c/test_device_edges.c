@@ -2,6 +2,7 @@
  * of a page, what of an access is written in the journal. */
 #include "bounce_world.h"
 #include "fault_plan.h"
+#include "journal_file.h"
 
 static const char PATH[] = "test_device_edges.wdj";
 
@@ -331,20 +332,6 @@ TEST(looks_cost_nothing_in_the_end) {
 
 /* ---- The journal ---- */
 
-/* Checks that the file's last bytes, of one entry, are [expected]. */
-static void check_written(const wdfdma_machine *machine, uint64_t before, const uint8_t *expected,
-                          size_t count) {
-    static uint8_t bytes[1 << 12];
-    FILE *file = fopen(PATH, "rb");
-    size_t read = file == NULL ? 0 : fread(bytes, 1, sizeof bytes, file);
-    if (file != NULL) {
-        fclose(file);
-    }
-    CHECK_EQUAL(wdfdma_journal_get_bytes(machine, NULL), before + count);
-    REQUIRE(before + count <= read);
-    CHECK_BYTES(bytes + before, expected, count);
-}
-
 TEST(accesses_are_written) {
     bounced of = bounced_open(PACKET, true);
     wdfdma_machine *machine = of.machine;
@@ -356,13 +343,13 @@ TEST(accesses_are_written) {
     const uint8_t looked[] = {WDFDMA_OP_DEVICE_READ_ADDRESS, 3, 0x81, 0x80, 0x40, 2, 0};
     uint64_t at = wdfdma_journal_get_bytes(machine, NULL);
     CHECK_STATUS(wdfdma_device_write(machine, 0x100001, bytes, 3), STATUS_SUCCESS);
-    check_written(machine, at, wrote, sizeof wrote);
+    journal_check_end(machine, PATH, at, wrote, sizeof wrote);
     at = wdfdma_journal_get_bytes(machine, NULL);
     CHECK_STATUS(wdfdma_device_write(machine, 0x100001, bytes, 1), STATUS_SUCCESS);
-    check_written(machine, at, one, sizeof one);
+    journal_check_end(machine, PATH, at, one, sizeof one);
     at = wdfdma_journal_get_bytes(machine, NULL);
     CHECK_STATUS(wdfdma_device_read(machine, 0x100001, bytes, 2), STATUS_SUCCESS);
-    check_written(machine, at, looked, sizeof looked);
+    journal_check_end(machine, PATH, at, looked, sizeof looked);
     at = wdfdma_journal_get_bytes(machine, NULL);
     CHECK_STATUS(wdfdma_device_read(machine, 0x100001, bytes, 0), STATUS_SUCCESS);
     CHECK_EQUAL(wdfdma_journal_get_bytes(machine, NULL), at);

@@ -1,5 +1,6 @@
 /* Every call of a transaction: what it writes into the journal and into the log, and what it answers on a
  * machine that has halted. */
+#include "journal_file.h"
 #include "world.h"
 
 static const char PATH[] = "test_transaction_calls.wdj";
@@ -11,38 +12,6 @@ enum {
 };
 
 static BOOLEAN configure_answer = TRUE;
-
-/* The bytes of the journal; how many. */
-static size_t journal_read(uint8_t *bytes, size_t most) {
-    FILE *file = fopen(PATH, "rb");
-    size_t read = file == NULL ? 0 : fread(bytes, 1, most, file);
-    if (file != NULL) {
-        fclose(file);
-    }
-    return read;
-}
-
-/* The values of the entry that begins at byte [at]; its code in [code]. */
-static size_t entry_read(uint64_t at, uint8_t *code, uint64_t *values) {
-    static uint8_t bytes[1 << 16];
-    size_t read = journal_read(bytes, sizeof bytes);
-    if (!CHECK(at + 2 <= read)) {
-        return 0;
-    }
-    *code = bytes[at];
-    size_t count = bytes[at + 1];
-    at += 2;
-    for (size_t i = 0; i < count && i < VALUES; i++) {
-        values[i] = 0;
-        for (int shift = 0; shift < 64; shift += 7) {
-            values[i] |= (uint64_t)(bytes[at] & 127) << shift;
-            if (bytes[at++] < 128) {
-                break;
-            }
-        }
-    }
-    return count;
-}
 
 /* Calls, in an order in which each is allowed. */
 enum {
@@ -193,7 +162,7 @@ static void journal_check(const world *of, WDFDMATRANSACTION transaction, int ca
     uint64_t values[VALUES] = {0};
     uint8_t code = 0;
     uint64_t handle = call == CONTROLLER ? (uintptr_t)of->enabler : (uintptr_t)transaction;
-    CHECK_EQUAL(entry_read(at, &code, values), 1 + row->operands);
+    CHECK_EQUAL(journal_read_entry(PATH, at, &code, values, VALUES), 1 + row->operands);
     CHECK_EQUAL(code, row->op);
     CHECK_EQUAL(values[0], wdfdma_machine_localize(of->machine, handle));
     for (size_t i = 0; i < row->operands; i++) {
@@ -276,7 +245,7 @@ TEST(a_refused_channel_is_written) {
             STATUS_SUCCESS);
         CHECK_STATUS(WdfDmaTransactionExecute(transaction, NULL), STATUS_SUCCESS);
         uint64_t end = wdfdma_journal_get_bytes(made.machine, NULL);
-        REQUIRE(end > sizeof refused && journal_read(bytes, sizeof bytes) >= end);
+        REQUIRE(end > sizeof refused && journal_read(PATH, bytes, sizeof bytes) >= end);
         CHECK_EQUAL(memcmp(bytes + end - sizeof refused, refused, sizeof refused) == 0,
                     configure_answer == FALSE);
         CHECK(WdfDmaTransactionDmaCompleted(transaction, &status));
@@ -314,7 +283,7 @@ TEST(each_callback_is_written) {
         uint64_t at = wdfdma_journal_get_bytes(made.machine, NULL);
         call_make(&made, transaction, made_in[i].call, &status);
         CHECK_STATUS(status, STATUS_SUCCESS);
-        size_t count = entry_read(at, &code, values);
+        size_t count = journal_read_entry(PATH, at, &code, values, VALUES);
         for (at += 2; count != 0; count--) {
             uint64_t left = values[0];
             memmove(values, values + 1, sizeof values - sizeof *values);
@@ -323,7 +292,7 @@ TEST(each_callback_is_written) {
                 left >>= 7;
             } while (left != 0);
         }
-        CHECK_EQUAL(entry_read(at, &code, values), 2);
+        CHECK_EQUAL(journal_read_entry(PATH, at, &code, values, VALUES), 2);
         CHECK_EQUAL(code, WDFDMA_JOURNAL_ENTER);
         CHECK_EQUAL(values[0], made_in[i].event);
         CHECK_EQUAL(values[1], wdfdma_object_get_label(transaction));
