@@ -1,6 +1,6 @@
 /* Objects of the framework at their edges: attributes, contexts of one type under two names, what goes while
  * it is going or while it is wanted, memory that comes back, and power's callbacks on what goes in them. */
-#include "world.h"
+#include "power_world.h"
 
 static const WDF_DMA_DIRECTION READ = WdfDmaDirectionReadFromDevice;
 
@@ -277,39 +277,9 @@ static NTSTATUS tell(WDFDMAENABLER enabler, char what) {
     return STATUS_DEVICE_NOT_READY;
 }
 
-static NTSTATUS on_fill(WDFDMAENABLER enabler) {
-    return tell(enabler, 'F');
-}
-static NTSTATUS on_enable(WDFDMAENABLER enabler) {
-    KIRQL before = KeGetCurrentIrql();
-    CHECK_EQUAL(before, DISPATCH_LEVEL);
-    return tell(enabler, 'E');
-}
-static NTSTATUS on_start(WDFDMAENABLER enabler) {
-    return tell(enabler, 'S');
-}
-static NTSTATUS on_stop(WDFDMAENABLER enabler) {
-    return tell(enabler, 'T');
-}
-static NTSTATUS on_disable(WDFDMAENABLER enabler) {
-    return tell(enabler, 'D');
-}
-static NTSTATUS on_flush(WDFDMAENABLER enabler) {
-    return tell(enabler, 'L');
-}
-
 static WDFDEVICE power_open(void) {
     WDFDEVICE device = world_device(harness_machine(NULL));
-    WDF_DMA_ENABLER_CONFIG config;
-    WDFDMAENABLER enabler;
-    WDF_DMA_ENABLER_CONFIG_INIT(&config, WdfDmaProfilePacket, WORLD_PAGE);
-    config.EvtDmaEnablerFill = on_fill;
-    config.EvtDmaEnablerEnable = on_enable;
-    config.EvtDmaEnablerSelfManagedIoStart = on_start;
-    config.EvtDmaEnablerSelfManagedIoStop = on_stop;
-    config.EvtDmaEnablerDisable = on_disable;
-    config.EvtDmaEnablerFlush = on_flush;
-    CHECK_STATUS(WdfDmaEnablerCreate(device, &config, NULL, &enabler), STATUS_SUCCESS);
+    power_enabler(device);
     told[0] = '\0';
     return device;
 }

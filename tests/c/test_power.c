@@ -1,6 +1,6 @@
 /* Power: what enablers are told when their device enters and leaves D0, and what comes of
  * failures. */
-#include "world.h"
+#include "power_world.h"
 
 /* The callbacks in the order of their calls: Fill, Enable, selfmanaged io Start, sTop, Disable,
  * fLush; each followed by its enabler's label. */
@@ -20,42 +20,10 @@ static NTSTATUS tell(WDFDMAENABLER enabler, char what) {
     return fails ? (NTSTATUS)(STATUS_UNSUCCESSFUL + what) : STATUS_SUCCESS;
 }
 
-static NTSTATUS on_fill(WDFDMAENABLER enabler) {
-    CHECK_EQUAL(KeGetCurrentIrql(), PASSIVE_LEVEL);
-    return tell(enabler, 'F');
-}
-static NTSTATUS on_enable(WDFDMAENABLER enabler) {
-    CHECK_EQUAL(KeGetCurrentIrql(), DISPATCH_LEVEL);
-    return tell(enabler, 'E');
-}
-static NTSTATUS on_start(WDFDMAENABLER enabler) {
-    CHECK_EQUAL(KeGetCurrentIrql(), PASSIVE_LEVEL);
-    return tell(enabler, 'S');
-}
-static NTSTATUS on_stop(WDFDMAENABLER enabler) {
-    return tell(enabler, 'T');
-}
-static NTSTATUS on_disable(WDFDMAENABLER enabler) {
-    CHECK_EQUAL(KeGetCurrentIrql(), DISPATCH_LEVEL);
-    return tell(enabler, 'D');
-}
-static NTSTATUS on_flush(WDFDMAENABLER enabler) {
-    return tell(enabler, 'L');
-}
-
 static WDFDEVICE power_open(int enablers) {
     WDFDEVICE device = world_device(harness_machine(NULL));
     for (int i = 0; i < enablers; i++) {
-        WDF_DMA_ENABLER_CONFIG config;
-        WDFDMAENABLER enabler;
-        WDF_DMA_ENABLER_CONFIG_INIT(&config, WdfDmaProfilePacket, 4096);
-        config.EvtDmaEnablerFill = on_fill;
-        config.EvtDmaEnablerEnable = on_enable;
-        config.EvtDmaEnablerSelfManagedIoStart = on_start;
-        config.EvtDmaEnablerSelfManagedIoStop = on_stop;
-        config.EvtDmaEnablerDisable = on_disable;
-        config.EvtDmaEnablerFlush = on_flush;
-        CHECK_STATUS(WdfDmaEnablerCreate(device, &config, NULL, &enabler), STATUS_SUCCESS);
+        power_enabler(device);
     }
     told[0] = '\0';
     failing[0] = '\0';
