@@ -274,15 +274,8 @@ TEST(a_context_is_not_allocated) {
 TEST(an_mdl_is_not_retrieved) {
     world made = world_open(NULL, (world_profile){.profile = WdfDmaProfilePacket});
     PMDL mdl = world_mdl(made.machine, 0, 100, NULL);
-    const wdfdma_request_config config = {.type = WdfRequestTypeDeviceControl,
-                                          .io_control_code = METHOD_BUFFERED,
-                                          .input = mdl,
-                                          .output = mdl,
-                                          .input_length = 100,
-                                          .output_length = 100};
-    WDFREQUEST request = NULL;
+    WDFREQUEST request = world_control_request(made.device, mdl, 100);
     PMDL found = NULL;
-    CHECK_STATUS(wdfdma_request_create(made.device, &config, &request), STATUS_SUCCESS);
     plan_routine(made.machine, WDFDMA_ROUTINE_RETRIEVE_OUTPUT_WDM_MDL,
                  STATUS_INSUFFICIENT_RESOURCES);
     CHECK_STATUS(WdfRequestRetrieveInputWdmMdl(request, &found), STATUS_SUCCESS);

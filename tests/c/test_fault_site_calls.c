@@ -310,15 +310,8 @@ TEST(each_call_that_may_fail_has_a_site) {
         wdfdma_site_log *log = log_begin();
         world made = world_open(NULL, (world_profile){.profile = WdfDmaProfileSystem});
         PMDL mdl = world_mdl(made.machine, 0, WORLD_PAGE, NULL);
-        const wdfdma_request_config config = {.type = WdfRequestTypeDeviceControl,
-                                              .io_control_code = METHOD_BUFFERED,
-                                              .input = mdl,
-                                              .output = mdl,
-                                              .input_length = 100,
-                                              .output_length = 100};
-        WDFREQUEST request = NULL;
+        WDFREQUEST request = world_control_request(made.device, mdl, 100);
         WDFDMATRANSACTION transaction = world_transaction(made.enabler);
-        CHECK_STATUS(wdfdma_request_create(made.device, &config, &request), STATUS_SUCCESS);
         if (way == 0) { /* an enabler whose channel is not configured yet */
             WDF_DMA_ENABLER_CONFIG system;
             WDF_DMA_ENABLER_CONFIG_INIT(&system, WdfDmaProfileSystem, WORLD_PAGE);

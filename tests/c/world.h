@@ -177,6 +177,19 @@ static inline WDFREQUEST world_read_request(WDFDEVICE device, PMDL mdl, size_t l
     return request;
 }
 
+/* A buffered control request whose two buffers are the first [length] bytes of [mdl]. */
+static inline WDFREQUEST world_control_request(WDFDEVICE device, PMDL mdl, size_t length) {
+    const wdfdma_request_config config = {.type = WdfRequestTypeDeviceControl,
+                                          .io_control_code = METHOD_BUFFERED,
+                                          .input = mdl,
+                                          .output = mdl,
+                                          .input_length = length,
+                                          .output_length = length};
+    WDFREQUEST request = NULL;
+    CHECK_STATUS(wdfdma_request_create(device, &config, &request), STATUS_SUCCESS);
+    return request;
+}
+
 static inline NTSTATUS world_initialize(WDFDMATRANSACTION transaction, WDF_DMA_DIRECTION direction,
                                         PMDL mdl, size_t offset, size_t length) {
     return WdfDmaTransactionInitializeUsingOffset(transaction, world_program_dma, direction, mdl,
