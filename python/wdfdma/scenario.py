@@ -146,6 +146,9 @@ class Scenario(_Model):
     @classmethod
     def parse(cls, source: Any, where: str = "") -> "Scenario":
         """The scenario that the JSON value [source] is. Errors: ScenarioError."""
+        if isinstance(source, dict) and "moves" in source and "format" not in source:
+            message = "a case of wdfdma fuzz, not a scenario: wdfdma fuzz --replay takes it"
+            raise ScenarioError([Problem("", message)], where)
         try:
             scenario = cls.model_validate(source)
         except ValidationError as error:

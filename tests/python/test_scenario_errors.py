@@ -290,3 +290,9 @@ def test_any_bytes_are_an_error_of_the_file(
     path.write_bytes(data)
     error = catch(lambda: Scenario.load_all(path))
     assert error is None or str(error).startswith(str(path))
+
+
+def test_a_case_is_no_scenario() -> None:
+    with pytest.raises(ScenarioError) as caught:
+        Scenario.parse({"driver": "wdfdma:packet", "moves": [], "bytes": "00"}, "here")
+    assert str(caught.value).startswith("here: a case of wdfdma fuzz, not a scenario: wdfdma fuzz")
