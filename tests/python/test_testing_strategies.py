@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 from random import Random
 from typing import Any
 
@@ -189,10 +187,3 @@ def test_faults_are_valid(plan: list[dict[str, Any]]) -> None:
     Scenario.parse(
         {"format": "wdfdma-scenario/1", "enablers": [], "buffers": [], "steps": [], "faults": plan}
     )
-
-
-@pytest.mark.parametrize("name", ["", ".strategies", ".step_strategies", ".player"])
-def test_docstrings_hold(name: str) -> None:
-    outcome = doctest.testmod(importlib.import_module(f"wdfdma.testing{name}"))
-    assert outcome.attempted
-    assert not outcome.failed
